@@ -1,0 +1,54 @@
+"""Everything that scratchlm refuses, as one family of exceptions.
+
+Each message is one sentence that names the thing, says what was expected and what to do. The command
+line prints that sentence alone and ends with exit code 2.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ScratchLMError(Exception):
+    """Base of all errors that scratchlm raises on purpose."""
+
+
+class ShapeError(ScratchLMError, ValueError):
+    """Arrays whose shapes do not fit together."""
+
+
+class DtypeError(ScratchLMError, TypeError):
+    """An array of the wrong element type, such as float token ids."""
+
+
+class DeviceError(ScratchLMError, RuntimeError):
+    """An unknown device, a missing package for it, or tensors on different devices."""
+
+
+class GraphError(ScratchLMError, RuntimeError):
+    """A use of the computation graph that has no answer: a second backward, a changed saved array."""
+
+
+class NumberError(ScratchLMError, ArithmeticError):
+    """A NaN or infinity where a number was needed."""
+
+
+class DataError(ScratchLMError, ValueError):
+    """Text that cannot be read or is too short for what it is meant for."""
+
+
+class TokenError(ScratchLMError, ValueError):
+    """A token or id that the vocabulary does not have."""
+
+
+class RecipeError(ScratchLMError, ValueError):
+    """A recipe that is broken, misspelt or out of range."""
+
+
+class CheckpointError(ScratchLMError, RuntimeError):
+    """A run directory or weights file that is missing, damaged, or from another version."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return " (did you mean 'x'?)" for the nearest known word, or "" where none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean '{near[0]}'?)" if near else ""
