@@ -1,1 +1,74 @@
+"""The differentiable formulas, one family a file, forward and backward side by side.
 
+Names without an underscore are for use on tensors (`softmax(x)`); `…_composed` is the same formula out of
+primitive operations, from which autograd derives the gradient: the twin that tests hold the other to.
+"""
+
+from .activation import relu, relu_composed, sigmoid, sigmoid_composed, tanh, tanh_composed
+from .dropout import dropout, dropout_composed
+from .elementwise import add, astype, divide, exp, log, multiply, negative, power, subtract, where
+from .embedding import embedding, embedding_composed
+from .loss import (
+    cross_entropy,
+    cross_entropy_composed,
+    linear_cross_entropy,
+    linear_cross_entropy_composed,
+    perplexity,
+)
+from .lstm import lstm, lstm_cell, lstm_cell_composed, lstm_composed
+from .matmul import linear, linear_composed, matmul
+from .reduction import max, mean, sum
+from .shape import broadcast_to, cat, getitem, reshape, split, squeeze, stack, transpose, unsqueeze
+from .softmax import log_softmax, log_softmax_composed, logsumexp, softmax, softmax_composed
+
+__all__ = [
+    "add",
+    "astype",
+    "broadcast_to",
+    "cat",
+    "cross_entropy",
+    "cross_entropy_composed",
+    "divide",
+    "dropout",
+    "dropout_composed",
+    "embedding",
+    "embedding_composed",
+    "exp",
+    "getitem",
+    "linear",
+    "linear_composed",
+    "linear_cross_entropy",
+    "linear_cross_entropy_composed",
+    "log",
+    "log_softmax",
+    "log_softmax_composed",
+    "logsumexp",
+    "lstm",
+    "lstm_cell",
+    "lstm_cell_composed",
+    "lstm_composed",
+    "matmul",
+    "max",
+    "mean",
+    "multiply",
+    "negative",
+    "perplexity",
+    "power",
+    "relu",
+    "relu_composed",
+    "reshape",
+    "sigmoid",
+    "sigmoid_composed",
+    "softmax",
+    "softmax_composed",
+    "split",
+    "squeeze",
+    "stack",
+    "subtract",
+    "sum",
+    "tanh",
+    "tanh_composed",
+    "transpose",
+    "unsqueeze",
+    "where",
+]

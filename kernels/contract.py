@@ -1,0 +1,135 @@
+"""The one list of kernels that every device has to have.
+
+Each row: name, formula id, arguments, results. An argument is `name (SHAPE)` for floats, `name:int (SHAPE)`
+for integer ids, `name:number` for a plain number, `name:list` for a list of float arrays of any shapes; a
+star (`gates* (…)`) marks what the kernel overwrites. `…` is any shape. Letters mean the same length
+throughout one row:
+
+    N rows (batch and time end to end)   T time steps   B batch   D features   H hidden   V vocabulary, classes
+
+Floats are float32 or float64, results in the type of the arguments, and arrays may be non-contiguous.
+Results are fresh arrays: a kernel never returns an argument or a view of one.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument or result of a kernel."""
+
+    name: str
+    kind: str  # "float", "int", "number" or "list"
+    shape: tuple[str, ...] | None  # letters; None for numbers and lists
+    in_place: bool
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One row of the contract."""
+
+    name: str
+    formula: str
+    arguments: tuple[Argument, ...]
+    results: tuple[Argument, ...]
+
+
+def _parse(text: str) -> tuple[Argument, ...]:
+    pattern = r"(\w+)(\*?)(?::(\w+))?(?: \(([^)]*)\))?(?:, |$)"
+    found = re.findall(pattern, text)
+    return tuple(
+        Argument(
+            name, kind or "float", tuple(shape.replace(" ", "").split(",")) if shape else None, star == "*"
+        )
+        for name, star, kind, shape in found
+    )
+
+
+def _kernel(name: str, formula: str, arguments: str, results: str) -> Kernel:
+    return Kernel(name, formula, _parse(arguments), _parse(results))
+
+
+CONTRACT: tuple[Kernel, ...] = (
+    _kernel("tanh_forward", "tanh", "x (…)", "y (…)"),
+    _kernel("tanh_backward", "tanh", "y (…), grad_y (…)", "grad_x (…)"),
+    _kernel("sigmoid_forward", "sigmoid", "x (…)", "y (…)"),
+    _kernel("sigmoid_backward", "sigmoid", "y (…), grad_y (…)", "grad_x (…)"),
+    _kernel("relu_forward", "relu", "x (…)", "y (…)"),
+    _kernel("relu_backward", "relu", "y (…), grad_y (…)", "grad_x (…)"),
+    _kernel("softmax_forward", "softmax", "x (N, V)", "y (N, V)"),
+    _kernel("softmax_backward", "softmax", "y (N, V), grad_y (N, V)", "grad_x (N, V)"),
+    _kernel("log_softmax_forward", "log_softmax", "x (N, V)", "y (N, V)"),
+    _kernel("log_softmax_backward", "log_softmax", "y (N, V), grad_y (N, V)", "grad_x (N, V)"),
+    _kernel(
+        "cross_entropy_forward",
+        "cross_entropy",
+        "logits (N, V), targets:int (N), ignore_index:number",
+        "losses (N), logsumexp (N)",
+    ),
+    _kernel(
+        "cross_entropy_backward",
+        "cross_entropy",
+        "logits (N, V), targets:int (N), logsumexp (N), grad_losses (N), ignore_index:number",
+        "grad_logits (N, V)",
+    ),
+    _kernel(
+        "linear_cross_entropy_losses",
+        "linear_cross_entropy",
+        "x (N, D), weight (V, D), bias (V), targets:int (N), ignore_index:number",
+        "losses (N)",
+    ),
+    _kernel(
+        "linear_cross_entropy",
+        "linear_cross_entropy",
+        "x (N, D), weight (V, D), bias (V), targets:int (N), grad_losses (N), ignore_index:number",
+        "losses (N), grad_x (N, D), grad_weight (V, D), grad_bias (V)",
+    ),
+    _kernel("embedding_forward", "embedding", "weight (V, D), ids:int (N)", "y (N, D)"),
+    _kernel(
+        "embedding_backward",
+        "embedding",
+        "grad_y (N, D), ids:int (N), vocabulary:number",
+        "grad_weight (V, D)",
+    ),
+    _kernel(
+        "lstm_cell_forward",
+        "lstm.cell",
+        "gates* (B, 4H), c_before (B, H)",
+        "h (B, H), c (B, H)",
+    ),
+    _kernel(
+        "lstm_cell_backward",
+        "lstm.cell",
+        "grad_h (B, H), grad_c (B, H), gates (B, 4H), c_before (B, H), c (B, H)",
+        "grad_gates (B, 4H), grad_c_before (B, H)",
+    ),
+    _kernel(
+        "lstm_forward",
+        "lstm.sequence",
+        "gates* (T, B, 4H), h_before (B, H), c_before (B, H), weight_hh (4H, H)",
+        "h (T, B, H), c (T, B, H)",
+    ),
+    _kernel(
+        "lstm_backward",
+        "lstm.sequence",
+        "grad_h (T, B, H), grad_c_last (B, H), gates (T, B, 4H), c_before (B, H), c (T, B, H), "
+        "weight_hh (4H, H)",
+        "grad_gates (T, B, 4H), grad_h_before (B, H), grad_c_before (B, H)",
+    ),
+    _kernel("dropout", "dropout", "x (…), p:number, seed:number, call:number", "y (…)"),
+    _kernel("gradient_norm", "gradient_norm", "gradients:list", "norm:number"),
+    _kernel(
+        "sgd_step",
+        "sgd",
+        "parameters*:list, gradients:list, velocities*:list, lr:number, momentum:number, weight_decay:number",
+        "",
+    ),
+    _kernel(
+        "adam_step",
+        "adam",
+        "parameters*:list, gradients:list, means*:list, squares*:list, lr:number, beta1:number, "
+        "beta2:number, eps:number, weight_decay:number, decoupled:number, step:number",
+        "",
+    ),
+)

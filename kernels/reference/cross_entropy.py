@@ -1,0 +1,45 @@
+"""Cross-entropy of class indices [cross_entropy], alone and fused with the linear layer before it
+[linear_cross_entropy].
+
+A row whose target is `ignore_index` has loss 0 and gradient 0.
+"""
+
+import numpy as np
+
+
+def cross_entropy_forward(logits, targets, ignore_index):
+    """ℓ_n = ln Σ_v e^(z_nv) − z_(n, target n)    [cross_entropy].
+
+    Returns the losses (N) and ln Σ_v e^(z_nv) (N), from which backward has softmax without a second sum.
+    """
+    largest = logits.max(axis=1)  # (N)
+    logsumexp = largest + np.log(np.exp(logits - largest[:, None]).sum(axis=1))  # (N)
+    counted = targets != ignore_index  # (N)
+    rows = np.arange(len(targets))
+    losses = np.where(counted, logsumexp - logits[rows, np.where(counted, targets, 0)], 0)
+    return losses.astype(logits.dtype), logsumexp
+
+
+def cross_entropy_backward(logits, targets, logsumexp, grad_losses, ignore_index):
+    """∂L/∂z_nv = (softmax(z_n)_v − [v = target n]) ∂L/∂ℓ_n    [cross_entropy]."""
+    grad_logits = np.exp(logits - logsumexp[:, None])  # (N, V)
+    counted = np.flatnonzero(targets != ignore_index)
+    grad_logits[counted, targets[counted]] -= 1
+    return grad_logits * np.where(targets != ignore_index, grad_losses, 0)[:, None].astype(logits.dtype)
+
+
+def linear_cross_entropy_losses(x, weight, bias, targets, ignore_index):
+    """Losses of z = x Wᵀ + b, without gradients    [linear_cross_entropy]."""
+    return cross_entropy_forward(x @ weight.T + bias, targets, ignore_index)[0]
+
+
+def linear_cross_entropy(x, weight, bias, targets, grad_losses, ignore_index):
+    """Losses of z = x Wᵀ + b and the gradients of x, W, b for given ∂L/∂ℓ, in one pass    [linear_cross_entropy].
+
+    With G = ∂L/∂z:  ∂L/∂x = G W,  ∂L/∂W = Gᵀ x,  ∂L/∂b = Σ_n G_n. Other kernel sets do the same for a few
+    rows at a time and never hold all logits (N, V).
+    """
+    logits = x @ weight.T + bias  # (N, V)
+    losses, logsumexp = cross_entropy_forward(logits, targets, ignore_index)
+    grad_logits = cross_entropy_backward(logits, targets, logsumexp, grad_losses, ignore_index)
+    return losses, grad_logits @ weight, grad_logits.T @ x, grad_logits.sum(axis=0)

@@ -1,0 +1,110 @@
+"""A device is an array module plus a kernel set.
+
+| name        | arrays | kernels                       | for                       |
+|-------------|--------|-------------------------------|---------------------------|
+| `reference` | NumPy  | NumPy, as on the page         | reading, stepping, truth  |
+| `cpu`       | NumPy  | Numba, compiled at first use  | training on a laptop      |
+
+Nothing falls back silently: a device has every kernel of the contract or refuses to open, by name.
+"""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from .errors import DeviceError, did_you_mean
+
+DEVICES = ("reference", "cpu")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a tensor's array lives and which kernels work on it.
+
+    Attributes:
+        name: one of `DEVICES`.
+        xp: the array module (NumPy), for everything that needs no kernel of ours.
+        kernels: the module that holds every kernel of `scratchlm.kernels.contract`.
+    """
+
+    name: str
+    xp: Any
+    kernels: Any
+
+    def __repr__(self) -> str:
+        return f"device('{self.name}')"
+
+
+@cache
+def _open(name: str) -> Device:
+    import numpy
+
+    try:
+        kernels = importlib.import_module(f"scratchlm.kernels.{name}")
+    except ModuleNotFoundError as error:
+        if error.name in (f"scratchlm.kernels.{name}", "scratchlm.kernels"):
+            raise DeviceError(
+                "The kernels are not installed: run `pip install -e .` in the checkout (they are installed "
+                "as scratchlm.kernels)."
+            ) from None
+        raise DeviceError(
+            f"Device '{name}' needs the package '{error.name}': run `pip install {error.name}`, "
+            "or use the device 'reference', which needs NumPy alone."
+        ) from None
+    _check_complete(name, kernels)
+    return Device(name, numpy, kernels)
+
+
+def _check_complete(name: str, kernels: ModuleType) -> None:
+    from scratchlm.kernels.contract import CONTRACT
+
+    missing = [kernel.name for kernel in CONTRACT if not hasattr(kernels, kernel.name)]
+    if missing:
+        raise DeviceError(f"Device '{name}' lacks these kernels of the contract: {', '.join(missing)}.")
+
+
+def get_device(device: "str | Device | None" = None) -> Device:
+    """Return the device of that name; the default device for None.
+
+    Raises:
+        DeviceError: the name is unknown, a package is missing, or a kernel of the contract is.
+    """
+    if isinstance(device, Device):
+        return device
+    if device is None:
+        return default_device()
+    if device not in DEVICES:
+        raise DeviceError(
+            f"Unknown device '{device}'{did_you_mean(str(device), DEVICES)}: "
+            f"this version has {' and '.join(DEVICES)}."
+        )
+    return _open(device)
+
+
+_default = "reference"
+
+
+def default_device() -> Device:
+    """The device of tensors that are made without naming one."""
+    return _open(_default)
+
+
+def set_default_device(device: "str | Device") -> None:
+    """Make `device` the default from here on."""
+    global _default
+    _default = get_device(device).name
+
+
+@contextmanager
+def use_device(device: "str | Device") -> Iterator[Device]:
+    """Make `device` the default inside a `with` block."""
+    before = default_device()
+    set_default_device(device)
+    try:
+        yield get_device(device)
+    finally:
+        set_default_device(before)

@@ -1,0 +1,208 @@
+"""A Function is one formula: `forward` computes it, `backward` applies its derivative.
+
+    class Square(Function):
+        def forward(self, x):
+            self.save(x)
+            return x * x
+
+        def backward(self, grad_y):
+            (x,) = self.saved
+            return 2 * x * grad_y
+
+    y = Square()(x)
+
+`forward` and `backward` see arrays, never tensors, so a debugger inside them shows plain numbers. Options
+(an axis, a probability) are arguments of `__init__`; inputs that have no gradient (token ids) get None.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from .device import Device
+from .errors import DeviceError, GraphError, NumberError
+from .tensor import Tensor, Version
+
+Array = Any  # a NumPy array, or another device's array with the same interface
+
+_grad_enabled = True
+_anomaly = False
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded for `backward`."""
+    return _grad_enabled
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside this block (or a function decorated with it), nothing is recorded for `backward`."""
+    global _grad_enabled
+    before, _grad_enabled = _grad_enabled, False
+    try:
+        yield
+    finally:
+        _grad_enabled = before
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Inside this block, the first Function that makes a NaN or infinity raises, by name.
+
+    Saved arrays are also compared with a copy when `backward` uses them, which finds a change that was made
+    behind the tensor's back (`x.data[0] = 1`). Slow and memory-hungry: for hunting, not for training.
+    """
+    global _anomaly
+    before, _anomaly = _anomaly, True
+    try:
+        yield
+    finally:
+        _anomaly = before
+
+
+class Function:
+    """One differentiable formula. Subclasses define `forward(*arrays)` and `backward(*grad_outputs)`."""
+
+    view = False  # True where the output shares memory with the first input
+
+    device: Device
+    inputs: tuple[Tensor, ...] = ()  # the tensors that went in; empty while nothing is recorded
+    needs_grad: tuple[bool, ...] = ()  # for each input: does anybody want its gradient?
+    output_specs: tuple[tuple[tuple[int, ...], Any], ...] = ()  # (shape, dtype) of each output
+    watched: Mapping[int, Tensor] = {}  # outputs that keep their gradient though they are no leaves
+    freed = False
+
+    _saved: tuple[Array, ...] = ()
+    _versions: tuple[tuple[Version, int], ...] = ()
+    _copies: tuple[Array, ...] = ()
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the formula on arrays; return an array, or a tuple of them."""
+        raise NotImplementedError
+
+    def backward(self, *grad_outputs: Any) -> Any:
+        """Return the gradient of each input (None where it has none), given those of the outputs."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        """The formula's name in messages and pictures."""
+        return type(self).__name__
+
+    @property
+    def xp(self) -> Any:
+        """The device's array module."""
+        return self.device.xp
+
+    @property
+    def kernels(self) -> Any:
+        """The device's kernel set."""
+        return self.device.kernels
+
+    def save(self, *arrays: Array) -> None:
+        """Keep arrays for `backward`, which finds them in `self.saved`."""
+        self._saved = arrays
+
+    @property
+    def saved(self) -> tuple[Array, ...]:
+        """What `save` kept.
+
+        Raises:
+            GraphError: an array was changed in place in between, so the derivative would be wrong.
+        """
+        for version, count in self._versions:
+            if version.count != count:
+                raise GraphError(
+                    f"An array that {self.name} saved for backward was changed in place afterwards "
+                    f"({version.count - count} time(s)): change it after backward(), or work on a copy."
+                )
+        for array, copy in zip(self._saved, self._copies, strict=False):
+            if copy is not None and not self.xp.array_equal(array, copy, equal_nan=True):
+                raise GraphError(
+                    f"An array that {self.name} saved for backward was changed through its .data: "
+                    "change it after backward(), or work on a copy."
+                )
+        return self._saved
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run `forward`; record this Function as the maker of its outputs where a gradient is wanted."""
+        device = next((t.device for t in inputs if isinstance(t, Tensor)), None)
+        tensors = tuple(t if isinstance(t, Tensor) else Tensor(t, device=device) for t in inputs)
+        self.device = tensors[0].device
+        for t in tensors:
+            if t.device is not self.device:
+                raise DeviceError(
+                    f"{self.name} got tensors on '{self.device.name}' and on '{t.device.name}': "
+                    f"move one with .to('{self.device.name}')."
+                )
+        recording = _grad_enabled and any(t.requires_grad for t in tensors)
+        self.needs_grad = tuple(recording and t.requires_grad for t in tensors)
+        result = self.forward(*(t.data for t in tensors))
+        arrays = result if isinstance(result, tuple) else (result,)
+        if _anomaly:
+            self._check_finite(arrays, "forward")
+        outputs = tuple(Tensor(array, device=self.device) for array in arrays)
+        if self.view and self.xp.may_share_memory(arrays[0], tensors[0].data):
+            outputs[0]._version = tensors[0]._version
+        if recording:
+            self._record(tensors, outputs)
+        else:
+            self._saved = ()
+        return outputs if isinstance(result, tuple) else outputs[0]
+
+    def _record(self, tensors: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
+        self.inputs = tensors
+        self.output_specs = tuple((t.data.shape, t.data.dtype) for t in outputs)
+        for index, output in enumerate(outputs):
+            if output.data.dtype.kind == "f":
+                output.requires_grad, output._function, output._index = True, self, index
+        shares = self.xp.may_share_memory
+        self._versions = tuple(
+            (t._version, t._version.count)
+            for t in (*tensors, *outputs)
+            if any(array is not None and shares(array, t.data) for array in self._saved)
+        )
+        if _anomaly:
+            self._copies = tuple(None if array is None else array.copy() for array in self._saved)
+
+    def run_backward(self, grad_outputs: list[Array | None]) -> tuple[Array | None, ...]:
+        """Call `backward` with zeros for outputs that nobody used; check the gradients' shapes."""
+        if self.freed:
+            raise GraphError(
+                f"backward() came a second time through {self.name}, whose saved arrays are freed: "
+                "call backward(retain_graph=True) the first time, or compute the loss again."
+            )
+        filled = [
+            self.xp.zeros(shape, dtype) if grad is None else grad
+            for grad, (shape, dtype) in zip(grad_outputs, self.output_specs, strict=True)
+        ]
+        result = self.backward(*filled)
+        grads = result if isinstance(result, tuple) else (result,)
+        if len(grads) != len(self.inputs):
+            raise GraphError(
+                f"{self.name}.backward returned {len(grads)} gradients for {len(self.inputs)} inputs: "
+                "return one for each, None where an input has none."
+            )
+        for index, (grad, t) in enumerate(zip(grads, self.inputs, strict=True)):
+            if grad is not None and t.requires_grad and grad.shape != t.data.shape:
+                raise GraphError(
+                    f"{self.name}.backward returned a gradient of shape {grad.shape} for input {index} "
+                    f"of shape {t.data.shape}: the two must be equal."
+                )
+        if _anomaly:
+            self._check_finite([g for g in grads if g is not None], "backward")
+        return grads
+
+    def free(self) -> None:
+        """Let go of inputs and saved arrays; a second backward through here is an error from now on."""
+        self.inputs, self._saved, self._versions, self._copies, self.watched = (), (), (), (), {}
+        self.freed = True
+
+    def _check_finite(self, arrays: Any, where: str) -> None:
+        for index, array in enumerate(arrays):
+            if array.dtype.kind == "f" and not self.xp.isfinite(array).all():
+                bad = int((~self.xp.isfinite(array)).sum())
+                raise NumberError(
+                    f"{self.name}.{where} made {bad} NaN or infinite value(s) in its result {index} of "
+                    f"shape {array.shape}: look at its inputs, and lower the learning rate or clip gradients."
+                )

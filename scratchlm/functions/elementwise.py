@@ -1,0 +1,225 @@
+"""Arithmetic, element by element, with broadcasting.
+
+Where broadcasting repeated an input along an axis, its gradient is the sum over that axis: the same number
+was used several times, and derivatives of all uses add up (`sum_to`).
+"""
+
+from typing import Any
+
+from ..errors import ShapeError
+from ..function import Array, Function
+from ..tensor import Tensor
+
+
+def sum_to(grad: Array, shape: tuple[int, ...]) -> Array:
+    """Sum `grad` over the axes along which an array of `shape` was broadcast."""
+    if grad.shape == shape:
+        return grad
+    new_axes = grad.ndim - len(shape)
+    repeated = tuple(i + new_axes for i, n in enumerate(shape) if n == 1 and grad.shape[i + new_axes] != 1)
+    return grad.sum(axis=(*range(new_axes), *repeated), keepdims=True).reshape(shape)
+
+
+class Binary(Function):
+    """Two operands: remembers their shapes, so that each gets a gradient of its own shape."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        """Apply `formula`; name both shapes where they do not broadcast."""
+        self.shapes = a.shape, b.shape
+        try:
+            return self.formula(a, b)
+        except ValueError:
+            raise ShapeError(
+                f"{self.name} got shapes {a.shape} and {b.shape}, which do not broadcast: aligned from the "
+                "right, two lengths must be equal or one of them 1."
+            ) from None
+
+    def formula(self, a: Array, b: Array) -> Array:
+        """The formula on arrays that broadcast."""
+        raise NotImplementedError
+
+    def pair(self, grad_a: Array, grad_b: Array) -> tuple[Array, Array]:
+        """Both gradients, each summed to its operand's shape."""
+        return sum_to(grad_a, self.shapes[0]), sum_to(grad_b, self.shapes[1])
+
+
+class Add(Binary):
+    """y = a + b;  ∂L/∂a = ∂L/∂b = ∂L/∂y."""
+
+    def formula(self, a: Array, b: Array) -> Array:
+        return a + b
+
+    def backward(self, grad_y: Array) -> tuple[Array, Array]:
+        return self.pair(grad_y, grad_y)
+
+
+class Subtract(Binary):
+    """y = a − b;  ∂L/∂a = ∂L/∂y, ∂L/∂b = −∂L/∂y."""
+
+    def formula(self, a: Array, b: Array) -> Array:
+        return a - b
+
+    def backward(self, grad_y: Array) -> tuple[Array, Array]:
+        return self.pair(grad_y, -grad_y)
+
+
+class Multiply(Binary):
+    """y = a·b;  ∂L/∂a = b·∂L/∂y, ∂L/∂b = a·∂L/∂y."""
+
+    def formula(self, a: Array, b: Array) -> Array:
+        self.save(a, b)
+        return a * b
+
+    def backward(self, grad_y: Array) -> tuple[Array, Array]:
+        a, b = self.saved
+        return self.pair(b * grad_y, a * grad_y)
+
+
+class Divide(Binary):
+    """y = a / b;  ∂L/∂a = ∂L/∂y / b, ∂L/∂b = −a/b² · ∂L/∂y."""
+
+    def formula(self, a: Array, b: Array) -> Array:
+        self.save(a, b)
+        return a / b
+
+    def backward(self, grad_y: Array) -> tuple[Array, Array]:
+        a, b = self.saved
+        return self.pair(grad_y / b, -a / (b * b) * grad_y)
+
+
+class Negative(Function):
+    """y = −x;  ∂L/∂x = −∂L/∂y."""
+
+    def forward(self, x: Array) -> Array:
+        return -x
+
+    def backward(self, grad_y: Array) -> Array:
+        return -grad_y
+
+
+class Power(Function):
+    """y = xⁿ for a fixed number n;  ∂L/∂x = n·xⁿ⁻¹ · ∂L/∂y."""
+
+    def __init__(self, exponent: float):
+        self.exponent = exponent
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return x**self.exponent
+
+    def backward(self, grad_y: Array) -> Array:
+        (x,) = self.saved
+        return self.exponent * x ** (self.exponent - 1) * grad_y
+
+
+class Exp(Function):
+    """y = eˣ;  ∂L/∂x = y · ∂L/∂y."""
+
+    def forward(self, x: Array) -> Array:
+        y = self.xp.exp(x)
+        self.save(y)
+        return y
+
+    def backward(self, grad_y: Array) -> Array:
+        (y,) = self.saved
+        return y * grad_y
+
+
+class Log(Function):
+    """y = ln x;  ∂L/∂x = ∂L/∂y / x."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return self.xp.log(x)
+
+    def backward(self, grad_y: Array) -> Array:
+        (x,) = self.saved
+        return grad_y / x
+
+
+class Where(Function):
+    """y = a where the condition holds, else b;  the gradient goes to the one that was taken."""
+
+    def forward(self, condition: Array, a: Array, b: Array) -> Array:
+        self.shapes = a.shape, b.shape
+        self.save(condition)
+        return self.xp.where(condition, a, b)
+
+    def backward(self, grad_y: Array) -> tuple[None, Array, Array]:
+        (condition,) = self.saved
+        zero = self.xp.zeros_like(grad_y)
+        grad_a = self.xp.where(condition, grad_y, zero)
+        grad_b = self.xp.where(condition, zero, grad_y)
+        return None, sum_to(grad_a, self.shapes[0]), sum_to(grad_b, self.shapes[1])
+
+
+class AsType(Function):
+    """The same values in another element type;  the gradient in the former one."""
+
+    def __init__(self, dtype: Any):
+        self.dtype = dtype
+
+    def forward(self, x: Array) -> Array:
+        self.former = x.dtype
+        return x.astype(self.dtype)
+
+    def backward(self, grad_y: Array) -> Array:
+        return grad_y.astype(self.former)
+
+
+def _operand(x: Any, other: Any) -> Any:
+    """Give a plain number the element type of the tensor beside it, so that 2·x stays float32."""
+    if isinstance(x, (int, float)) and isinstance(other, Tensor):
+        kind = other.dtype if other.dtype.kind == "f" or isinstance(x, int) else None
+        return Tensor(other.device.xp.asarray(x, kind), device=other.device)
+    return x
+
+
+def add(a: Any, b: Any) -> Tensor:
+    """a + b, with broadcasting."""
+    return Add()(_operand(a, b), _operand(b, a))
+
+
+def subtract(a: Any, b: Any) -> Tensor:
+    """a − b, with broadcasting."""
+    return Subtract()(_operand(a, b), _operand(b, a))
+
+
+def multiply(a: Any, b: Any) -> Tensor:
+    """a·b element by element, with broadcasting."""
+    return Multiply()(_operand(a, b), _operand(b, a))
+
+
+def divide(a: Any, b: Any) -> Tensor:
+    """a / b element by element, with broadcasting."""
+    return Divide()(_operand(a, b), _operand(b, a))
+
+
+def negative(x: Tensor) -> Tensor:
+    """−x."""
+    return Negative()(x)
+
+
+def power(x: Tensor, exponent: float) -> Tensor:
+    """xⁿ for a fixed number n."""
+    return Power(exponent)(x)
+
+
+def exp(x: Tensor) -> Tensor:
+    """eˣ."""
+    return Exp()(x)
+
+
+def log(x: Tensor) -> Tensor:
+    """ln x; -inf at 0 and NaN below, as in NumPy."""
+    return Log()(x)
+
+
+def where(condition: Any, a: Any, b: Any) -> Tensor:
+    """a where the condition holds, b elsewhere, with broadcasting."""
+    return Where()(condition, _operand(a, b), _operand(b, a))
+
+
+def astype(x: Tensor, dtype: Any) -> Tensor:
+    """The same values in another element type."""
+    return AsType(dtype)(x)

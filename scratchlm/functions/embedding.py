@@ -1,0 +1,46 @@
+"""Embedding: a table with one row of features for each token."""
+
+from ..errors import DtypeError, TokenError
+from ..function import Array, Function
+from ..tensor import Tensor
+
+
+class Embedding(Function):
+    """y_n = W_(id n);  ∂L/∂W_v = Σ_(n: id n = v) ∂L/∂y_n    [embedding].
+
+    W (V, D), ids of any shape (…) → (…, D). Repeated tokens: gradients are added, in the same order each time.
+    """
+
+    def forward(self, weight: Array, ids: Array) -> Array:
+        if ids.dtype.kind not in "iu":
+            raise DtypeError(f"An embedding takes token ids (integers), got {ids.dtype}.")
+        self.vocabulary = weight.shape[0]
+        if ids.size and (ids.min() < 0 or ids.max() >= self.vocabulary):
+            wrong = ids[(ids < 0) | (ids >= self.vocabulary)][0]
+            raise TokenError(
+                f"Token id {int(wrong)} is outside the embedding's table of {self.vocabulary} tokens "
+                f"(0 to {self.vocabulary - 1}): is the tokenizer the one that the model was made for?"
+            )
+        self.save(ids)
+        y = self.kernels.embedding_forward(weight, ids.reshape(-1))  # (N, D)
+        return y.reshape(*ids.shape, weight.shape[1])
+
+    def backward(self, grad_y: Array) -> tuple[Array, None]:
+        (ids,) = self.saved
+        rows = grad_y.reshape(ids.size, grad_y.shape[-1])  # (N, D)
+        return self.kernels.embedding_backward(rows, ids.reshape(-1), self.vocabulary), None
+
+
+def embedding(weight: Tensor, ids: Tensor) -> Tensor:
+    """Rows of `weight` (V, D) for token ids (…): (…, D).
+
+    Raises:
+        TokenError: an id is outside the table.
+        DtypeError: the ids are not integers.
+    """
+    return Embedding()(weight, ids)
+
+
+def embedding_composed(weight: Tensor, ids: Tensor) -> Tensor:
+    """The same out of a primitive operation: indexing, whose gradient adds too."""
+    return weight[ids]

@@ -1,0 +1,169 @@
+"""Cross-entropy of class indices, alone and fused with the linear layer before it.
+
+Shapes: N rows (batch and time end to end), V classes, D features.
+"""
+
+import math
+
+from ..errors import DtypeError, NumberError, ShapeError, TokenError
+from ..function import Array, Function
+from ..tensor import Tensor
+from .elementwise import where
+from .matmul import linear
+from .softmax import log_softmax
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+class ClassLoss(Function):
+    """Shared by both losses: checks the targets, and turns losses (N) into their mean or sum."""
+
+    def __init__(self, ignore_index: int = -100, reduction: str = "mean"):
+        if reduction not in REDUCTIONS:
+            raise ShapeError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}.")
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+
+    def check(self, targets: Array, rows: int, classes: int) -> Array:
+        """Return which rows count (N), after checking that each target is a class or `ignore_index`."""
+        if targets.dtype.kind not in "iu":
+            raise DtypeError(f"{self.name} takes class indices (integers) as targets, got {targets.dtype}.")
+        if targets.shape != (rows,):
+            raise ShapeError(
+                f"{self.name} got targets of shape {targets.shape} for logits with {rows} rows: "
+                f"one index for each row is expected, shape ({rows},)."
+            )
+        counted = targets != self.ignore_index
+        wrong = counted & ((targets < 0) | (targets >= classes))
+        if wrong.any():
+            raise TokenError(
+                f"{self.name} got target {int(targets[wrong][0])}, but there are {classes} classes "
+                f"(0 to {classes - 1}): does the last layer have as many outputs as the vocabulary has tokens?"
+            )
+        if self.reduction == "mean" and not counted.any():
+            raise NumberError(f"{self.name} has no mean: every target is ignore_index={self.ignore_index}.")
+        return counted
+
+    def weights(self, counted: Array, dtype: type) -> Array:
+        """∂(reduced loss)/∂ℓ_n for each row (N): 1/count for the mean, 1 for the sum."""
+        return counted.astype(dtype) / dtype(counted.sum() if self.reduction == "mean" else 1)
+
+
+class CrossEntropy(ClassLoss):
+    """ℓ_n = ln Σ_v e^(z_nv) − z_(n, target n);  ∂ℓ_n/∂z_nv = softmax(z_n)_v − [v = target n]    [cross_entropy].
+
+    Logits z (N, V), targets (N); the mean (or sum) over rows whose target is not `ignore_index`.
+    """
+
+    def forward(self, logits: Array, targets: Array) -> Array:
+        if logits.ndim != 2:
+            raise ShapeError(
+                f"{self.name} takes logits (N, V), got {logits.shape}: put batch and time end to end "
+                "with reshape(-1, V)."
+            )
+        counted = self.check(targets, *logits.shape)
+        losses, logsumexp = self.kernels.cross_entropy_forward(logits, targets, self.ignore_index)
+        self.save(logits, targets, logsumexp, self.weights(counted, logits.dtype.type))
+        return losses if self.reduction == "none" else self.mean_or_sum(losses, counted)
+
+    def mean_or_sum(self, losses: Array, counted: Array) -> Array:
+        """Summed in float64: a mean of 100 000 losses keeps its digits."""
+        total = losses.sum(dtype="float64")
+        return losses.dtype.type(total / counted.sum() if self.reduction == "mean" else total)
+
+    def backward(self, grad_loss: Array) -> tuple[Array, None]:
+        logits, targets, logsumexp, weights = self.saved
+        grad_losses = grad_loss * weights  # (N)
+        return (
+            self.kernels.cross_entropy_backward(logits, targets, logsumexp, grad_losses, self.ignore_index),
+            None,
+        )
+
+
+class LinearCrossEntropy(CrossEntropy):
+    """Cross-entropy of z = x Wᵀ + b, without ever holding all logits (N, V)    [linear_cross_entropy].
+
+    x (N, D), W (V, D), b (V), targets (N). The loss is one number, so its gradients are known up to a factor
+    as soon as the logits of some rows are: forward computes them on the way (three products instead of
+    four), backward multiplies by ∂L/∂loss.
+    """
+
+    def __init__(self, ignore_index: int = -100, reduction: str = "mean"):
+        super().__init__(ignore_index, reduction)
+        if reduction == "none":
+            raise ShapeError("linear_cross_entropy gives a mean or sum: use linear() and cross_entropy().")
+
+    def forward(self, x: Array, weight: Array, bias: Array, targets: Array) -> Array:
+        if x.ndim != 2 or weight.ndim != 2 or x.shape[1] != weight.shape[1] or bias.shape != weight.shape[:1]:
+            raise ShapeError(
+                f"{self.name} takes x (N, D), weight (V, D), bias (V), got {x.shape}, {weight.shape}, "
+                f"{bias.shape}."
+            )
+        counted = self.check(targets, x.shape[0], weight.shape[0])
+        if any(self.needs_grad):
+            weights = self.weights(counted, x.dtype.type)
+            losses, *gradients = self.kernels.linear_cross_entropy(
+                x, weight, bias, targets, weights, self.ignore_index
+            )
+            self.save(*gradients)
+        else:
+            losses = self.kernels.linear_cross_entropy_losses(x, weight, bias, targets, self.ignore_index)
+        return self.mean_or_sum(losses, counted)
+
+    def backward(self, grad_loss: Array) -> tuple[Array | None, ...]:
+        gradients = [g if grad_loss == 1 else g * grad_loss for g in self.saved]
+        return (*gradients, None)
+
+
+def cross_entropy(
+    logits: Tensor, targets: Tensor, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """Mean, sum or each (none) of −ln softmax(logits)[target]: logits (N, V), targets (N) integers.
+
+    Raises:
+        TokenError: a target is neither a class nor `ignore_index`.
+        ShapeError, DtypeError: shapes or types do not fit.
+        NumberError: a mean over no row at all.
+    """
+    return CrossEntropy(ignore_index, reduction)(logits, targets)
+
+
+def cross_entropy_composed(
+    logits: Tensor, targets: Tensor, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """The same out of primitive operations."""
+    xp, kept = logits.device.xp, targets.data != ignore_index  # (N)
+    log_p = log_softmax(logits)[xp.arange(len(kept)), xp.where(kept, targets.data, 0)]  # (N)
+    losses = where(kept, -log_p, 0.0 * log_p)
+    if reduction == "none":
+        return losses
+    return losses.sum() / (int(kept.sum()) if reduction == "mean" else 1)
+
+
+def linear_cross_entropy(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Cross-entropy of x Wᵀ + b: x (N, D), weight (V, D), bias (V), targets (N). Errors as cross_entropy."""
+    return LinearCrossEntropy(ignore_index, reduction)(x, weight, bias, targets)
+
+
+def linear_cross_entropy_composed(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """The same as two layers."""
+    return cross_entropy(linear(x, weight, bias), targets, ignore_index, reduction)
+
+
+def perplexity(loss: float) -> float:
+    """e^loss for a mean loss in nats a token: among how many equally likely tokens the model hesitates."""
+    return math.exp(min(loss, 700.0))  # e^710 overflows float64

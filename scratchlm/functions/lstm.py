@@ -1,0 +1,156 @@
+"""LSTM: one step, and one layer over a whole sequence.
+
+Shapes: T time steps, B batch, D features, H hidden. W_ih (4H, D), W_hh (4H, H), biases (4H); gates in
+PyTorch's order i, f, g, o. Time is the first axis: one step is then one block of memory.
+"""
+
+from ..errors import ShapeError
+from ..function import Array, Function
+from ..tensor import Tensor
+from .matmul import linear
+from .shape import split, stack
+
+
+def _check(name: str, x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array) -> None:
+    B, D, H = x.shape[-2], weight_ih.shape[1], weight_hh.shape[1]
+    if x.shape[-1] != D:
+        raise ShapeError(f"{name} expects {D} features, got an input of shape {x.shape}.")
+    for what, state in (("h", h), ("c", c)):
+        if state.shape != (B, H):
+            raise ShapeError(f"{name} expects the state {what} as (batch, hidden) = {(B, H)}, got {state.shape}.")
+
+
+class LSTMCell(Function):
+    """One step: i, f, o = σ(·), g = tanh(·) of x W_ihᵀ + b_ih + h W_hhᵀ + b_hh;  c' = f ⊙ c + i ⊙ g,
+    h' = o ⊙ tanh c'    [lstm.cell].
+
+    x (B, D), h and c (B, H) → h', c' (B, H). The derivative of the gates is in the kernel; the products
+    have those of a linear layer.
+    """
+
+    def forward(
+        self, x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array
+    ) -> tuple[Array, Array]:
+        _check(self.name, x, h, c, weight_ih, weight_hh)
+        gates = x @ weight_ih.T + h @ weight_hh.T + (bias_ih + bias_hh)  # (B, 4H)
+        h_new, c_new = self.kernels.lstm_cell_forward(gates, c)
+        self.save(x, h, c, weight_ih, weight_hh, gates, c_new)
+        return h_new, c_new
+
+    def backward(self, grad_h_new: Array, grad_c_new: Array) -> tuple[Array, ...]:
+        x, h, c, weight_ih, weight_hh, gates, c_new = self.saved
+        grad_gates, grad_c = self.kernels.lstm_cell_backward(grad_h_new, grad_c_new, gates, c, c_new)
+        grad_bias = grad_gates.sum(axis=0)  # (4H)
+        return (
+            grad_gates @ weight_ih,
+            grad_gates @ weight_hh,
+            grad_c,
+            grad_gates.T @ x,
+            grad_gates.T @ h,
+            grad_bias,
+            grad_bias.copy(),
+        )
+
+
+class LSTM(Function):
+    """One layer over a whole sequence: for t = 1 … T the step of LSTMCell    [lstm.sequence].
+
+    x (T, B, D), h0 and c0 (B, H) → h (T, B, H), h_T, c_T (B, H). What does not depend on the step before is
+    one product for all steps: x W_ihᵀ before the loop, and the gradients of both weights after it, from the
+    gates' gradients δ (T, B, 4H): ∂L/∂W_ih = Σ_t δ_tᵀ x_t, ∂L/∂W_hh = Σ_t δ_tᵀ h_(t−1), ∂L/∂x = δ W_ih.
+    """
+
+    def forward(
+        self,
+        x: Array,
+        h0: Array,
+        c0: Array,
+        weight_ih: Array,
+        weight_hh: Array,
+        bias_ih: Array,
+        bias_hh: Array,
+    ) -> tuple[Array, Array, Array]:
+        if x.ndim != 3 or x.shape[0] == 0:
+            raise ShapeError(f"{self.name} takes an input (time, batch, features), time ≥ 1, got {x.shape}.")
+        _check(self.name, x, h0, c0, weight_ih, weight_hh)
+        T, B, D = x.shape
+        gates = self.xp.matmul(x.reshape(T * B, D), weight_ih.T)  # (TB, 4H)
+        gates += bias_ih + bias_hh
+        gates = gates.reshape(T, B, -1)
+        h, c = self.kernels.lstm_forward(gates, h0, c0, weight_hh)
+        self.save(x, h0, c0, weight_ih, weight_hh, gates, h, c)
+        return h, h[-1].copy(), c[-1].copy()
+
+    def backward(self, grad_h: Array, grad_h_last: Array, grad_c_last: Array) -> tuple[Array | None, ...]:
+        x, h0, c0, weight_ih, weight_hh, gates, h, c = self.saved
+        T, B, D = x.shape
+        grad_h = grad_h.copy()
+        grad_h[-1] += grad_h_last
+        grad_gates, grad_h0, grad_c0 = self.kernels.lstm_backward(grad_h, grad_c_last, gates, c0, c, weight_hh)
+        rows = grad_gates.reshape(T * B, -1)  # δ (TB, 4H)
+        grad_x = self.xp.matmul(rows, weight_ih).reshape(x.shape) if self.needs_grad[0] else None
+        grad_weight_ih = self.xp.matmul(rows.T, x.reshape(T * B, D))
+        grad_weight_hh = self.xp.matmul(grad_gates[0].T, h0)
+        if T > 1:
+            grad_weight_hh += self.xp.matmul(rows[B:].T, h[:-1].reshape((T - 1) * B, -1))
+        grad_bias = rows.sum(axis=0)  # (4H)
+        return grad_x, grad_h0, grad_c0, grad_weight_ih, grad_weight_hh, grad_bias, grad_bias.copy()
+
+
+def lstm_cell(
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor,
+    bias_hh: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """One LSTM step: x (B, D), state h, c (B, H) → new h, c (B, H)."""
+    return LSTMCell()(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
+
+
+def lstm_cell_composed(
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor,
+    bias_hh: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The same out of primitive operations."""
+    gates = linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)  # (B, 4H)
+    i, f, g, o = split(gates, weight_hh.shape[1], axis=1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def lstm(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor,
+    bias_hh: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One layer over a sequence: x (T, B, D), h0, c0 (B, H) → h (T, B, H), h_T, c_T (B, H)."""
+    return LSTM()(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh)
+
+
+def lstm_composed(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor,
+    bias_hh: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same out of primitive operations, one step after the other."""
+    h, c, outputs = h0, c0, []
+    for x_t in x:
+        h, c = lstm_cell_composed(x_t, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
+        outputs.append(h)
+    return stack(outputs), h, c

@@ -1,0 +1,89 @@
+"""Matrix products: BLAS through the array module; only their derivatives are ours."""
+
+import math
+
+from ..errors import ShapeError
+from ..function import Array, Function
+from ..tensor import Tensor
+from .elementwise import sum_to
+
+
+class MatMul(Function):
+    """Y = A B;  ∂L/∂A = ∂L/∂Y Bᵀ, ∂L/∂B = Aᵀ ∂L/∂Y. Leading axes are batches and broadcast."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+            raise ShapeError(
+                f"matmul got shapes {a.shape} and {b.shape}: the last length of the first must equal the "
+                "second-last of the second; transpose one of them?"
+            )
+        self.save(a, b)
+        try:
+            return self.xp.matmul(a, b)
+        except ValueError:
+            raise ShapeError(
+                f"matmul got shapes {a.shape} and {b.shape}, whose batch axes do not broadcast."
+            ) from None
+
+    def backward(self, grad_y: Array) -> tuple[Array | None, Array | None]:
+        a, b = self.saved
+        # A vector is a matrix with one row (left) or one column (right): give it that axis, take it off again.
+        matrix_a = a[None, :] if a.ndim == 1 else a
+        matrix_b = b[:, None] if b.ndim == 1 else b
+        if b.ndim == 1:
+            grad_y = grad_y[..., None]
+        if a.ndim == 1:
+            grad_y = grad_y[..., None, :]
+        grad_a = grad_b = None
+        if self.needs_grad[0]:
+            grad_a = sum_to(self.xp.matmul(grad_y, matrix_b.swapaxes(-1, -2)), matrix_a.shape).reshape(a.shape)
+        if self.needs_grad[1]:
+            grad_b = sum_to(self.xp.matmul(matrix_a.swapaxes(-1, -2), grad_y), matrix_b.shape).reshape(b.shape)
+        return grad_a, grad_b
+
+
+class Linear(Function):
+    """Y = X Wᵀ + b;  ∂L/∂X = G W, ∂L/∂W = Gᵀ X, ∂L/∂b = Σ_n G_n with G = ∂L/∂Y    [linear].
+
+    X (…, D), W (E, D) as in PyTorch, b (E). Leading axes are put end to end to one matrix (N, D), so that
+    each of the three products is one call of BLAS.
+    """
+
+    def forward(self, x: Array, weight: Array, *bias: Array) -> Array:
+        if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+            raise ShapeError(
+                f"Linear expects a last axis of {weight.shape[1]} features (weight {weight.shape}), "
+                f"got an input of shape {x.shape}."
+            )
+        self.save(x, weight)
+        n = math.prod(x.shape[:-1])  # not -1: an empty batch has no unique answer
+        y = self.xp.matmul(x.reshape(n, x.shape[-1]), weight.T)  # (N, E)
+        if bias:
+            y += bias[0]
+        return y.reshape(*x.shape[:-1], weight.shape[0])
+
+    def backward(self, grad_y: Array) -> tuple[Array | None, ...]:
+        x, weight = self.saved
+        rows = grad_y.reshape(math.prod(x.shape[:-1]), weight.shape[0])  # G (N, E)
+        grad_x = grad_weight = None
+        if self.needs_grad[0]:
+            grad_x = self.xp.matmul(rows, weight).reshape(x.shape)
+        if self.needs_grad[1]:
+            grad_weight = self.xp.matmul(rows.T, x.reshape(len(rows), weight.shape[1]))
+        return (grad_x, grad_weight) if len(self.inputs) == 2 else (grad_x, grad_weight, rows.sum(axis=0))
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Matrix product; leading axes are batches."""
+    return MatMul()(a, b)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """X Wᵀ + b: x (…, D), weight (E, D), bias (E) → (…, E)."""
+    return Linear()(x, weight) if bias is None else Linear()(x, weight, bias)
+
+
+def linear_composed(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The same out of primitive operations."""
+    y = x @ weight.T
+    return y if bias is None else y + bias

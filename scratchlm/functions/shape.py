@@ -1,0 +1,194 @@
+"""Same numbers, other places: reshaping, transposing, indexing, joining, splitting."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ShapeError
+from ..function import Array, Function
+from ..tensor import Tensor
+from .elementwise import sum_to
+
+
+class Reshape(Function):
+    """The same elements in another shape;  the gradient in the former one."""
+
+    view = True
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape = shape
+
+    def forward(self, x: Array) -> Array:
+        self.former = x.shape
+        try:
+            return x.reshape(self.shape)
+        except ValueError:
+            raise ShapeError(
+                f"reshape cannot make {self.shape} out of {x.shape}: it needs {x.size} elements."
+            ) from None
+
+    def backward(self, grad_y: Array) -> Array:
+        return grad_y.reshape(self.former)
+
+
+class Transpose(Function):
+    """Axes in another order;  the gradient in the former order."""
+
+    view = True
+
+    def __init__(self, axes: tuple[int, ...] | None):
+        self.axes = axes
+
+    def forward(self, x: Array) -> Array:
+        axes = tuple(range(x.ndim))[::-1] if self.axes is None else self.axes
+        try:
+            y = x.transpose(axes)
+        except ValueError:
+            raise ShapeError(f"transpose got axes {axes} for shape {x.shape}: name each axis once.") from None
+        self.back = tuple(sorted(range(x.ndim), key=lambda i: axes[i] % x.ndim))
+        return y
+
+    def backward(self, grad_y: Array) -> Array:
+        return grad_y.transpose(self.back)
+
+
+class BroadcastTo(Function):
+    """Repeated along axes;  the gradient summed along them."""
+
+    view = True
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape = shape
+
+    def forward(self, x: Array) -> Array:
+        self.former = x.shape
+        try:
+            return self.xp.broadcast_to(x, self.shape)
+        except ValueError:
+            raise ShapeError(f"broadcast_to cannot repeat {x.shape} to {self.shape}.") from None
+
+    def backward(self, grad_y: Array) -> Array:
+        return sum_to(grad_y, self.former)
+
+
+class GetItem(Function):
+    """y = x[index];  ∂L/∂x is 0 except at index, where ∂L/∂y is *added*: an element may be taken twice."""
+
+    view = True  # for slices; harmless for index arrays, which copy
+
+    def __init__(self, index: Any):
+        self.index = index
+
+    def forward(self, x: Array) -> Array:
+        self.shape = x.shape
+        try:
+            return x[self.index]
+        except IndexError as error:
+            raise ShapeError(f"Indexing a tensor of shape {x.shape} failed: {error}.") from None
+
+    def backward(self, grad_y: Array) -> Array:
+        grad_x = self.xp.zeros(self.shape, grad_y.dtype)
+        parts = self.index if isinstance(self.index, tuple) else (self.index,)
+        if all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts):
+            grad_x[self.index] = grad_y  # a slice takes no element twice
+        else:
+            self.xp.add.at(grad_x, self.index, grad_y)
+        return grad_x
+
+
+class Concatenate(Function):
+    """Tensors end to end along an axis;  each gets its part of the gradient."""
+
+    def __init__(self, axis: int):
+        self.axis = axis
+
+    def forward(self, *parts: Array) -> Array:
+        lengths = [part.shape[self.axis] for part in parts]
+        self.ends = [sum(lengths[: i + 1]) for i in range(len(lengths) - 1)]
+        try:
+            return self.xp.concatenate(parts, axis=self.axis)
+        except ValueError:
+            raise ShapeError(
+                f"cat along axis {self.axis} got shapes {[part.shape for part in parts]}: all other axes "
+                "must be equal."
+            ) from None
+
+    def backward(self, grad_y: Array) -> tuple[Array, ...]:
+        return tuple(self.xp.split(grad_y, self.ends, axis=self.axis))
+
+
+class Split(Function):
+    """One tensor in parts along an axis;  the gradient is the parts' gradients end to end."""
+
+    def __init__(self, lengths: Sequence[int], axis: int):
+        self.lengths = list(lengths)
+        self.axis = axis
+
+    def forward(self, x: Array) -> tuple[Array, ...]:
+        if sum(self.lengths) != x.shape[self.axis]:
+            raise ShapeError(
+                f"split into {self.lengths} needs {sum(self.lengths)} elements along axis {self.axis}, "
+                f"the tensor has shape {x.shape}."
+            )
+        ends = [sum(self.lengths[: i + 1]) for i in range(len(self.lengths) - 1)]
+        return tuple(part.copy() for part in self.xp.split(x, ends, axis=self.axis))
+
+    def backward(self, *grad_parts: Array) -> Array:
+        return self.xp.concatenate(grad_parts, axis=self.axis)
+
+
+def reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The same elements in another shape; one length may be -1."""
+    return Reshape(shape)(x)
+
+
+def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
+    """Axes in another order; reversed for None."""
+    return Transpose(axes)(x)
+
+
+def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Repeated along new or length-1 axes."""
+    return BroadcastTo(shape)(x)
+
+
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """Part of a tensor: slices, integers, integer arrays, masks, None, in NumPy's rules."""
+    return GetItem(index)(x)
+
+
+def squeeze(x: Tensor, axis: int) -> Tensor:
+    """Without one axis of length 1."""
+    if x.shape[axis] != 1:
+        raise ShapeError(f"squeeze needs length 1 on axis {axis}, the tensor has shape {x.shape}.")
+    axis %= x.ndim
+    return reshape(x, x.shape[:axis] + x.shape[axis + 1 :])
+
+
+def unsqueeze(x: Tensor, axis: int) -> Tensor:
+    """With one new axis of length 1, at `axis` of the result."""
+    axis %= x.ndim + 1
+    return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+def cat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """Tensors end to end along an axis.
+
+    Raises:
+        ShapeError: the list is empty, or other axes differ.
+    """
+    if not tensors:
+        raise ShapeError("cat needs at least one tensor.")
+    return Concatenate(axis)(*tensors)
+
+
+def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """Tensors side by side along a new axis."""
+    return cat([unsqueeze(t, axis) for t in tensors], axis)
+
+
+def split(x: Tensor, lengths: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+    """Parts along an axis: of the given lengths, or of one length each with a shorter rest."""
+    if isinstance(lengths, int):
+        n = x.shape[axis]
+        lengths = [min(lengths, n - start) for start in range(0, n, lengths)]
+    return Split(lengths, axis)(x)

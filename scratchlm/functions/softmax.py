@@ -1,0 +1,78 @@
+"""Softmax and its logarithm along one axis."""
+
+from ..errors import ShapeError
+from ..function import Array, Function
+from ..tensor import Tensor
+
+
+class RowFunction(Function):
+    """A kernel over the rows of a matrix, applied along any axis of any tensor."""
+
+    def __init__(self, axis: int = -1):
+        self.axis = axis
+
+    def rows(self, x: Array) -> Array:
+        """Bring the axis to the end and all others to one: (…, V, …) → (N, V)."""
+        if not -x.ndim <= self.axis < x.ndim or x.shape[self.axis] == 0:
+            raise ShapeError(f"{self.name} along axis {self.axis} needs elements there, got shape {x.shape}.")
+        moved = self.xp.moveaxis(x, self.axis, -1)
+        return moved.reshape(-1, moved.shape[-1])
+
+    def unrows(self, rows: Array, shape: tuple[int, ...]) -> Array:
+        """The way back: (N, V) → (…, V, …)."""
+        order = [n for i, n in enumerate(shape) if i != self.axis % len(shape)]
+        return self.xp.moveaxis(rows.reshape(*order, rows.shape[1]), -1, self.axis)
+
+
+class Softmax(RowFunction):
+    """y_v = e^(x_v) / Σ_w e^(x_w);  ∂L/∂x_v = y_v (∂L/∂y_v − Σ_w y_w ∂L/∂y_w)    [softmax]."""
+
+    def forward(self, x: Array) -> Array:
+        y = self.kernels.softmax_forward(self.rows(x))  # (N, V)
+        self.save(y)
+        return self.unrows(y, x.shape)
+
+    def backward(self, grad_y: Array) -> Array:
+        (y,) = self.saved
+        return self.unrows(self.kernels.softmax_backward(y, self.rows(grad_y)), grad_y.shape)
+
+
+class LogSoftmax(RowFunction):
+    """y_v = x_v − ln Σ_w e^(x_w);  ∂L/∂x_v = ∂L/∂y_v − e^(y_v) Σ_w ∂L/∂y_w    [log_softmax]."""
+
+    def forward(self, x: Array) -> Array:
+        y = self.kernels.log_softmax_forward(self.rows(x))  # (N, V)
+        self.save(y)
+        return self.unrows(y, x.shape)
+
+    def backward(self, grad_y: Array) -> Array:
+        (y,) = self.saved
+        return self.unrows(self.kernels.log_softmax_backward(y, self.rows(grad_y)), grad_y.shape)
+
+
+def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """Softmax along one axis: positive numbers that sum to 1."""
+    return Softmax(axis)(x)
+
+
+def softmax_composed(x: Tensor, axis: int = -1) -> Tensor:
+    """The same out of primitive operations."""
+    e = (x - x.max(axis, keepdims=True).detach()).exp()
+    return e / e.sum(axis, keepdims=True)
+
+
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """Logarithm of softmax along one axis, without the loss of digits of log(softmax(x))."""
+    return LogSoftmax(axis)(x)
+
+
+def log_softmax_composed(x: Tensor, axis: int = -1) -> Tensor:
+    """The same out of primitive operations."""
+    return x - logsumexp(x, axis, keepdims=True)
+
+
+def logsumexp(x: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
+    """ln Σ_v e^(x_v) along one axis, with the maximum taken out first: no overflow."""
+    m = x.max(axis, keepdims=True).detach()
+    y = (x - m).exp().sum(axis, keepdims=True).log() + m
+    return y if keepdims else y.squeeze(axis)

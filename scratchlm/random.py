@@ -1,0 +1,43 @@
+"""Random numbers that are the same on every device and after every resume.
+
+Initial weights and sampling draw from NumPy's generator. Dropout draws from a counter-based generator
+(Philox, `kernels/reference/dropout.py`): its mask is a function of (seed, call number, element) alone, so
+nothing but these two integers has to be stored to draw it again in backward, on another device or later.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class RandomState:
+    """Seed, number of dropout calls so far, and the generator for everything else."""
+
+    seed: int = 0
+    calls: int = 0
+    generator: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    def next_call(self) -> tuple[int, int]:
+        """Return (seed, call number) for one dropout call and count it."""
+        self.calls += 1
+        return self.seed, self.calls - 1
+
+    def state_dict(self) -> dict[str, object]:
+        """Everything needed to go on exactly here, as plain JSON values."""
+        return {"seed": self.seed, "calls": self.calls, "generator": self.generator.bit_generator.state}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on where `state_dict` was taken."""
+        self.seed, self.calls = state["seed"], state["calls"]
+        self.generator.bit_generator.state = state["generator"]
+
+
+random_state = RandomState()
+
+
+def manual_seed(seed: int) -> None:
+    """Start all random draws of the engine anew from `seed` (a non-negative integer)."""
+    random_state.seed = seed
+    random_state.calls = 0
+    random_state.generator = np.random.default_rng(seed)

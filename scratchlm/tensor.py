@@ -1,0 +1,445 @@
+"""Tensor: an array, its gradient, and the Function that made it.
+
+Eager: every operation computes at once and can be stepped through. What is remembered for `backward` is the
+chain `tensor._function.inputs → tensor._function.inputs → …`, the computation graph.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .device import Device, get_device
+from .errors import DtypeError, GraphError, ShapeError
+
+
+class Version:
+    """How often the memory behind a tensor was changed in place; shared by all its views."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class Tensor:
+    """An n-dimensional array that remembers how it was made.
+
+    Args:
+        data: an array, a number, nested lists of numbers, or a Tensor. Python floats become float32; arrays
+            keep their element type.
+        requires_grad: whether `backward` shall leave a gradient in `.grad`.
+        device: where it lives; the default device for None.
+
+    Raises:
+        DtypeError: the data is not numeric, or a gradient is asked for integers.
+        ShapeError: nested lists of unequal lengths.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_function",
+        "_index",
+        "_version",
+        "device",
+        "grad",
+        "requires_grad",
+    )
+    __array_priority__ = 1000  # so that array * tensor calls Tensor.__rmul__, not NumPy element by element
+    __array_ufunc__ = None
+
+    def __init__(self, data: Any, requires_grad: bool = False, device: "str | Device | None" = None) -> None:
+        self.device = get_device(device)
+        self._data = _as_array(data, self.device)
+        if requires_grad and self._data.dtype.kind != "f":
+            raise DtypeError(
+                f"Only float tensors have gradients, this one is {self._data.dtype}: "
+                "write 1.0 for 1, or convert with .astype(np.float32)."
+            )
+        self.requires_grad = requires_grad
+        self.grad: Tensor | None = None
+        self._function: Any = None  # the Function that made this tensor; None for a leaf
+        self._index = 0  # which of that Function's outputs it is
+        self._version = Version()
+
+    # ---------------------------------------------------------------- the array and its description
+    @property
+    def data(self) -> Any:
+        """The array itself, without the graph."""
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._data = _as_array(value, self.device)
+        self._version.count += 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Element type."""
+        return self._data.dtype
+
+    @property
+    def is_leaf(self) -> bool:
+        """True where no recorded operation made this tensor: parameters, inputs, constants."""
+        return self._function is None
+
+    def item(self) -> float | int:
+        """The only element, as a Python number.
+
+        Raises:
+            ShapeError: there is more than one.
+        """
+        if self.size != 1:
+            raise ShapeError(f"item() needs one element, this tensor has shape {self.shape}: index it first.")
+        return self._data.item()
+
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array that shares memory with this tensor."""
+        return np.asarray(self._data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise ShapeError("A scalar tensor has no length: use item() for its number.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator["Tensor"]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __repr__(self) -> str:
+        body = np.array2string(np.asarray(self._data), separator=", ", prefix="tensor(")
+        extra = "" if self.dtype in (np.float32, np.int64) else f", dtype={self.dtype}"
+        if self._function is not None:
+            extra += f", from={self._function.name}"
+        elif self.requires_grad:
+            extra += ", requires_grad=True"
+        return f"tensor({body}{extra})"
+
+    # ---------------------------------------------------------------- the graph
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Leave ∂self/∂leaf in the `.grad` of every leaf that requires it (added to what is there).
+
+        Args:
+            gradient: ∂L/∂self where self is not a scalar; 1 for a scalar.
+            retain_graph: keep what was saved, so that backward can be called again.
+
+        Raises:
+            GraphError: nothing was recorded, self is not a scalar and no gradient is given, the graph is
+                already freed, or a saved array was changed in place.
+        """
+        if not self.requires_grad:
+            raise GraphError(
+                "backward() from a tensor that depends on no parameter: set requires_grad=True on what you "
+                "want a gradient of, and compute outside no_grad()."
+            )
+        if gradient is None:
+            if self.size != 1:
+                raise GraphError(
+                    f"backward() starts from a scalar, this tensor has shape {self.shape}: "
+                    "call .sum() or .mean() first, or pass gradient=."
+                )
+            grad = self.device.xp.ones_like(self._data)
+        else:
+            grad = _as_array(gradient, self.device).astype(self.dtype, copy=False)
+            if grad.shape != self.shape:
+                raise ShapeError(f"gradient has shape {grad.shape}, the tensor {self.shape}: make them equal.")
+        if self._function is None:
+            self._accumulate(grad, owned=False)
+            return
+        # grads[f][i]: sum so far of ∂self/∂(output i of f). A Function runs only when all users of its
+        # outputs have run, so that sum is complete: hence the order, output first.
+        grads: dict[Any, list[Any]] = {self._function: [None] * len(self._function.output_specs)}
+        grads[self._function][self._index] = grad
+        for function in _output_first(self._function):
+            _run(function, grads)
+            if not retain_graph:
+                function.free()
+
+    def _accumulate(self, grad: Any, owned: bool) -> None:
+        """Add to `.grad`. `owned`: nobody else holds this array, so it may be kept without a copy."""
+        if self.grad is not None:
+            self.grad.data += grad
+        else:
+            self.grad = Tensor(grad if owned else grad.copy(), device=self.device)
+
+    def detach(self) -> "Tensor":
+        """The same memory, cut off from the graph."""
+        result = Tensor(self._data, device=self.device)
+        result._version = self._version
+        return result
+
+    def retain_grad(self) -> "Tensor":
+        """Let backward leave the gradient in `.grad` although this tensor is not a leaf."""
+        if self._function is not None:
+            self._function.watched = {**self._function.watched, self._index: self}
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+        """Switch gradients of a leaf on or off, in place."""
+        if self._function is not None:
+            raise GraphError("requires_grad_ is for leaves: use detach() to cut a result off from its graph.")
+        if requires_grad and self.dtype.kind != "f":
+            raise DtypeError(f"Only float tensors have gradients, this one is {self.dtype}.")
+        self.requires_grad = requires_grad
+        return self
+
+    # ---------------------------------------------------------------- changes in place
+    def copy_(self, source: Any) -> "Tensor":
+        """Overwrite all elements, in place."""
+        self[...] = source
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if self.requires_grad and is_grad_enabled():
+            raise GraphError(
+                "An in-place change of a tensor that is part of a graph would falsify its gradient: "
+                "do it inside no_grad(), or build a new tensor with where() or cat()."
+            )
+        self._data[_plain(index)] = value._data if isinstance(value, Tensor) else value
+        self._version.count += 1
+
+    # ---------------------------------------------------------------- conversions
+    def to(self, device: "str | Device") -> "Tensor":
+        """The same values on another device, as a new leaf (self where it is there already)."""
+        target = get_device(device)
+        return self if target is self.device else Tensor(self._data, self.requires_grad, target)
+
+    def astype(self, dtype: Any) -> "Tensor":
+        """Another element type; the gradient is converted back."""
+        return F.astype(self, dtype)
+
+    # ---------------------------------------------------------------- operations, by their usual signs
+    def __add__(self, other: Any) -> "Tensor":
+        return F.add(self, other)
+
+    def __radd__(self, other: Any) -> "Tensor":
+        return F.add(other, self)
+
+    def __sub__(self, other: Any) -> "Tensor":
+        return F.subtract(self, other)
+
+    def __rsub__(self, other: Any) -> "Tensor":
+        return F.subtract(other, self)
+
+    def __mul__(self, other: Any) -> "Tensor":
+        return F.multiply(self, other)
+
+    def __rmul__(self, other: Any) -> "Tensor":
+        return F.multiply(other, self)
+
+    def __truediv__(self, other: Any) -> "Tensor":
+        return F.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> "Tensor":
+        return F.divide(other, self)
+
+    def __pow__(self, exponent: float) -> "Tensor":
+        return F.power(self, exponent)
+
+    def __neg__(self) -> "Tensor":
+        return F.negative(self)
+
+    def __matmul__(self, other: Any) -> "Tensor":
+        return F.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> "Tensor":
+        return F.matmul(other, self)
+
+    def __getitem__(self, index: Any) -> "Tensor":
+        return F.getitem(self, _plain(index))
+
+    def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
+        return Tensor(self._data == _plain(other), device=self.device)
+
+    def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
+        return Tensor(self._data != _plain(other), device=self.device)
+
+    def __lt__(self, other: Any) -> "Tensor":
+        return Tensor(self._data < _plain(other), device=self.device)
+
+    def __le__(self, other: Any) -> "Tensor":
+        return Tensor(self._data <= _plain(other), device=self.device)
+
+    def __gt__(self, other: Any) -> "Tensor":
+        return Tensor(self._data > _plain(other), device=self.device)
+
+    def __ge__(self, other: Any) -> "Tensor":
+        return Tensor(self._data >= _plain(other), device=self.device)
+
+    __hash__ = object.__hash__  # by identity: == compares elements
+
+    def exp(self) -> "Tensor":
+        """e to the power of each element."""
+        return F.exp(self)
+
+    def log(self) -> "Tensor":
+        """Natural logarithm of each element."""
+        return F.log(self)
+
+    def sqrt(self) -> "Tensor":
+        """Square root of each element."""
+        return F.power(self, 0.5)
+
+    def tanh(self) -> "Tensor":
+        """Hyperbolic tangent of each element."""
+        return F.tanh(self)
+
+    def sigmoid(self) -> "Tensor":
+        """1 / (1 + e⁻ˣ) of each element."""
+        return F.sigmoid(self)
+
+    def relu(self) -> "Tensor":
+        """max(x, 0) of each element."""
+        return F.relu(self)
+
+    def softmax(self, axis: int = -1) -> "Tensor":
+        """Softmax along one axis."""
+        return F.softmax(self, axis)
+
+    def log_softmax(self, axis: int = -1) -> "Tensor":
+        """Logarithm of softmax along one axis."""
+        return F.log_softmax(self, axis)
+
+    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> "Tensor":
+        """Sum over axes; over all for None."""
+        return F.sum(self, axis, keepdims)
+
+    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> "Tensor":
+        """Mean over axes; over all for None."""
+        return F.mean(self, axis, keepdims)
+
+    def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> "Tensor":
+        """Largest element over axes; equal ones share the gradient."""
+        return F.max(self, axis, keepdims)
+
+    def reshape(self, *shape: int) -> "Tensor":
+        """The same elements in another shape; one length may be -1."""
+        return F.reshape(self, shape)
+
+    def transpose(self, *axes: int) -> "Tensor":
+        """Axes in another order; reversed where none is named."""
+        return F.transpose(self, axes or None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> "Tensor":
+        """Two axes exchanged."""
+        order = list(range(self.ndim))
+        order[axis1], order[axis2] = order[axis2], order[axis1]
+        return F.transpose(self, tuple(order))
+
+    @property
+    def T(self) -> "Tensor":
+        """Axes reversed."""
+        return F.transpose(self, None)
+
+    def broadcast_to(self, *shape: int) -> "Tensor":
+        """Repeated along new or length-1 axes."""
+        return F.broadcast_to(self, shape)
+
+    def squeeze(self, axis: int) -> "Tensor":
+        """Without one axis of length 1."""
+        return F.squeeze(self, axis)
+
+    def unsqueeze(self, axis: int) -> "Tensor":
+        """With one new axis of length 1."""
+        return F.unsqueeze(self, axis)
+
+
+def tensor(data: Any, requires_grad: bool = False, device: "str | Device | None" = None) -> Tensor:
+    """Make a Tensor with memory of its own (an array passed to `Tensor` itself is shared)."""
+    return Tensor(np.array(data) if isinstance(data, np.ndarray) else data, requires_grad, device)
+
+
+def _as_array(data: Any, device: Device) -> Any:
+    if isinstance(data, Tensor):
+        return data._data
+    if isinstance(data, device.xp.ndarray):
+        array = data
+    else:
+        try:
+            array = device.xp.asarray(data)
+        except ValueError as error:
+            raise ShapeError(f"A tensor needs nested lists of equal lengths ({error}).") from None
+        if not hasattr(data, "dtype") and array.dtype.kind == "f":
+            array = array.astype(np.float32)  # Python floats: float32, as every array that trains
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"A tensor holds numbers, not {array.dtype} ({str(data)[:40]!r}): encode text first.")
+    return array
+
+
+def _plain(index: Any) -> Any:
+    """Replace tensors in an index or comparison by their arrays."""
+    if isinstance(index, tuple):
+        return tuple(_plain(part) for part in index)
+    return index._data if isinstance(index, Tensor) else index
+
+
+def _output_first(root: Any) -> Sequence[Any]:
+    """Functions below `root`, each one before those that made its inputs (reverse topological order).
+
+    Depth first with a stack of our own: by recursion, a chain of 1000 operations (an RNN over 200 characters)
+    would end in Python's recursion limit.
+    """
+    order: list[Any] = []
+    seen = {root}
+    stack = [(root, iter(root.inputs))]
+    while stack:
+        function, inputs = stack[-1]
+        for t in inputs:
+            maker = t._function
+            if maker is not None and maker not in seen:
+                seen.add(maker)
+                stack.append((maker, iter(maker.inputs)))
+                break
+        else:
+            order.append(function)
+            stack.pop()
+    return order[::-1]
+
+
+def _run(function: Any, grads: dict[Any, list[Any]]) -> None:
+    """Run one Function's backward and hand its gradients to the makers of its inputs."""
+    grad_outputs = grads.pop(function)
+    for index, watched in function.watched.items():
+        if grad_outputs[index] is not None:
+            watched._accumulate(grad_outputs[index], owned=False)
+    results = function.run_backward(grad_outputs)
+    for t, grad in zip(function.inputs, results, strict=True):
+        if grad is None or not t.requires_grad:
+            continue
+        maker = t._function
+        if maker is None:
+            # Kept without a copy only where it cannot be somebody else's: fresh memory, returned once.
+            alias = sum(grad is other for other in (*results, *grad_outputs, *function._saved)) > 1
+            t._accumulate(grad, owned=grad.base is None and not alias)
+        else:
+            sums = grads.setdefault(maker, [None] * len(maker.output_specs))
+            sums[t._index] = grad if sums[t._index] is None else sums[t._index] + grad
+
+
+# Last, because these modules need Tensor: the differentiable functions behind the methods above.
+from . import functions as F  # noqa: E402
+from .function import is_grad_enabled  # noqa: E402
