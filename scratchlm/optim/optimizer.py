@@ -1,0 +1,169 @@
+"""SGD, Adam and AdamW: one call of a kernel for all parameters together."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..errors import CheckpointError, RecipeError
+from ..nn.module import Parameter
+
+
+class Optimizer:
+    """Shared by all: the parameters, their gradients, and buffers of the same shapes.
+
+    Parameters without a gradient are left alone in a step, as in PyTorch.
+    """
+
+    buffer_names: tuple[str, ...] = ()
+
+    def __init__(self, parameters: Iterable[Parameter], lr: float):
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise RecipeError("The optimizer got no parameters: pass model.parameters().")
+        if not lr >= 0:
+            raise RecipeError(f"lr is {lr}, expected a number ≥ 0.")
+        self.lr = lr
+        self.device = self.parameters[0].device
+        self.steps = [0] * len(self.parameters)
+        self.buffers = {
+            name: [self.device.xp.zeros_like(p.data) for p in self.parameters] for name in self.buffer_names
+        }
+
+    def update(self, parameters: list, gradients: list, buffers: dict[str, list], step: int) -> None:
+        """Call the kernel for parameters that have all made `step` steps."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Change all parameters that have a gradient, in place."""
+        groups: dict[int, list[int]] = {}  # parameters by steps made; one group unless some had no gradient
+        for k, p in enumerate(self.parameters):
+            if p.grad is not None:
+                self.steps[k] += 1
+                groups.setdefault(self.steps[k], []).append(k)
+        for step, members in groups.items():
+            self.update(
+                [self.parameters[k].data for k in members],
+                [self.parameters[k].grad.data for k in members],  # type: ignore[union-attr]
+                {name: [buffer[k] for k in members] for name, buffer in self.buffers.items()},
+                step,
+            )
+            for k in members:
+                self.parameters[k]._version.count += 1
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for p in self.parameters:
+            p.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Steps made and buffers, as arrays by name (`mean.0`, `mean.1`, …): ready for a file."""
+        arrays = {
+            f"{name}.{k}": array
+            for name, buffer in self.buffers.items()
+            for k, array in enumerate(buffer)
+        }
+        return {"steps": np.array(self.steps, np.int64), **arrays}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken.
+
+        Raises:
+            CheckpointError: the state is of other parameters or another optimizer.
+        """
+        own = self.state_dict()
+        if own.keys() != state.keys() or any(np.shape(state[k]) != np.shape(own[k]) for k in own):
+            raise CheckpointError("The optimizer's state does not fit this model and optimizer.")
+        self.steps = [int(n) for n in state["steps"]]
+        for name, buffer in self.buffers.items():
+            for k, array in enumerate(buffer):
+                array[...] = state[f"{name}.{k}"]
+
+
+class SGD(Optimizer):
+    """v ← μ v + (g + λ θ),  θ ← θ − α v    [sgd]; α lr, μ momentum, λ weight_decay."""
+
+    buffer_names = ("velocity",)
+
+    def __init__(
+        self, parameters: Iterable[Parameter], lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0
+    ):
+        super().__init__(parameters, lr)
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+
+    def update(self, parameters: list, gradients: list, buffers: dict[str, list], step: int) -> None:
+        """One kernel call."""
+        self.device.kernels.sgd_step(
+            parameters, gradients, buffers["velocity"], self.lr, self.momentum, self.weight_decay
+        )
+
+
+class Adam(Optimizer):
+    """m ← β₁ m + (1−β₁) g,  s ← β₂ s + (1−β₂) g²,  θ ← θ − α m̂ / (√ŝ + ε)    [adam].
+
+    `weight_decay` λ is added to the gradient, g + λ θ; see AdamW for the decoupled form.
+    """
+
+    buffer_names = ("mean", "square")
+    decoupled = False
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, lr)
+        self.betas = betas
+        self.eps = eps
+        self.weight_decay = weight_decay
+
+    def update(self, parameters: list, gradients: list, buffers: dict[str, list], step: int) -> None:
+        """One kernel call."""
+        self.device.kernels.adam_step(
+            parameters,
+            gradients,
+            buffers["mean"],
+            buffers["square"],
+            self.lr,
+            *self.betas,
+            self.eps,
+            self.weight_decay,
+            self.decoupled,
+            step,
+        )
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: θ ← θ − α λ θ beside the step, not through m and s    [adam]."""
+
+    decoupled = True
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ):
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+
+def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float) -> float:
+    """Scale all gradients by max_norm / ‖g‖ where ‖g‖ is larger; return ‖g‖ before    [gradient_norm].
+
+    ‖g‖ is the length of all gradients taken as one vector. Source: Pascanu, Mikolov, Bengio 2013. Where ‖g‖
+    is not finite nothing is scaled: the caller sees it in the returned number.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return 0.0
+    norm = gradients[0].device.kernels.gradient_norm([g.data for g in gradients])
+    if max_norm < norm < float("inf"):
+        for g in gradients:
+            g.data *= max_norm / (norm + 1e-6)
+    return norm
