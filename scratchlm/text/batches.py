@@ -1,0 +1,141 @@
+"""Batches: windows of one long row of ids, as inputs (B, T) and targets (B, T), the tokens one further.
+
+B is the batch, T the length of a window. For the ids 0 1 2 3 4 …, the inputs 0 1 2 have the targets 1 2 3.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchlm.errors import CheckpointError, DataError, DtypeError, RecipeError
+
+Ids = NDArray[np.int32]
+IGNORE = -100  # the target of a place where nothing is to be predicted, as in PyTorch's cross-entropy
+
+
+class RandomWindows:
+    """Endless batches of windows that start anywhere: (inputs, targets), int32 (B, T).
+
+    Batch n is a function of (rng_seed, n) alone, so the state of a run is these two numbers, and a resumed
+    run draws bit for bit what the uninterrupted one would have drawn.
+
+    Raises DataError where ids (N,) hold no window with its targets (N ≤ length), DtypeError for ids that are
+    no row of integers, RecipeError for a batch or length below 1.
+    """
+
+    def __init__(self, ids: NDArray[np.integer], batch: int, length: int, rng_seed: int) -> None:
+        self._ids = _checked(ids, batch, length)
+        if len(self._ids) <= length:
+            raise DataError(
+                f"the text has {len(self._ids)} tokens, but a window of length {length} needs {length + 1}: "
+                "give more text or choose a shorter length"
+            )
+        self._batch, self._length, self._seed = batch, length, rng_seed
+        self._step = 0
+
+    def __iter__(self) -> Iterator[tuple[Ids, Ids]]:
+        return self
+
+    def __next__(self) -> tuple[Ids, Ids]:
+        rng = np.random.default_rng((self._seed, self._step))
+        starts = rng.integers(0, len(self._ids) - self._length, (self._batch, 1))
+        places = starts + np.arange(self._length)
+        self._step += 1
+        return self._ids[places], self._ids[places + 1]
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what `load_state_dict` needs to go on from here."""
+        return {"seed": self._seed, "step": self._step}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on where the run that gave this state stood. Raises CheckpointError for another state."""
+        self._seed, self._step = _numbers(state, "seed", "step")
+
+
+class Streams:
+    """Endless batches of B streams read side by side: (inputs, targets, fresh), int32 (B, T), bool.
+
+    The ids are cut into B equal streams. Row b of a batch goes on where row b of the batch before ended, so
+    an RNN carries its state over; fresh is True where the streams begin (again) and the state must be reset.
+    What does not fill a window at the end of the streams is left out.
+
+        >>> s = Streams(np.arange(12), batch=2, length=2)
+        >>> [next(s)[0].tolist() for _ in range(3)]  # streams 0 1 2 3 4 and 5 6 7 8 9
+        [[[0, 1], [5, 6]], [[2, 3], [7, 8]], [[0, 1], [5, 6]]]
+
+    Raises DataError where a stream would be shorter than one window, else what `RandomWindows` raises.
+    """
+
+    def __init__(self, ids: NDArray[np.integer], batch: int, length: int) -> None:
+        ids = _checked(ids, batch, length)
+        stream = (len(ids) - 1) // batch
+        if stream < length:
+            raise DataError(
+                f"the text has {len(ids)} tokens, but {batch} streams with a window of length {length} need "
+                f"{batch * length + 1}: give more text or choose a smaller batch or a shorter length"
+            )
+        self._inputs = ids[: batch * stream].reshape(batch, stream)
+        self._targets = ids[1 : batch * stream + 1].reshape(batch, stream)
+        self._length = length
+        self._step = 0
+
+    def __iter__(self) -> Iterator[tuple[Ids, Ids, bool]]:
+        return self
+
+    def __next__(self) -> tuple[Ids, Ids, bool]:
+        window = self._step % (self._inputs.shape[1] // self._length)
+        here = slice(window * self._length, (window + 1) * self._length)
+        self._step += 1
+        return self._inputs[:, here], self._targets[:, here], window == 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what `load_state_dict` needs to go on from here."""
+        return {"step": self._step}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on where the run that gave this state stood. Raises CheckpointError for another state."""
+        (self._step,) = _numbers(state, "step")
+
+
+def evaluation_windows(ids: NDArray[np.integer], batch: int, length: int) -> Iterator[tuple[Ids, Ids, bool]]:
+    """Yield (inputs, targets, fresh), int32 (B, T), bool, over all of ids (N,) once, as B streams.
+
+    Each of the N-1 tokens that have one before them is the target of exactly one place; the places that are
+    left over at the end have the target -100 (and input 0). fresh is True for the first batch alone: the
+    rows go on in the next batch, as in `Streams`.
+
+        >>> [batch[1].tolist() for batch in evaluation_windows(np.arange(6), batch=2, length=2)]
+        [[[1, 2], [4, 5]], [[3, -100], [-100, -100]]]
+
+    Raises DataError for fewer than 2 tokens, else what `RandomWindows` raises.
+    """
+    ids = _checked(ids, batch, length)
+    if len(ids) < 2:
+        raise DataError(
+            f"the text to evaluate on has {len(ids)} tokens, but predicting needs 2: give more text"
+        )
+    stream = -(-(len(ids) - 1) // batch)
+    inputs = np.zeros((batch, -(-stream // length) * length), np.int32)
+    targets = np.full_like(inputs, IGNORE)
+    row, column = np.divmod(np.arange(len(ids) - 1), stream)
+    inputs[row, column] = ids[:-1]
+    targets[row, column] = ids[1:]
+    for start in range(0, inputs.shape[1], length):
+        yield inputs[:, start : start + length], targets[:, start : start + length], start == 0
+
+
+def _checked(ids: NDArray[np.integer], batch: int, length: int) -> Ids:
+    ids = np.asarray(ids)
+    if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
+        raise DtypeError(f"token ids are a row of integers, not {ids.dtype} of shape {ids.shape}")
+    for name, number in (("batch", batch), ("length", length)):
+        if number < 1:
+            raise RecipeError(f"{name} is {number}, but a batch has at least 1 window of at least 1 token")
+    return ids.astype(np.int32)
+
+
+def _numbers(state: dict[str, int], *names: str) -> list[int]:
+    if set(state) != set(names) or not all(isinstance(number, int) for number in state.values()):
+        raise CheckpointError(f"the state of the batches is {state}, but it should be whole numbers {names}")
+    return [state[name] for name in names]
