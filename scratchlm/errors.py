@@ -16,6 +16,10 @@ class ShapeError(ScratchLMError, ValueError):
     """Arrays whose shapes do not fit together."""
 
 
+class OptionError(ScratchLMError, ValueError):
+    """An argument outside its range: a probability of 1.5, a learning rate below 0."""
+
+
 class DtypeError(ScratchLMError, TypeError):
     """An array of the wrong element type, such as float token ids."""
 

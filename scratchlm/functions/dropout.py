@@ -1,6 +1,6 @@
 """Dropout: training with parts switched off at random."""
 
-from ..errors import ShapeError
+from ..errors import OptionError
 from ..function import Array, Function
 from ..random import random_state
 from ..tensor import Tensor
@@ -26,10 +26,10 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """Zero each element with probability p and scale the others by 1/(1−p); nothing when not training.
 
     Raises:
-        ShapeError: p is not in [0, 1).
+        OptionError: p is not in [0, 1).
     """
     if not 0 <= p < 1:
-        raise ShapeError(f"Dropout probability is {p}, expected 0 ≤ p < 1.")
+        raise OptionError(f"Dropout probability is {p}, expected 0 ≤ p < 1.")
     if not training or p == 0:
         return x
     seed, call = random_state.next_call()

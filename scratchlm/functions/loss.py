@@ -5,7 +5,7 @@ Shapes: N rows (batch and time end to end), V classes, D features.
 
 import math
 
-from ..errors import DtypeError, NumberError, ShapeError, TokenError
+from ..errors import DtypeError, NumberError, OptionError, ShapeError, TokenError
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import where
@@ -20,7 +20,7 @@ class ClassLoss(Function):
 
     def __init__(self, ignore_index: int = -100, reduction: str = "mean"):
         if reduction not in REDUCTIONS:
-            raise ShapeError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}.")
+            raise OptionError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}.")
         self.ignore_index = ignore_index
         self.reduction = reduction
 
@@ -91,7 +91,7 @@ class LinearCrossEntropy(CrossEntropy):
     def __init__(self, ignore_index: int = -100, reduction: str = "mean"):
         super().__init__(ignore_index, reduction)
         if reduction == "none":
-            raise ShapeError("linear_cross_entropy gives a mean or sum: use linear() and cross_entropy().")
+            raise OptionError("linear_cross_entropy gives a mean or sum: use linear() and cross_entropy().")
 
     def forward(self, x: Array, weight: Array, bias: Array, targets: Array) -> Array:
         if x.ndim != 2 or weight.ndim != 2 or x.shape[1] != weight.shape[1] or bias.shape != weight.shape[:1]:

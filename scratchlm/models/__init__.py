@@ -1,1 +1,5 @@
+"""Complete models."""
 
+from .language_model import LSTMLanguageModel
+
+__all__ = ["LSTMLanguageModel"]

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import functions as F
 from ..device import Device
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..random import random_state
 from ..tensor import Tensor
 from .module import Module, Parameter
@@ -65,7 +65,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5):
         if not 0 <= p < 1:
-            raise ShapeError(f"Dropout probability is {p}, expected 0 ≤ p < 1.")
+            raise OptionError(f"Dropout probability is {p}, expected 0 ≤ p < 1.")
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:

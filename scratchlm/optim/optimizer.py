@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError, RecipeError
+from ..errors import CheckpointError, OptionError
 from ..nn.module import Parameter
 
 
@@ -20,9 +20,9 @@ class Optimizer:
     def __init__(self, parameters: Iterable[Parameter], lr: float):
         self.parameters = list(parameters)
         if not self.parameters:
-            raise RecipeError("The optimizer got no parameters: pass model.parameters().")
+            raise OptionError("The optimizer got no parameters: pass model.parameters().")
         if not lr >= 0:
-            raise RecipeError(f"lr is {lr}, expected a number ≥ 0.")
+            raise OptionError(f"lr is {lr}, expected a number ≥ 0.")
         self.lr = lr
         self.device = self.parameters[0].device
         self.steps = [0] * len(self.parameters)

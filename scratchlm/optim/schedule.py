@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from ..errors import RecipeError
+from ..errors import OptionError
 
 Schedule = Callable[[int], float]
 
@@ -16,7 +16,7 @@ def constant(warmup: int = 0) -> Schedule:
 def step_decay(every: int, factor: float = 0.5, warmup: int = 0) -> Schedule:
     """factor^⌊(step − 1)/every⌋: multiplied by `factor` after every `every` steps."""
     if every < 1:
-        raise RecipeError(f"A step schedule needs every ≥ 1, got {every}.")
+        raise OptionError(f"A step schedule needs every ≥ 1, got {every}.")
     rise = constant(warmup)
     return lambda step: rise(step) * factor ** ((step - 1) // every)
 
@@ -27,7 +27,7 @@ def cosine(total: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
     floor + (1 − floor) · (1 + cos(π · progress)) / 2. Source: Loshchilov and Hutter 2017, without restarts.
     """
     if not 0 <= warmup < total:
-        raise RecipeError(f"A cosine schedule needs 0 ≤ warmup < total steps, got {warmup} and {total}.")
+        raise OptionError(f"A cosine schedule needs 0 ≤ warmup < total steps, got {warmup} and {total}.")
 
     def factor(step: int) -> float:
         if step <= warmup:

@@ -1,0 +1,62 @@
+"""LSTM language model: embedding, LSTM layers, and a score for every token of the vocabulary.
+
+B batch, T time, D embedding_dim, H hidden_size, L num_layers, V vocabulary.
+"""
+
+from typing import Any
+
+from .. import functions as F
+from .. import nn
+from ..device import Device
+from ..tensor import Tensor
+
+State = tuple[Tensor, Tensor]
+
+
+class LSTMLanguageModel(nn.Module):
+    """P(token | all tokens before it), by a state that is carried from token to token.
+
+    Args:
+        vocabulary: number of tokens V.
+        embedding_dim, hidden_size, num_layers: D, H, L.
+        dropout: probability before, between and after the LSTM layers, while training.
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        embedding_dim: int = 128,
+        hidden_size: int = 256,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        device: "str | Device | None" = None,
+    ):
+        self.embedding = nn.Embedding(vocabulary, embedding_dim, device=device)
+        self.lstm = nn.LSTM(embedding_dim, hidden_size, num_layers, dropout=dropout, device=device)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden_size, vocabulary, device=device)
+
+    def features(self, ids: Any, state: State | None = None) -> tuple[Tensor, State]:
+        """Token ids (B, T) → LSTM outputs (T, B, H) and the state after the last token.
+
+        Time comes first from here on: transposing the ids costs nothing, transposing features would.
+        """
+        ids = Tensor(ids, device=self.head.weight.device).T  # (T, B)
+        x = self.dropout(self.embedding(ids))  # (T, B, D)
+        h, state = self.lstm(x, state)  # (T, B, H)
+        return self.dropout(h), state
+
+    def forward(self, ids: Any, state: State | None = None) -> tuple[Tensor, State]:
+        """Token ids (B, T) → logits (B, T, V) of the next token, and the new state (each (L, B, H))."""
+        h, state = self.features(ids, state)
+        return self.head(h).swapaxes(0, 1), state
+
+    def loss(self, ids: Any, targets: Any, state: State | None = None) -> tuple[Tensor, State]:
+        """Mean cross-entropy in nats a token for targets (B, T), and the new state.
+
+        Targets of -100 do not count. Logits of all steps are never held at once (see LinearCrossEntropy).
+        """
+        h, state = self.features(ids, state)
+        T, B, H = h.shape
+        rows = Tensor(targets, device=h.device).data.T.reshape(T * B)
+        return F.linear_cross_entropy(h.reshape(T * B, H), self.head.weight, self.head.bias, rows), state
