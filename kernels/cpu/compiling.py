@@ -1,0 +1,205 @@
+"""How the kernels of this folder are compiled, and how work is split over the cores.
+
+Numba compiles a kernel at its first call for the types it sees (float32 when training, float64 in gradient
+checks) and keeps the machine code on disk. Numba notices a change in the kernel's own file only, not in a
+helper's: so the cache folder's name contains a hash of all files here.
+
+Threads are ours, not Numba's: compiling `prange` costs seconds a kernel, and its thread pool does not survive
+a fork. Kernels release Python's lock, so ordinary threads run them side by side, each on its own rows:
+no result depends on how many threads there are.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import intrinsic, overload
+from threadpoolctl import ThreadpoolController
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: a folder of the user's cache, one for each state of these sources."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    if home := os.environ.get("SCRATCHLM_CACHE"):
+        base = Path(home)
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "scratchlm"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scratchlm"
+    return base / f"kernels-{digest}"
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.access(folder, os.W_OK)
+    except OSError:
+        return False  # compiled code then lives as long as the process
+
+
+CACHE = _writable(cache_folder())
+
+# Vectors need reordered sums and fused multiply-add; "nnan" is left out, because a NaN has to come through.
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+
+
+def kernel(function: Callable) -> Any:
+    """Compile with Numba at the first call; keep the result; release Python's lock while running."""
+    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
+    try:
+        return numba.njit(nogil=True, cache=CACHE, **OPTIONS)(function)
+    finally:
+        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------------------------------ threads
+_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_threads = int(os.environ.get("SCRATCHLM_THREADS", _threads))
+
+
+def threads() -> int:
+    """Number of threads that kernels are split over (environment variable SCRATCHLM_THREADS)."""
+    return _threads
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_threads, thread_name_prefix="scratchlm")
+
+
+def split(n: int, work: Callable[[int, int], None], at_least: int = 1) -> None:
+    """Call `work(start, end)` for parts that cover range(n), side by side, none shorter than `at_least`.
+
+    Handing a part to a thread costs about 50 µs: choose `at_least` so that a part takes longer than that.
+    """
+    parts = max(1, min(_threads, n // max(at_least, 1)))
+    if parts == 1:
+        work(0, n)
+        return
+    ends = [n * k // parts for k in range(parts + 1)]
+    pool = _pool(os.getpid())  # a new pool after a fork: threads do not survive one
+    futures = [pool.submit(work, ends[k], ends[k + 1]) for k in range(1, parts)]
+    work(ends[0], ends[1])
+    for future in futures:
+        future.result()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
+def one_blas_thread() -> AbstractContextManager:
+    """Inside this block a matrix product runs on the thread that calls it: for products inside `split`."""
+    return _blas().limit(limits=1)
+
+
+# ------------------------------------------------------------------------------------------ e to the x
+@intrinsic
+def _float32_of_bits(typingctx, bits):
+    """The float32 whose 32 bits are those of an int32."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(types.float32))
+
+    return types.float32(types.int32), codegen
+
+
+LOG2_E = np.float32(1.4426950408889634)
+LN2_HIGH = np.float32(0.693359375)  # ln 2 in two parts: k·LN2_HIGH is exact for |k| < 2⁹
+LN2_LOW = np.float32(-2.12194440e-4)
+
+
+def exp(x):
+    """eˣ, which LLVM turns into vector instructions; x up to 88."""
+    return np.exp(x)
+
+
+def expm1(x):
+    """eˣ − 1 without cancellation near 0; x up to 88."""
+    return np.expm1(x)
+
+
+@numba.njit(**OPTIONS)
+def _reduced(x):
+    """Return p, s with eˣ = s (1 + p): x = k ln 2 + r, s = 2ᵏ, p = eʳ − 1 by Taylor, |r| ≤ ½ ln 2.
+
+    The first term left out is r⁸/8!, at most 1.5·10⁻⁸ of r: below half a unit of float32.
+    """
+    x = np.float32(-87.0) if x < np.float32(-87.0) else x  # written so that NaN stays NaN
+    x = np.float32(88.0) if x > np.float32(88.0) else x
+    k = np.floor(x * LOG2_E + np.float32(0.5))
+    r = x - k * LN2_HIGH - k * LN2_LOW
+    p = np.float32(1 / 5040)
+    p = p * r + np.float32(1 / 720)
+    p = p * r + np.float32(1 / 120)
+    p = p * r + np.float32(1 / 24)
+    p = p * r + np.float32(1 / 6)
+    p = p * r + np.float32(1 / 2)
+    p = p * r * r + r
+    return p, _float32_of_bits((np.int32(k) + np.int32(127)) << np.int32(23))
+
+
+@overload(exp, jit_options=OPTIONS)
+def _exp(x):
+    def single(x):
+        p, s = _reduced(x)
+        return np.float32(0.0) if x < np.float32(-87.0) else s + s * p
+
+    def double(x):
+        return np.exp(x)
+
+    return single if x == types.float32 else double
+
+
+@overload(expm1, jit_options=OPTIONS)
+def _expm1(x):
+    def single(x):
+        p, s = _reduced(x)
+        return s * p + (s - np.float32(1.0))
+
+    def double(x):
+        return np.expm1(x)
+
+    return single if x == types.float32 else double
+
+
+def sigmoid(x):
+    """1 / (1 + e⁻ˣ)."""
+    return 1 / (1 + np.exp(-x))
+
+
+def tanh(x):
+    """(e²ˣ − 1) / (e²ˣ + 1)."""
+    return np.tanh(x)
+
+
+@overload(sigmoid, jit_options=OPTIONS)
+def _sigmoid(x):
+    one = np.float32(1) if x == types.float32 else np.float64(1)
+    return lambda x: one / (one + exp(-x))
+
+
+@overload(tanh, jit_options=OPTIONS)
+def _tanh(x):
+    def single(x):
+        v = np.float32(-10) if x < np.float32(-10) else x  # tanh 10 is 1 in float32
+        v = np.float32(10) if v > np.float32(10) else v
+        e = expm1(v + v)
+        return e / (e + np.float32(2))
+
+    def double(x):
+        return np.tanh(x)
+
+    return single if x == types.float32 else double

@@ -1,0 +1,93 @@
+"""Softmax and its logarithm over the rows of a matrix [softmax, log_softmax]."""
+
+import numba
+import numpy as np
+
+from .compiling import exp, kernel, split
+
+AT_LEAST = 1 << 16  # elements a thread: exp over them takes about 50 µs
+
+
+@numba.njit(fastmath=True, error_model="numpy")
+def row_max(x):
+    """Largest element. All of fastmath here, so that LLVM uses vectors; a NaN is met again in the sum."""
+    m = x[0]
+    for v in range(1, x.size):
+        m = x[v] if x[v] > m else m
+    return m
+
+
+@kernel
+def _softmax_forward(x, y):
+    for n in range(x.shape[0]):
+        row, out = x[n], y[n]
+        m, total = row_max(row), row[0] * 0
+        for v in range(row.size):
+            out[v] = exp(row[v] - m)
+            total += out[v]
+        scale = 1 / total
+        for v in range(row.size):
+            out[v] *= scale
+
+
+@kernel
+def _softmax_backward(y, grad_y, grad_x):
+    for n in range(y.shape[0]):
+        p, g, out = y[n], grad_y[n], grad_x[n]
+        dot = p[0] * 0
+        for v in range(p.size):
+            dot += p[v] * g[v]
+        for v in range(p.size):
+            out[v] = p[v] * (g[v] - dot)
+
+
+@kernel
+def _log_softmax_forward(x, y):
+    for n in range(x.shape[0]):
+        row, out = x[n], y[n]
+        m, total = row_max(row), row[0] * 0
+        for v in range(row.size):
+            total += exp(row[v] - m)
+        logsumexp = m + np.log(total)
+        for v in range(row.size):
+            out[v] = row[v] - logsumexp
+
+
+@kernel
+def _log_softmax_backward(y, grad_y, grad_x):
+    for n in range(y.shape[0]):
+        row, g, out = y[n], grad_y[n], grad_x[n]
+        total = g[0] * 0
+        for v in range(row.size):
+            total += g[v]
+        for v in range(row.size):
+            out[v] = g[v] - exp(row[v]) * total
+
+
+def _rows(loop, *inputs):
+    """Run a compiled loop over the rows of equally shaped matrices; return a fresh result."""
+    inputs = [np.ascontiguousarray(x) for x in inputs]
+    result = np.empty_like(inputs[0])
+    N, V = result.shape
+    split(N, lambda a, b: loop(*(x[a:b] for x in inputs), result[a:b]), AT_LEAST // max(V, 1))
+    return result
+
+
+def softmax_forward(x):
+    """y_v = e^(x_v − m) / Σ_w e^(x_w − m)    [softmax]."""
+    return _rows(_softmax_forward, x)
+
+
+def softmax_backward(y, grad_y):
+    """∂L/∂x_v = y_v (∂L/∂y_v − Σ_w y_w ∂L/∂y_w)    [softmax]."""
+    return _rows(_softmax_backward, y, grad_y)
+
+
+def log_softmax_forward(x):
+    """y_v = x_v − m − ln Σ_w e^(x_w − m)    [log_softmax]."""
+    return _rows(_log_softmax_forward, x)
+
+
+def log_softmax_backward(y, grad_y):
+    """∂L/∂x_v = ∂L/∂y_v − e^(y_v) Σ_w ∂L/∂y_w    [log_softmax]."""
+    return _rows(_log_softmax_backward, y, grad_y)
