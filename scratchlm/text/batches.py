@@ -21,7 +21,7 @@ class RandomWindows:
     run draws bit for bit what the uninterrupted one would have drawn.
 
     Raises DataError where ids (N,) hold no window with its targets (N ≤ length), DtypeError for ids that are
-    no row of integers, RecipeError for a batch or length below 1.
+    no row of integers, RecipeError for a batch or length below 1 or a negative seed.
     """
 
     def __init__(self, ids: NDArray[np.integer], batch: int, length: int, rng_seed: int) -> None:
@@ -31,6 +31,8 @@ class RandomWindows:
                 f"the text has {len(self._ids)} tokens, but a window of length {length} needs {length + 1}: "
                 "give more text or choose a shorter length"
             )
+        if rng_seed < 0:
+            raise RecipeError(f"the seed is {rng_seed}, but a seed is a whole number from 0 on")
         self._batch, self._length, self._seed = batch, length, rng_seed
         self._step = 0
 

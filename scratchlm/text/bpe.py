@@ -43,7 +43,7 @@ def learn_merges(pieces: Mapping[str, int], size: int, min_count: int) -> list[P
         >>> learn_merges({"aab": 2, "ab": 1}, size=258, min_count=1)  # a b three times, then a ab twice
         [(97, 98), (97, 256)]
 
-    Only the pieces that contain the pair change, so only their pairs are counted again.
+    A merge visits only the pieces that contain its pair.
     """
     words = [list(piece.encode()) for piece in pieces]
     weights = list(pieces.values())
@@ -72,12 +72,9 @@ def learn_merges(pieces: Mapping[str, int], size: int, min_count: int) -> list[P
         merges[pair] = ids[token]
         change: Counter[Pair] = Counter()
         for place in places.pop(pair):
-            for old in pairwise(words[place]):
-                change[old] -= weights[place]
-            words[place] = _join(words[place], pair, ids[token])
-            for new in pairwise(words[place]):
-                change[new] += weights[place]
+            for new in _join(words[place], pair, ids[token], weights[place], change):
                 places[new].add(place)
+        change[pair] = -counts[pair]  # none is left
         for changed, difference in change.items():
             if difference:
                 counts[changed] += difference
@@ -85,18 +82,27 @@ def learn_merges(pieces: Mapping[str, int], size: int, min_count: int) -> list[P
     return list(merges)
 
 
-def _join(word: list[int], pair: Pair, token: int) -> list[int]:
-    """Return the word with every `pair`, from the left, replaced by `token`."""
-    joined: list[int] = []
+def _join(word: list[int], pair: Pair, token: int, weight: int, change: Counter[Pair]) -> list[Pair]:
+    """Replace every `pair` of the word, from the left, by `token`; note the change in the counts of pairs.
+
+    Only the pairs beside the new token change, as in  x a b y → x ab y.  Returns the new ones.
+    """
+    new: list[Pair] = []
+    left, right = pair
     place = 0
-    while place < len(word):
-        if word[place] == pair[0] and word[place + 1 : place + 2] == [pair[1]]:
-            joined.append(token)
-            place += 2
-        else:
-            joined.append(word[place])
-            place += 1
-    return joined
+    while place < len(word) - 1:
+        if word[place] == left and word[place + 1] == right:
+            if place > 0:
+                change[word[place - 1], left] -= weight
+                new.append((word[place - 1], token))
+            if place + 2 < len(word):
+                change[right, word[place + 2]] -= weight
+                new.append((token, word[place + 2]))
+            word[place : place + 2] = [token]
+        place += 1
+    for neighbours in new:
+        change[neighbours] += weight
+    return new
 
 
 class BPETokenizer(Tokenizer):

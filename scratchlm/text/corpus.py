@@ -135,7 +135,7 @@ def split(
     held_out = round(len(ids) * validation)
     if not 0 < held_out < len(ids):
         raise DataError(
-            f"{len(ids)} tokens cannot be split with a validation share of {validation}, a part would be empty: "
+            f"{len(ids)} tokens are too few for a validation share of {validation}, a part would be empty: "
             "give more text"
         )
     return ids[:-held_out], ids[-held_out:]

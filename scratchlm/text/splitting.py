@@ -42,14 +42,13 @@ PIECE = (
 
 # Which spaces of " ".join(words) to take out again, so that it reads like a text.
 _FULL_WIDTH = "\u3001-\u3004\u3008-\u301f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
-_WIDE = f"{CJK}{_FULL_WIDTH}“”‘’…—"
 NO_SPACE = "|".join(
     [
         rf" (?=[\n.,;:!?)\]}}%”’…»{_FULL_WIDTH}])",  # before a closing sign
         rf"(?<=[\n(\[{{“‘«{_FULL_WIDTH}]) ",  # after an opening sign
-        rf"(?<=[{_WIDE}]) (?=[{_WIDE}])",  # between two Chinese characters
+        rf"(?<=[{CJK}”’…—]) (?=[{CJK}])|(?<=[{CJK}]) (?=[“‘—])|(?<=—) (?=—)",  # in Chinese
         r" (?= ['\"])",  # a quote that opens brings its own space
-        r"(?<=  ['\"]) |(?<=[\n(\[{] ['\"]) ",  # after a quote that opens
+        r"(?<=  ['\"]) |(?<=[\n(\[{] ['\"]) |(?<=\A['\"]) ",  # after a quote that opens
         r"(?<! ) (?=['\"])",  # before a quote that closes
     ]
 )
