@@ -1,0 +1,53 @@
+"""How good a language model is on a text: over all of it, in a fixed order."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..function import no_grad
+from ..functions import perplexity
+from ..text import IGNORE, evaluation_windows
+
+BATCH, LENGTH = 32, 64  # the text is read as 32 streams; 2048 tokens at once keep BLAS busy
+
+
+@dataclass
+class Evaluation:
+    """Mean loss in nats a token over `tokens` predicted tokens, which spell `characters` characters."""
+
+    loss: float
+    tokens: int
+    characters: int
+
+    @property
+    def perplexity(self) -> float:
+        """e^loss."""
+        return perplexity(self.loss)
+
+    @property
+    def bits_per_character(self) -> float:
+        """Loss of the whole text in bits, over its characters: comparable between tokenizers."""
+        return self.loss * self.tokens / math.log(2) / max(self.characters, 1)
+
+
+@no_grad()
+def evaluate(model: Any, ids: np.ndarray, characters: int) -> Evaluation:
+    """Measure on token ids (N,): every token but the first is predicted once, states carried along.
+
+    A text shorter than the usual batch of streams is read as fewer streams. Dropout is off meanwhile.
+    """
+    was_training = model.training
+    model.eval()
+    batch = max(1, min(BATCH, (len(ids) - 1) // LENGTH))
+    total, tokens, state = 0.0, 0, None
+    for inputs, targets, _ in evaluation_windows(ids, batch, LENGTH):
+        count = int((targets != IGNORE).sum())
+        if count == 0:
+            continue
+        loss, state = model.loss(inputs, targets, state)
+        total += loss.item() * count
+        tokens += count
+    model.train(was_training)
+    return Evaluation(total / tokens, tokens, characters)
