@@ -317,7 +317,7 @@ for shape in ((), (3,), (1, 3), (2, 1), (4, 1, 1), (4, 2, 3)):
 
 X, bias = sl.tensor(rng.standard_normal((4, 3))), sl.tensor(np.zeros(3), requires_grad=True)
 ((X + bias) * X).sum().backward()
-print(f"\nBroadcasting: gradient of b {bias.grad.numpy()}\n                sums over X {X.numpy().sum(axis=0)}")
+print(f"\nBroadcasting: gradient of b {bias.grad.numpy()}\n                 X summed {X.numpy().sum(axis=0)}")
 assert np.allclose(bias.grad.numpy(), X.numpy().sum(axis=0)), "the gradient of b is the sum over rows"
 
 # %% [markdown]
