@@ -94,11 +94,13 @@ assert np.allclose(delta0, x0.grad.numpy()), "exercise 6.1: what goes back to h�
 
 # %% [markdown]
 # **Measured.** Random inputs, a random loss on the last state; how large is the gradient of the input $k$
-# steps before? $U$ is $\rho$ times a rotation, so that it stretches every direction by $\rho$.
+# steps before? $U$ is $\rho$ times a rotation, so that it stretches every direction by $\rho$. For $\rho = 1$
+# the gradient lives, but only on a knife's edge: with inputs of ordinary size the tanh bends, and it vanishes
+# after all. For $\rho = 2.5$ it explodes, though more slowly than $\rho^k$, for the same reason.
 
 # %%
 rotation, _ = np.linalg.qr(rng.standard_normal((H, H)))
-noise = 0.01 * rng.standard_normal((T, B, H))
+noise = rng.standard_normal((T, B, H))
 wish = sl.tensor(rng.standard_normal((B, H)))  # L = Σ wish · h_T
 
 
@@ -111,16 +113,19 @@ def reach(last_state, xs):
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True)
 print("Plain RNN: the gradient 20 and 50 steps back")
-for rho in (0.5, 0.9, 1.0, 2.5):
-    xs = [sl.tensor(x, requires_grad=True) for x in noise]
+for rho, size in ((0.5, 0.01), (0.9, 0.01), (1.0, 0.01), (1.0, 0.5), (2.5, 0.01)):
+    xs = [sl.tensor(size * x, requires_grad=True) for x in noise]
     measured = reach(rnn(xs, sl.tensor(rho * rotation)), xs)
-    left.semilogy(measured, label=f"ρ = {rho}")
-    print(f"  ρ = {rho}: {measured[20]:8.1e} {measured[50]:8.1e}    ρ^k: {rho**20:8.1e} {rho**50:8.1e}")
+    left.semilogy(measured, "-" if size < 0.1 else "--", label=f"ρ = {rho}, inputs {size}")
+    print(f"  ρ = {rho}, inputs {size:4.2f}: {measured[20]:7.1e} {measured[50]:7.1e}    ", end="")
+    print(f"ρ^k: {rho**20:7.1e} {rho**50:7.1e}")
     if rho < 1:
         assert np.all(measured[1:] < 1.1 * rho ** np.arange(1, T)), "ρ < 1 must vanish like ρ^k or faster"
+    elif size > 0.1:
+        assert measured[50] < 0.01, "larger inputs bend the tanh: the gradient should vanish"
 assert measured[50] > 1000, "for ρ = 2.5 it should explode"
 left.set(title="plain RNN", xlabel="steps back", ylabel="gradient of the input, relative", ylim=(1e-12, 1e8))
-left.legend()
+left.legend(fontsize=8)
 
 # %% [markdown]
 # ## The LSTM: memory is added to, not multiplied
@@ -129,7 +134,7 @@ left.legend()
 # between 0 and 1) what to write, keep and show. One linear map makes all four pre-activations, in PyTorch's
 # order $i, f, g, o$:
 #
-# $$(z^i, z^f, z^g, z^o) = W x_t + b_W + U h_{t-1} + b_U, \qquad i, f, o = \sigma(z^{i,f,o}), \quad g = \tanh z^g$$
+# $$(z^i, z^f, z^g, z^o) = W x_t + b_W + U h_{t-1} + b_U, \qquad i, f, o = \sigma(z), \quad g = \tanh(z)$$
 #
 # $$c_t = f \odot c_{t-1} + i \odot g, \qquad h_t = o \odot \tanh c_t \qquad \text{[lstm.cell]}$$
 #
@@ -154,11 +159,12 @@ gates = signal @ weight.T + gate_bias  # (T, 1, 4)
 zero = np.zeros((1, 1))
 _, c = reference.lstm_forward(gates, zero, zero, np.zeros((4, 1)))  # gates now hold i, f, g, o themselves
 latch, rows = plt.subplots(3, 1, figsize=(8, 4.5), sharex=True)
-rows[0].plot(signal[:, 0, 0], "o-", markersize=3, label="value")
+rows[0].plot(signal[:, 0, 0], "o-", markersize=3, label="value (red: write)")
 rows[1].step(np.arange(40), gates[:, 0, :2], where="mid", label=["i (write)", "f (keep)"])
 rows[2].step(np.arange(40), c[:, 0], where="mid", label="c", color="tab:red")
 for row in rows:
-    row.legend(loc="upper right", fontsize=8)
+    row.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+rows[0].plot([5, 25], signal[[5, 25], 0, 0], "o", markersize=10, markerfacecolor="none", color="tab:red")
 rows[0].set_title("an LSTM cell as a memory: it takes the value when i opens, and holds it")
 rows[2].set_xlabel("time")
 print("\nA memory set by hand: what was written, what the cell holds 19 steps later")
@@ -188,7 +194,7 @@ for forget_bias in (0.0, 2.0, forget_bias_for(50)):
     layer_weights = [sl.tensor(size * rng.standard_normal((4 * H, H))) for size in (0.02, 0.001)]
     bias = np.zeros(4 * H)
     bias[H : 2 * H] = forget_bias  # the second quarter: f
-    xs = sl.tensor(noise, requires_grad=True)
+    xs = sl.tensor(0.5 * noise, requires_grad=True)
     state = sl.tensor(np.zeros((B, H)))
     _, h_last, _ = F.lstm(xs, state, state, *layer_weights, sl.tensor(bias), sl.tensor(np.zeros(4 * H)))
     (h_last * wish).sum().backward()
@@ -323,7 +329,7 @@ x, W, U, b = (sl.tensor(a, requires_grad=True) for a in (np.array(INPUTS).reshap
 h, _, _ = F.lstm(x, sl.tensor(zero), sl.tensor(zero), W, U, b, sl.tensor(np.zeros(4)))
 (h * sl.tensor(np.array(DIRECT).reshape(2, 1, 1))).sum().backward()
 engine = np.concatenate([W.grad.numpy(), U.grad.numpy(), b.grad.numpy()[:, None]], axis=1)
-assert np.allclose(engine, [gradients[gate] for gate in "ifgo"]), "the engine's gradients differ from the page"
+assert np.allclose(engine, [gradients[gate] for gate in "ifgo"]), "engine and page differ"
 
 # %% [markdown]
 # ## A common mistake: one of the paths is forgotten
@@ -355,9 +361,9 @@ for forget, name in (("", "nothing forgotten"), ("h", "without h from t+1"), ("c
 
 
 # %%
-# exercise 6.3: `array` has four blocks of H rows in the order `given`, such as "iofg"; return them as i, f, g, o
+# exercise 6.3: `array` has four blocks of H rows in the order `given`, such as "iofg"
 def reorder(array, given):
-    """Blocks of rows (4H, …) from the order `given` to "ifgo"."""
+    """The same blocks (4H, …) in the engine's order i, f, g, o."""
     # --- solution begin
     blocks = dict(zip(given, np.split(array, 4), strict=True))
     return np.concatenate([blocks[gate] for gate in "ifgo"])
