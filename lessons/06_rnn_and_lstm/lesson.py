@@ -111,12 +111,12 @@ def reach(last_state, xs):
     return norms / norms[0]
 
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True)
+rnn_curves, lstm_curves = {}, {}  # for the picture further down
 print("Plain RNN: the gradient 20 and 50 steps back")
 for rho, size in ((0.5, 0.01), (0.9, 0.01), (1.0, 0.01), (1.0, 0.5), (2.5, 0.01)):
     xs = [sl.tensor(size * x, requires_grad=True) for x in noise]
     measured = reach(rnn(xs, sl.tensor(rho * rotation)), xs)
-    left.semilogy(measured, "-" if size < 0.1 else "--", label=f"ρ = {rho}, inputs {size}")
+    rnn_curves[f"ρ = {rho}, inputs {size}"] = measured
     print(f"  ρ = {rho}, inputs {size:4.2f}: {measured[20]:7.1e} {measured[50]:7.1e}    ", end="")
     print(f"ρ^k: {rho**20:7.1e} {rho**50:7.1e}")
     if rho < 1:
@@ -124,8 +124,6 @@ for rho, size in ((0.5, 0.01), (0.9, 0.01), (1.0, 0.01), (1.0, 0.5), (2.5, 0.01)
     elif size > 0.1:
         assert measured[50] < 0.01, "larger inputs bend the tanh: the gradient should vanish"
 assert measured[50] > 1000, "for ρ = 2.5 it should explode"
-left.set(title="plain RNN", xlabel="steps back", ylabel="gradient of the input, relative", ylim=(1e-12, 1e8))
-left.legend(fontsize=8)
 
 # %% [markdown]
 # ## The LSTM: memory is added to, not multiplied
@@ -200,13 +198,19 @@ for forget_bias in (0.0, 2.0, forget_bias_for(50)):
     (h_last * wish).sum().backward()
     norms = np.linalg.norm(xs.grad.numpy().reshape(T, -1), axis=1)[::-1]
     measured, keep = norms / norms[0], 1 / (1 + math.exp(-forget_bias))
-    right.semilogy(measured, label=f"forget bias {forget_bias:.2f}")
+    lstm_curves[f"forget bias {forget_bias:.2f}"] = measured
     print(f"  b = {forget_bias:.2f}: {measured[20]:8.1e} {measured[50]:8.1e}    ", end="")
     print(f"σ(b)^k: {keep**20:8.1e} {keep**50:8.1e}")
     assert 0.5 < measured[50] / keep**50 < 2, "the gradient should fall like σ(b)^k"
 assert 0.35 < measured[50] < 0.7, "exercise 6.2: about half should be left after 50 steps"
-right.set(title="LSTM", xlabel="steps back")
-right.legend()
+
+figure, panels = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True)
+for panel, title, curves in zip(panels, ("plain RNN", "LSTM"), (rnn_curves, lstm_curves), strict=True):
+    for label, curve in curves.items():
+        panel.semilogy(curve, "--" if label.endswith("0.5") else "-", label=label)
+    panel.set(title=title, xlabel="steps back", ylim=(1e-12, 1e8))
+    panel.legend(fontsize=8)
+panels[0].set_ylabel("gradient of the input, relative")
 save_picture(figure, "06_reach.png")
 
 # %% [markdown]
