@@ -1,1 +1,5 @@
+"""Text out of a trained model."""
 
+from .sampling import generate, probabilities
+
+__all__ = ["generate", "probabilities"]

@@ -1,0 +1,103 @@
+"""What this machine has and lacks, for `scratchlm doctor` and for reports of trouble."""
+
+import ctypes
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from pathlib import Path
+
+
+def examine() -> list[tuple[str, str]]:
+    """Name and finding of everything that decides what runs here and how fast."""
+    return [
+        ("Python", f"{platform.python_version()} ({sys.executable})"),
+        ("system", f"{platform.system()} {platform.machine()}, {os.cpu_count()} processor(s)"),
+        ("NumPy", _version("numpy")),
+        ("BLAS", _blas()),
+        ("threads", _threads()),
+        ("Numba", _numba()),
+        ("kernel cache", _cache()),
+        ("GPU", _gpu()),
+        ("CuPy", _version("cupy", "none: there is no device 'cuda' in this version yet")),
+        ("PyTorch", _version("torch", "none: only comparisons in the tests need it (pip install torch)")),
+        ("default text", _text()),
+        ("runs", str(Path("runs").absolute())),
+    ]
+
+
+def _version(package: str, missing: str = "none") -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return missing
+
+
+def _blas() -> str:
+    import numpy  # noqa: F401 (loads its BLAS)
+    from threadpoolctl import threadpool_info
+
+    found = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    if not found:
+        return "one that threadpoolctl does not know (Accelerate, say): products use its own threads"
+    return "; ".join(
+        f"{pool['internal_api']} {pool['version']} for {pool.get('architecture', 'unknown')}, "
+        f"{pool['num_threads']} thread(s)"
+        for pool in found
+    )
+
+
+def _threads() -> str:
+    if importlib.util.find_spec("numba") is None:
+        return "kernels run on one"
+    from scratchlm.kernels.cpu.compiling import threads
+
+    return f"kernels are split over {threads()} (set SCRATCHLM_THREADS to change it)"
+
+
+def _numba() -> str:
+    if importlib.util.find_spec("numba") is None:
+        return "none: device 'cpu' needs it (pip install numba); 'reference' does not"
+    from llvmlite import binding
+
+    return f"{_version('numba')}, compiling for {binding.get_host_cpu_name()}"
+
+
+def _cache() -> str:
+    if importlib.util.find_spec("numba") is None:
+        return "none"
+    from scratchlm.kernels.cpu.compiling import CACHE, cache_folder
+
+    folder = cache_folder()
+    if not CACHE:
+        return f"{folder} cannot be written to: kernels are compiled anew in every process"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return f"{folder}, {sum(p.stat().st_size for p in files) / 2**20:.1f} MB in {len(files)} files"
+
+
+def _gpu() -> str:
+    """Ask NVIDIA's driver library itself: it tells the newest CUDA version that it can run."""
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(name)
+    except OSError:
+        return "none found (no NVIDIA driver)"
+    version, count = ctypes.c_int(), ctypes.c_int()
+    if driver.cuInit(0) or driver.cuDriverGetVersion(ctypes.byref(version)):
+        return "an NVIDIA driver is installed, but no GPU answers"
+    driver.cuDeviceGetCount(ctypes.byref(count))
+    names = []
+    for index in range(count.value):
+        text = ctypes.create_string_buffer(128)
+        driver.cuDeviceGetName(text, len(text), index)
+        names.append(text.value.decode(errors="replace"))
+    major = version.value // 1000
+    wheel = f"cupy-cuda{min(major, 13)}x" if major >= 12 else "none (the driver is older than CUDA 12: renew it)"
+    return f"{', '.join(names)}; driver for CUDA {major}.{version.value % 1000 // 10}; fitting wheel: {wheel}"
+
+
+def _text() -> str:
+    from .text import default_corpus
+
+    return str(default_corpus())

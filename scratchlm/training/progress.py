@@ -1,0 +1,91 @@
+"""The trainer's progress on the terminal: a bar where there is one, a line a measurement where there is not."""
+
+import math
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from .evaluation import Evaluation
+from .trainer import Reporter, Trainer
+
+
+class TerminalReporter(Reporter):
+    """Loss, validation loss, perplexity, tokens a second and time left."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.bar: Progress | None = None
+        self.validation = "not measured yet"
+        self.said = 0.0
+        self.started = time.perf_counter()
+
+    def message(self, text: str) -> None:
+        """One line, with the bar (if any) moved below it."""
+        self.console.print(text, highlight=False, markup=False)
+
+    def start(self, trainer: Trainer) -> None:
+        """Say what will be trained, then show the bar."""
+        text, t = trainer.text, trainer.recipe.training
+        self.message(f"text    {text.corpus}")
+        self.message(
+            f"        {text.tokenizer.vocab_size:,} {text.tokenizer.kind}; {len(text.training):,} tokens to train "
+            f"on, the last {len(text.validation):,} held out"
+        )
+        self.message(f"model   {trainer.model.count_parameters():,} parameters, device {t.device}, seed {t.seed}")
+        self.message(f"steps   {t.steps:,} of {t.batch} × {t.length} tokens → {trainer.folder}")
+        if trainer.steps_done:
+            self.message(f"        going on after step {trainer.steps_done:,}")
+        if t.device == "cpu":
+            self._say_compiling()
+        if self.console.is_terminal:
+            self.bar = Progress(
+                BarColumn(bar_width=20),
+                TextColumn("{task.completed:>5}/{task.total}"),
+                TextColumn("{task.fields[figures]}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self.bar.start()
+            self.task = self.bar.add_task(
+                "train", total=t.steps, completed=trainer.steps_done, figures="first step …"
+            )
+        self.started, self.first = time.perf_counter(), trainer.steps_done
+
+    def _say_compiling(self) -> None:
+        from scratchlm.kernels.cpu.compiling import cache_folder
+
+        if not any(cache_folder().rglob("*.nbc")):
+            self.message(f"kernels are compiled at first use, once: a few seconds (kept in {cache_folder()})")
+
+    def step(self, trainer: Trainer, loss: float) -> None:
+        """Move the bar; without a terminal, a line every ten seconds."""
+        t = trainer.recipe.training
+        done = trainer.steps_done - self.first
+        speed = done * t.batch * t.length / (time.perf_counter() - self.started)
+        if self.bar is not None:
+            figures = f"loss {loss:.3f} · validation {self.validation} · {speed:,.0f} tokens/s"
+            self.bar.update(self.task, completed=trainer.steps_done, figures=figures)
+        elif done == 1 or time.perf_counter() - self.said > 10:
+            self.said = time.perf_counter()
+            left = (t.steps - trainer.steps_done) * (self.said - self.started) / done
+            rest = f", {speed:,.0f} tokens/s, {left:.0f} s left" if done > 1 else ""
+            self.message(f"step {trainer.steps_done:>6}  loss {loss:.4f}{rest}")
+
+    def evaluation(self, trainer: Trainer, result: Evaluation, best: bool) -> None:
+        """A line that stays."""
+        self.validation = f"{result.loss:.3f} (perplexity {result.perplexity:.2f})"
+        self.message(
+            f"step {trainer.steps_done:>6}  validation loss {result.loss:.4f}  perplexity "
+            f"{result.perplexity:.2f}  {result.bits_per_character:.3f} bits a character"
+            f"{'  ← best' if best and math.isfinite(result.loss) else ''}"
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
