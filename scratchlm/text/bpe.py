@@ -33,14 +33,14 @@ BYTES = _spell_bytes()
 BYTE_OF = {character: byte for byte, character in enumerate(BYTES)}
 
 
-def learn_merges(pieces: Mapping[str, int], size: int, min_count: int) -> list[Pair]:
-    """Return the merges that take 256 byte tokens to `size` tokens, for pieces with their counts.
+def learn_merges(pieces: Mapping[str, int], limit: int, min_count: int) -> list[Pair]:
+    """Return up to `limit` merges for pieces with their counts; merge number k makes the token 256+k.
 
-    Each merge joins the pair of neighbours with the highest count, of equal ones the smallest pair of ids,
-    until there are `size` tokens or every pair occurs less than min_count times. A pair that spells an
-    existing token becomes that token.
+    Each joins the pair of neighbours with the highest count, of equal ones the smallest pair of ids, until
+    every pair occurs less than min_count times. No two merges spell the same token: once one has made it, its
+    letters stand nowhere cut in two, since no earlier merge reached across their ends.
 
-        >>> learn_merges({"aab": 2, "ab": 1}, size=258, min_count=1)  # a b three times, then a ab twice
+        >>> learn_merges({"aab": 2, "ab": 1}, limit=2, min_count=1)  # a b three times, then a ab twice
         [(97, 98), (97, 256)]
 
     A merge visits only the pieces that contain its pair.
@@ -56,30 +56,25 @@ def learn_merges(pieces: Mapping[str, int], size: int, min_count: int) -> list[P
     heap = [(-count, pair) for pair, count in counts.items()]
     heapify(heap)
 
-    spelt = [bytes([byte]) for byte in range(256)]
-    ids = {token: number for number, token in enumerate(spelt)}
-    merges: dict[Pair, int] = {}
-    while heap and len(spelt) < size:
+    merges: list[Pair] = []
+    while heap and len(merges) < limit:
         count, pair = heappop(heap)
         if -count != counts[pair]:
             continue  # it changed since; its new count stands in the heap as well
         if -count < min_count:
             break
-        token = spelt[pair[0]] + spelt[pair[1]]
-        if token not in ids:
-            ids[token] = len(spelt)
-            spelt.append(token)
-        merges[pair] = ids[token]
+        token = len(BYTES) + len(merges)
+        merges.append(pair)
         change: Counter[Pair] = Counter()
         for place in places.pop(pair):
-            for new in _join(words[place], pair, ids[token], weights[place], change):
+            for new in _join(words[place], pair, token, weights[place], change):
                 places[new].add(place)
         change[pair] = -counts[pair]  # none is left
         for changed, difference in change.items():
             if difference:
                 counts[changed] += difference
                 heappush(heap, (-counts[changed], changed))
-    return list(merges)
+    return merges
 
 
 def _join(word: list[int], pair: Pair, token: int, weight: int, change: Counter[Pair]) -> list[Pair]:
@@ -122,16 +117,12 @@ class BPETokenizer(Tokenizer):
     kind = "bpe"
 
     def __init__(self, merges: Sequence[Pair], specials: Sequence[str] = ()) -> None:
-        tokens = dict.fromkeys(BYTES)
         spelt = list(BYTES)
         for left, right in merges:
-            if spelt[left] + spelt[right] not in tokens:
-                spelt.append(spelt[left] + spelt[right])
-                tokens[spelt[-1]] = None
+            spelt.append(spelt[left] + spelt[right])
         super().__init__([*spelt, *specials], specials)
         self.merges = list(merges)
         self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
-        self._joined = [self._ids[spelt[left] + spelt[right]] for left, right in self.merges]
         self._cache: dict[str, list[int]] = {}
 
     @classmethod
@@ -158,8 +149,8 @@ class BPETokenizer(Tokenizer):
             raise RecipeError(f"min_count is {min_count}, but a pair that is merged occurs at least once")
         parts = cls([], specials)._ordinary(text)
         pieces = Counter(chain.from_iterable(map(_piece.findall, parts)))
-        size = NEVER if vocab_size is None else vocab_size - len(specials)
-        return cls(learn_merges(pieces, size, min_count), specials)
+        limit = NEVER if vocab_size is None else vocab_size - least
+        return cls(learn_merges(pieces, limit, min_count), specials)
 
     def _encode(self, text: str) -> Iterable[int]:
         pieces = _piece.findall(text)
@@ -175,7 +166,7 @@ class BPETokenizer(Tokenizer):
         ranks = [rank_of(pair, NEVER) for pair in pairwise(ids)]
         while ranks and (rank := min(ranks)) < NEVER:
             place = ranks.index(rank)
-            ids[place : place + 2] = [self._joined[rank]]
+            ids[place : place + 2] = [len(BYTES) + rank]
             del ranks[place]
             if place > 0:
                 ranks[place - 1] = rank_of((ids[place - 1], ids[place]), NEVER)

@@ -108,5 +108,4 @@ def _shingle_hashes(doc: str, weights: NDArray[np.uint64]) -> NDArray[np.uint64]
     """Return h(s) = Σ_i weights_i·s_i mod 2^64 of every shingle s of a document, (shingles,)."""
     codes = np.frombuffer(doc.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     codes = np.pad(codes, (0, max(0, len(weights) - len(codes))))
-    sums = np.lib.stride_tricks.sliding_window_view(codes, len(weights)) @ weights
-    return sums ^ (sums >> np.uint64(32))  # the low bits of such a sum are poor, and the factors act on them
+    return np.lib.stride_tricks.sliding_window_view(codes, len(weights)) @ weights

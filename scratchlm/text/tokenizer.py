@@ -6,7 +6,6 @@ The file is the one of the Hugging Face `tokenizers` library, which reads it and
 import json
 import os
 import re
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -26,7 +25,8 @@ class Tokenizer(ABC):
     A subclass cuts text into tokens (`_encode`), joins them (`_decode`), and names the parts of the file
     that do the same in the Hugging Face library (`_pipeline`, which it also recognises its own file by).
 
-    specials are tokens such as "<|endoftext|>" that a text may spell out: each is one id, never cut.
+    specials are tokens such as "<|endoftext|>" that a text may spell out: each is one id, never cut. Raises
+    TokenError for a token that occurs twice.
 
         >>> t = train_tokenizer("characters", "abcab", specials=["<eos>"])
         >>> t.tokens
@@ -47,6 +47,8 @@ class Tokenizer(ABC):
         self.tokens = list(tokens)
         self.specials = list(specials)
         self._ids = {token: number for number, token in enumerate(self.tokens)}
+        if len(self._ids) < len(self.tokens):
+            raise TokenError("a tokenizer was given a token twice: each must have one id")
         longest_first = "|".join(map(re.escape, sorted(self.specials, key=len, reverse=True)))
         self._special = re.compile(f"({longest_first or '(?!)'})")  # (?!) matches nowhere
 
@@ -159,18 +161,17 @@ class Tokenizer(ABC):
         Raises DataError where it cannot be written.
         """
         path = Path(path)
-        aside = None
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-                aside = file.name
+            with aside.open("w", encoding="utf-8") as file:
                 json.dump(self.to_json(), file, ensure_ascii=False, indent=1)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(aside, path)
         except OSError as error:
-            if aside is not None:
-                Path(aside).unlink(missing_ok=True)
             raise DataError(f"cannot write the tokenizer to {path}: {error.strerror}") from error
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def train_tokenizer(kind: str, text: str | Iterable[str], **options: Any) -> Tokenizer:

@@ -97,6 +97,8 @@ def test_evaluation_by_hand():
         ([[5, 6, 7]], [[6, 7, 8]], True),
         ([[8, 9, 0]], [[9, 4, -100]], False),
     ]
+    ((inputs, targets, _),) = evaluation_windows(np.arange(5), batch=2, length=2)
+    assert (inputs.tolist(), targets.tolist()) == ([[0, 1], [2, 3]], [[1, 2], [3, 4]])
 
 
 MAKERS = [

@@ -32,7 +32,7 @@ def theirs(ours, folder):
 @pytest.fixture(scope="module", params=OPTIONS, ids=["characters", "words", "lowercase", "bpe"])
 def both(request, tmp_path_factory):
     kind, options = request.param
-    ours = train_tokenizer(kind, TEXT, specials=["<|end|>", "<eos>", "<eos>>"], **options)
+    ours = train_tokenizer(kind, TEXT, specials=["<|end|>", "<eos>", "<eos>>", "<Pad>"], **options)
     return ours, theirs(ours, tmp_path_factory.mktemp(kind))
 
 
@@ -45,12 +45,29 @@ def same(both, text):
 
 def test_the_training_text(both):
     same(both, TEXT)
+    same(both, "a<Pad><pad><eos>><EOS>b <|end|>")
     assert both[0].vocab_size == both[1].get_vocab_size()
 
 
 KNOWN = st.text(st.sampled_from(sorted(set(TEXT))))
 SIGNS = "abé我，\"'’-_.,;(“—3٣\n\t\r\x1c\x85\xa0\u200b\u3000\u0301😀\0\uffff"
-PARTS = [" ", "  ", "'s", "don't", "3.5", "<unk>", "<eos>", "<eos>>", "<|end|>", "##", "Ġ", "the", "The"]
+PARTS = [
+    " ",
+    "  ",
+    "'s",
+    "don't",
+    "3.5",
+    "<unk>",
+    "<eos>",
+    "<eos>>",
+    "<|end|>",
+    "<Pad>",
+    "<pad>",
+    "##",
+    "Ġ",
+    "the",
+    "The",
+]
 FRAGMENTS = st.lists(st.sampled_from([*SIGNS, *PARTS, "x" * 70, " " * 70, "=" * 70]), max_size=30).map(
     "".join
 )

@@ -98,6 +98,7 @@ def test_words_by_hand():
     assert t.unknown_tokens("don't stop: 3.5-4 3rd é\u0301t a_b\t\u3000我们 ok👍🏽\n") == (
         ["don't", "stop", ":", "3.5", "-", "4", "3rd", "é\u0301t", "a_b", "我", "们", "ok", "👍", "🏽", "\n"]
     )
+    assert t.unknown_tokens('a "b" c \' "') == ["a", ' "', "b", '"', "c", "'"]  # a quote before space closes
     assert WordTokenizer.train("x y").decode([1, 2, 1]) == "x y x"
     lower = WordTokenizer.train("The THE the ΟΔΟΣ", lowercase=True)
     assert lower.tokens == ["<unk>", "the", "οδοσ"]
