@@ -313,7 +313,8 @@ likely = np.argsort(z)[::-1][:12]
 for k, tau in enumerate((0.5, 1.0, 2.0)):
     axes.bar(np.arange(12) + 0.27 * (k - 1), next_distribution(z, tau)[likely], 0.27, label=f"τ = {tau}")
 axes.set_xticks(np.arange(12), [repr(tokenizer.tokens[v]) for v in likely])
-axes.set(title=f"next character after …{prompt[-12:]!r}", ylabel="probability")
+axes.set_title(f"next character after …{prompt[-12:]!r}", parse_math=False)
+axes.set_ylabel("probability")
 axes.legend()
 save_picture(figure, "07_temperature.png")
 
@@ -348,5 +349,5 @@ assert honest_bits[1] > entropy, "no honest model gets below the entropy of shuf
 # ## Where this goes
 #
 # The same three parts at larger size make listing L0: embedding, two LSTM layers, a dense layer to 10000
-# *words*. It predicts one next token for each window; our model predicts one at each of the $T$ places, and
-# so learns $T$ times as much from the same reading.
+# *words*. L0 asks for one next token in each window; our model is asked at each of the $T$ places, so it gets
+# $T$ times as many questions from the same reading.
