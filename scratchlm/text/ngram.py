@@ -3,7 +3,6 @@
 Counting is all it does, so it says how far memory of a few tokens alone gets on a text.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -116,7 +115,7 @@ def _code_points(text: str) -> Ints:
     return np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.int64)
 
 
-def _as_ids(ids: ArrayLike | Sequence[int]) -> Ints:
+def _as_ids(ids: ArrayLike) -> Ints:
     array = np.asarray(ids)
     if array.size == 0:
         return np.zeros(0, np.int64)

@@ -8,6 +8,7 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -171,7 +172,8 @@ class Tokenizer(ABC):
         except OSError as error:
             raise DataError(f"cannot write the tokenizer to {path}: {error.strerror}") from error
         finally:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):  # it is there no more once renamed
+                aside.unlink()
 
 
 def train_tokenizer(kind: str, text: str | Iterable[str], **options: Any) -> Tokenizer:

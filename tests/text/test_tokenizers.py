@@ -191,6 +191,8 @@ def test_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["tokenizer.json"]
     with pytest.raises(DataError, match="No such file"):
         CharTokenizer.train("xyz").save(tmp_path / "no" / "tokenizer.json")
+    with pytest.raises(DataError, match="Not a directory"):
+        CharTokenizer.train("xyz").save(path / "tokenizer.json")
 
 
 def test_load_refuses_what_is_missing_or_damaged(tmp_path):
