@@ -38,7 +38,7 @@ class Mean(Reduction):
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
         y = x.mean(axis=self.axis, keepdims=self.keepdims)
-        self.n = x.size // max(y.size, 1)
+        self.n = x.size // (y.size or 1)
         return y
 
     def backward(self, grad_y: Array) -> Array:
