@@ -1,8 +1,8 @@
 """The hot loops. They know arrays only and import nothing of scratchlm.
 
-    contract.py   the one list of kernels: name, arguments, shapes, formula id
-    reference/    NumPy: the formula as on the page, the truth that the others are held to
-    cpu/          Numba
+- contract.py: the one list of kernels: name, arguments, shapes, formula id
+- reference/: NumPy: the formula as on the page, the truth that the others are held to
+- cpu/: Numba
 """
 
 if __name__ != "scratchlm.kernels":

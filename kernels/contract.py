@@ -5,7 +5,7 @@ for integer ids, `name:number` for a plain number, `name:list` for a list of flo
 star (`gates* (…)`) marks what the kernel overwrites. `…` is any shape. Letters mean the same length
 throughout one row:
 
-    N rows (batch and time end to end)   T time steps   B batch   D features   H hidden   V vocabulary, classes
+    N rows (batch × time)   T time steps   B batch   D features   H hidden   V vocabulary, classes
 
 Floats are float32 or float64, results in the type of the arguments, and arrays may be non-contiguous.
 Results are fresh arrays: a kernel never returns an argument or a view of one.

@@ -1,10 +1,10 @@
 """scratchlm: a language-model engine to read, run and step through.
 
-    >>> import scratchlm as sl
-    >>> x = sl.tensor([1.0, 2.0], requires_grad=True)
-    >>> (x * x).sum().backward()
-    >>> x.grad
-    tensor([2., 4.])
+>>> import scratchlm as sl
+>>> x = sl.tensor([1.0, 2.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+tensor([2., 4.])
 """
 
 import os as _os

@@ -38,7 +38,9 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("recipe", default="default", required=False)
-@click.option("--data", multiple=True, type=click.Path(), help="Text file or folder; may be given repeatedly.")
+@click.option(
+    "--data", multiple=True, type=click.Path(), help="Text file or folder; may be given repeatedly."
+)
 @click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Change a key of the recipe.")
 @click.option("--steps", type=click.IntRange(min=1), help="Short for --set training.steps=N.")
 @click.option("--device", metavar="NAME", help=f"Short for --set training.device=NAME: {', '.join(DEVICES)}.")
@@ -60,7 +62,9 @@ def train(
     every = [*changes, *(f"training.{key}={value}" for key, value in shortcuts.items() if value is not None)]
     source = click.get_current_context().get_parameter_source("recipe")
     if resume is not None and (data or every or out or source is not click.core.ParameterSource.DEFAULT):
-        raise click.UsageError("--resume goes on exactly as the run began: leave RECIPE and other options away.")
+        raise click.UsageError(
+            "--resume goes on exactly as the run began: leave RECIPE and other options away."
+        )
 
     from .training import Trainer, load_recipe
     from .training.progress import TerminalReporter
@@ -68,7 +72,9 @@ def train(
     console = _console()
     if resume is not None:
         if not (resume / "recipe.toml").is_file():
-            raise CheckpointError(f"There is no run in {resume}: name a folder that `scratchlm train` printed.")
+            raise CheckpointError(
+                f"There is no run in {resume}: name a folder that `scratchlm train` printed."
+            )
         loaded, folder = load_recipe(str(resume / "recipe.toml")), resume
     else:
         loaded = load_recipe(recipe, every)
@@ -117,9 +123,7 @@ def _summary(console: "Console", trainer: "Trainer", ending: str, seconds: float
     from .training.evaluation import Evaluation
 
     run = load_run(trainer.folder)
-    best = Evaluation(
-        trainer.best, trainer.text.validation.size - 1, trainer.text.validation_characters
-    )
+    best = Evaluation(trainer.best, trainer.text.validation.size - 1, trainer.text.validation_characters)
     words = {"finished": "all steps done", "early": "stopped early: no gain on the validation text any more"}
     rows = [
         ("ended", f"{words[ending]} ({trainer.steps_done:,} steps, {seconds:.0f} s in this session)"),
@@ -152,7 +156,9 @@ def _stream(run: "Run", prompt: str, tokens: int, **options: Any) -> None:
 @RUN
 @click.option("--prompt", default="", help="Text to continue [a new line].")
 @click.option("--tokens", default=300, show_default=True, type=click.IntRange(min=1))
-@click.option("--temperature", default=0.8, show_default=True, help="Below 1 safer, above 1 wilder, 0 the likeliest.")
+@click.option(
+    "--temperature", default=0.8, show_default=True, help="Below 1 safer, above 1 wilder, 0 the likeliest."
+)
 @click.option("--top-k", default=0, show_default=True, help="Draw from the K likeliest only; 0: from all.")
 @click.option("--top-p", default=1.0, show_default=True, help="Draw from the fewest that together reach P.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
@@ -176,7 +182,9 @@ def generate(
 
 @cli.command()
 @RUN
-@click.option("--data", multiple=True, type=click.Path(), help="Text to measure on [the run's held-out part].")
+@click.option(
+    "--data", multiple=True, type=click.Path(), help="Text to measure on [the run's held-out part]."
+)
 @click.option("--baseline", type=click.Choice(["ngram"]), help="Compare with counts of character n-grams.")
 @click.option("--order", default=6, show_default=True, type=click.IntRange(1, 12), help="n of the n-grams.")
 @click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
@@ -214,7 +222,10 @@ def evaluate(run: Path, data: tuple[str, ...], baseline: str | None, order: int,
         better = "better" if result.bits_per_character < counted else "worse"
         difference = abs(result.bits_per_character / counted - 1)
         lines = [
-            (f"Witten–Bell {order}-gram", f"{counted:.3f} bits per character, counted on the run's training part"),
+            (
+                f"Witten–Bell {order}-gram",
+                f"{counted:.3f} bits per character, counted on the run's training part",
+            ),
             ("this model", f"{result.bits_per_character:.3f} bits per character: {difference:.1%} {better}"),
         ]
         console.print()
@@ -237,7 +248,9 @@ def recipes() -> None:
     from rich.console import Console
 
     Console().print(table)
-    click.echo("\nscratchlm train NAME; a copy of a recipe in a .toml file can be changed and trained as well.")
+    click.echo(
+        "\nscratchlm train NAME; a copy of a recipe in a .toml file can be changed and trained as well."
+    )
 
 
 def _data(recipe: "Recipe") -> str:

@@ -93,7 +93,9 @@ def _gpu() -> str:
         driver.cuDeviceGetName(text, len(text), index)
         names.append(text.value.decode(errors="replace"))
     major = version.value // 1000
-    wheel = f"cupy-cuda{min(major, 13)}x" if major >= 12 else "none (the driver is older than CUDA 12: renew it)"
+    wheel = (
+        f"cupy-cuda{min(major, 13)}x" if major >= 12 else "none (the driver is older than CUDA 12: renew it)"
+    )
     return f"{', '.join(names)}; driver for CUDA {major}.{version.value % 1000 // 10}; fitting wheel: {wheel}"
 
 

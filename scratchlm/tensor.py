@@ -166,7 +166,9 @@ class Tensor:
         else:
             grad = _as_array(gradient, self.device).astype(self.dtype, copy=False)
             if grad.shape != self.shape:
-                raise ShapeError(f"gradient has shape {grad.shape}, the tensor {self.shape}: make them equal.")
+                raise ShapeError(
+                    f"gradient has shape {grad.shape}, the tensor {self.shape}: make them equal."
+                )
         if self._function is None:
             self._accumulate(grad, owned=False)
             return
@@ -386,7 +388,9 @@ def _as_array(data: Any, device: Device) -> Any:
         if not hasattr(data, "dtype") and array.dtype.kind == "f":
             array = array.astype(np.float32)  # Python floats: float32, as every array that trains
     if array.dtype.kind not in "fiub":
-        raise DtypeError(f"A tensor holds numbers, not {array.dtype} ({str(data)[:40]!r}): encode text first.")
+        raise DtypeError(
+            f"A tensor holds numbers, not {array.dtype} ({str(data)[:40]!r}): encode text first."
+        )
     return array
 
 

@@ -1,14 +1,13 @@
 """Every kernel of every set against the reference set: drawn shapes, odd sizes, non-contiguous arrays,
 repeated ids, large and small magnitudes, both float types."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scratchlm.kernels.contract import CONTRACT, Kernel
 
 from scratchlm import get_device
-from scratchlm.kernels.contract import CONTRACT, Kernel
 
 SETS = ["cpu"]
 BY_NAME = {kernel.name: kernel for kernel in CONTRACT}
@@ -37,7 +36,9 @@ class Draw:
     def shape(self, letters):
         if letters == ("…",):
             if "…" not in self.lengths:
-                self.lengths["…"] = tuple(self.data.draw(st.lists(st.integers(0, 9), max_size=3), label="shape"))
+                self.lengths["…"] = tuple(
+                    self.data.draw(st.lists(st.integers(0, 9), max_size=3), label="shape")
+                )
             return self.lengths["…"]
         return tuple(self.length(letter) for letter in letters)
 
@@ -76,8 +77,12 @@ class Draw:
             kind = self.data.draw(st.sampled_from([np.int32, np.int64]), label="int type")
             return ids.astype(kind)
         if argument.kind == "number":
-            return self.data.draw(NUMBERS[argument.name], label=argument.name) if argument.name in NUMBERS else (
-                self.length("V")  # vocabulary
+            return (
+                self.data.draw(NUMBERS[argument.name], label=argument.name)
+                if argument.name in NUMBERS
+                else (
+                    self.length("V")  # vocabulary
+                )
             )
         # Weights much above 1/√inputs: a sequence becomes chaotic (rounding doubles at every step), and
         # logits so large that one unit in their last place changes softmax by percents.
@@ -167,9 +172,7 @@ def test_kernel_agrees_with_the_reference(kernels, kernel, dtype, data):
                 np.shares_memory(result_found, a) for a in flat(mine) if isinstance(a, np.ndarray)
             ), f"{kernel.name} returned memory of an argument"
     assert len(flat(found)) == len(flat(expected)) == len(kernel.results)
-    for argument, a, b, before in zip(
-        kernel.arguments, mine, theirs, arguments.values(), strict=True
-    ):
+    for argument, a, b, before in zip(kernel.arguments, mine, theirs, arguments.values(), strict=True):
         for k, (one, other) in enumerate(zip(flat(a), flat(b), strict=True)):
             if argument.in_place:
                 close(one, other, dtype, f"{kernel.name} changes {argument.name}")
@@ -226,7 +229,9 @@ class TestLargeAndSmall:
         k = get_device(kernels).kernels
         x = np.array([-1e4, -100, -20, -1e-7, 1e-30, 20, 1e4], np.float32)
         assert k.tanh_forward(x) == pytest.approx(np.tanh(x.astype(np.float64)), rel=1e-6)
-        assert k.sigmoid_forward(x) == pytest.approx(1 / (1 + np.exp(-x.astype(np.float64))), rel=1e-6, abs=1e-38)
+        assert k.sigmoid_forward(x) == pytest.approx(
+            1 / (1 + np.exp(-x.astype(np.float64))), rel=1e-6, abs=1e-38
+        )
 
     def test_norm_of_huge_and_tiny_gradients(self, kernels):
         k = get_device(kernels).kernels
@@ -292,7 +297,9 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
         results.append([np.asarray(leaf) for leaf in flat(everything())])
     for other in results[1:]:
         for one, two in zip(results[0], other, strict=True):
-            np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-6)  # a product of other rows: BLAS's order
+            np.testing.assert_allclose(
+                one, two, rtol=1e-6, atol=1e-6
+            )  # a product of other rows: BLAS's order
 
 
 def test_every_row_is_complete():

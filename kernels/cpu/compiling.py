@@ -50,7 +50,7 @@ def _writable(folder: Path) -> bool:
 CACHE = _writable(cache_folder())
 
 # Vectors need reordered sums and fused multiply-add; "nnan" is left out, because a NaN has to come through.
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+OPTIONS: Any = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
 
 
 def kernel(function: Callable) -> Any:
@@ -148,7 +148,7 @@ def _reduced(x):
     p = p * r + np.float32(1 / 6)
     p = p * r + np.float32(1 / 2)
     p = p * r * r + r
-    return p, _float32_of_bits((np.int32(k) + np.int32(127)) << np.int32(23))
+    return p, _float32_of_bits((np.int32(k) + np.int32(127)) << np.int32(23))  # type: ignore[call-arg]
 
 
 @overload(exp, jit_options=OPTIONS)

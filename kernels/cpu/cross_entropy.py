@@ -39,7 +39,7 @@ def _backward(logits, targets, logsumexp, grad_losses, ignore_index, grad_logits
 
 @kernel
 def _losses_and_gradient(logits, bias, targets, grad_losses, ignore_index, losses):
-    """Losses of `logits + bias`; the gradient replaces the logits. A row stays in the cache for all passes."""
+    """Losses of `logits + bias`; the gradient replaces the logits. A row stays in cache for all passes."""
     for n in range(logits.shape[0]):
         row, g = logits[n], grad_losses[n]
         for v in range(row.size):
@@ -96,7 +96,7 @@ def linear_cross_entropy_losses(x, weight, bias, targets, ignore_index):
 
 
 def linear_cross_entropy(x, weight, bias, targets, grad_losses, ignore_index):
-    """Losses of z = x Wᵀ + b and the gradients of x, W, b, a chunk of rows at a time    [linear_cross_entropy]."""
+    """Losses of z = x Wᵀ + b and gradients of x, W, b, in chunks of rows    [linear_cross_entropy]."""
     bias, g = np.ascontiguousarray(bias), np.ascontiguousarray(grad_losses)
     targets = np.ascontiguousarray(targets, np.int64)
     losses, grad_x = np.empty(len(x), x.dtype), np.empty(x.shape, x.dtype)

@@ -82,7 +82,7 @@ def lstm_forward(gates, h_before, c_before, weight_hh):
     """One step after the other: gates_t += h_(t−1) W_hhᵀ, then the cell    [lstm.sequence]."""
     work = np.ascontiguousarray(gates)
     h_before, c_before = np.ascontiguousarray(h_before), np.ascontiguousarray(c_before)
-    T, B, H = len(work), *c_before.shape
+    T, (B, H) = len(work), c_before.shape
     h, c = np.empty((T, B, H), work.dtype), np.empty((T, B, H), work.dtype)
     weight = np.ascontiguousarray(weight_hh.T)  # (H, 4H): OpenBLAS reads it 1.6 times faster this way round
 
@@ -103,9 +103,7 @@ def lstm_forward(gates, h_before, c_before, weight_hh):
 
 def lstm_backward(grad_h, grad_c_last, gates, c_before, c, weight_hh):
     """Back-propagation through time    [lstm.sequence]."""
-    grad_h, gates, c_before, c, weight = map(
-        np.ascontiguousarray, (grad_h, gates, c_before, c, weight_hh)
-    )
+    grad_h, gates, c_before, c, weight = map(np.ascontiguousarray, (grad_h, gates, c_before, c, weight_hh))
     T, B, _ = grad_h.shape
     grad_gates, grad_h_before = np.empty_like(gates), np.zeros_like(c_before)
     grad_c = np.array(grad_c_last, order="C")  # overwritten step by step

@@ -79,9 +79,7 @@ def sgd_step(parameters, gradients, velocities, lr, momentum, weight_decay):
     _in_place(update, (parameters, velocities), gradients)
 
 
-def adam_step(
-    parameters, gradients, means, squares, lr, beta1, beta2, eps, weight_decay, decoupled, step
-):
+def adam_step(parameters, gradients, means, squares, lr, beta1, beta2, eps, weight_decay, decoupled, step):
     """m ← β₁ m + (1−β₁) g,  s ← β₂ s + (1−β₂) g²,  θ ← θ − α m̂ / (√ŝ + ε)    [adam]. All in place."""
     constants = (
         lr / (1 - beta1**step),

@@ -66,10 +66,10 @@ def _log_softmax_backward(y, grad_y, grad_x):
 
 def _rows(loop, *inputs):
     """Run a compiled loop over the rows of equally shaped matrices; return a fresh result."""
-    inputs = [np.ascontiguousarray(x) for x in inputs]
-    result = np.empty_like(inputs[0])
+    whole = [np.ascontiguousarray(x) for x in inputs]
+    result = np.empty_like(whole[0])
     N, V = result.shape
-    split(N, lambda a, b: loop(*(x[a:b] for x in inputs), result[a:b]), AT_LEAST // max(V, 1))
+    split(N, lambda a, b: loop(*(x[a:b] for x in whole), result[a:b]), AT_LEAST // max(V, 1))
     return result
 
 

@@ -1,4 +1,4 @@
-"""tanh, sigmoid, ReLU [tanh, sigmoid, relu]: each derivative from the result y, so that x need not be kept."""
+"""tanh, sigmoid, ReLU [tanh, sigmoid, relu]: derivatives from the result y, so that x need not be kept."""
 
 import numpy as np
 

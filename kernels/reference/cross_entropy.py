@@ -34,7 +34,7 @@ def linear_cross_entropy_losses(x, weight, bias, targets, ignore_index):
 
 
 def linear_cross_entropy(x, weight, bias, targets, grad_losses, ignore_index):
-    """Losses of z = x Wᵀ + b and the gradients of x, W, b for given ∂L/∂ℓ, in one pass    [linear_cross_entropy].
+    """Losses of z = x Wᵀ + b, and gradients of x, W, b for given ∂L/∂ℓ    [linear_cross_entropy].
 
     With G = ∂L/∂z:  ∂L/∂x = G W,  ∂L/∂W = Gᵀ x,  ∂L/∂b = Σ_n G_n. Other kernel sets do the same for a few
     rows at a time and never hold all logits (N, V).

@@ -19,9 +19,7 @@ def sgd_step(parameters, gradients, velocities, lr, momentum, weight_decay):
         theta -= lr * v
 
 
-def adam_step(
-    parameters, gradients, means, squares, lr, beta1, beta2, eps, weight_decay, decoupled, step
-):
+def adam_step(parameters, gradients, means, squares, lr, beta1, beta2, eps, weight_decay, decoupled, step):
     """m ← β₁ m + (1−β₁) g,  s ← β₂ s + (1−β₂) g²,  θ ← θ − α m̂ / (√ŝ + ε)    [adam]. All in place.
 
     m̂ = m / (1 − β₁ᵗ) and ŝ = s / (1 − β₂ᵗ) correct the start from 0 at step t = 1, 2, …. Weight decay λ:

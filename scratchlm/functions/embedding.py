@@ -8,7 +8,7 @@ from ..tensor import Tensor
 class Embedding(Function):
     """y_n = W_(id n);  ∂L/∂W_v = Σ_(n: id n = v) ∂L/∂y_n    [embedding].
 
-    W (V, D), ids of any shape (…) → (…, D). Repeated tokens: gradients are added, in the same order each time.
+    W (V, D), ids of any shape (…) → (…, D). Gradients of repeated tokens are added, always in the same order.
     """
 
     def forward(self, weight: Array, ids: Array) -> Array:

@@ -38,7 +38,7 @@ class ClassLoss(Function):
         if wrong.any():
             raise TokenError(
                 f"{self.name} got target {int(targets[wrong][0])}, but there are {classes} classes "
-                f"(0 to {classes - 1}): does the last layer have as many outputs as the vocabulary has tokens?"
+                f"(0 to {classes - 1}): has the last layer as many outputs as the vocabulary has tokens?"
             )
         if self.reduction == "mean" and not counted.any():
             raise NumberError(f"{self.name} has no mean: every target is ignore_index={self.ignore_index}.")
@@ -48,9 +48,16 @@ class ClassLoss(Function):
         """∂(reduced loss)/∂ℓ_n for each row (N): 1/count for the mean, 1 for the sum."""
         return counted.astype(dtype) / dtype(counted.sum() if self.reduction == "mean" else 1)
 
+    def mean_or_sum(self, losses: Array, counted: Array) -> Array:
+        """Summed in float64: a mean of 100 000 losses keeps its digits."""
+        total = losses.sum(dtype="float64")
+        return losses.dtype.type(total / counted.sum() if self.reduction == "mean" else total)
+
 
 class CrossEntropy(ClassLoss):
-    """ℓ_n = ln Σ_v e^(z_nv) − z_(n, target n);  ∂ℓ_n/∂z_nv = softmax(z_n)_v − [v = target n]    [cross_entropy].
+    """ℓ_n = ln Σ_v e^(z_nv) − z_(n, target n)    [cross_entropy].
+
+    ∂ℓ_n/∂z_nv = softmax(z_n)_v − [v = target n].
 
     Logits z (N, V), targets (N); the mean (or sum) over rows whose target is not `ignore_index`.
     """
@@ -66,11 +73,6 @@ class CrossEntropy(ClassLoss):
         self.save(logits, targets, logsumexp, self.weights(counted, logits.dtype.type))
         return losses if self.reduction == "none" else self.mean_or_sum(losses, counted)
 
-    def mean_or_sum(self, losses: Array, counted: Array) -> Array:
-        """Summed in float64: a mean of 100 000 losses keeps its digits."""
-        total = losses.sum(dtype="float64")
-        return losses.dtype.type(total / counted.sum() if self.reduction == "mean" else total)
-
     def backward(self, grad_loss: Array) -> tuple[Array, None]:
         logits, targets, logsumexp, weights = self.saved
         grad_losses = grad_loss * weights  # (N)
@@ -80,7 +82,7 @@ class CrossEntropy(ClassLoss):
         )
 
 
-class LinearCrossEntropy(CrossEntropy):
+class LinearCrossEntropy(ClassLoss):
     """Cross-entropy of z = x Wᵀ + b, without ever holding all logits (N, V)    [linear_cross_entropy].
 
     x (N, D), W (V, D), b (V), targets (N). The loss is one number, so its gradients are known up to a factor
@@ -143,19 +145,21 @@ def cross_entropy_composed(
 def linear_cross_entropy(
     x: Tensor,
     weight: Tensor,
-    bias: Tensor,
+    bias: Tensor | None,
     targets: Tensor,
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
     """Cross-entropy of x Wᵀ + b: x (N, D), weight (V, D), bias (V), targets (N). Errors as cross_entropy."""
+    if bias is None:
+        bias = Tensor(weight.device.xp.zeros(weight.shape[0], weight.dtype), device=weight.device)
     return LinearCrossEntropy(ignore_index, reduction)(x, weight, bias, targets)
 
 
 def linear_cross_entropy_composed(
     x: Tensor,
     weight: Tensor,
-    bias: Tensor,
+    bias: Tensor | None,
     targets: Tensor,
     ignore_index: int = -100,
     reduction: str = "mean",

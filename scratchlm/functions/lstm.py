@@ -17,7 +17,9 @@ def _check(name: str, x: Array, h: Array, c: Array, weight_ih: Array, weight_hh:
         raise ShapeError(f"{name} expects {D} features, got an input of shape {x.shape}.")
     for what, state in (("h", h), ("c", c)):
         if state.shape != (B, H):
-            raise ShapeError(f"{name} expects the state {what} as (batch, hidden) = {(B, H)}, got {state.shape}.")
+            raise ShapeError(
+                f"{name} expects the state {what} as (batch, hidden) = {(B, H)}, got {state.shape}."
+            )
 
 
 class LSTMCell(Function):
@@ -86,7 +88,9 @@ class LSTM(Function):
         T, B, D = x.shape
         grad_h = grad_h.copy()
         grad_h[-1] += grad_h_last
-        grad_gates, grad_h0, grad_c0 = self.kernels.lstm_backward(grad_h, grad_c_last, gates, c0, c, weight_hh)
+        grad_gates, grad_h0, grad_c0 = self.kernels.lstm_backward(
+            grad_h, grad_c_last, gates, c0, c, weight_hh
+        )
         rows = grad_gates.reshape(T * B, -1)  # δ (TB, 4H)
         grad_x = self.xp.matmul(rows, weight_ih).reshape(x.shape) if self.needs_grad[0] else None
         grad_weight_ih = self.xp.matmul(rows.T, x.reshape(T * B, D))

@@ -27,7 +27,7 @@ class MatMul(Function):
 
     def backward(self, grad_y: Array) -> tuple[Array | None, Array | None]:
         a, b = self.saved
-        # A vector is a matrix with one row (left) or one column (right): give it that axis, take it off again.
+        # A vector is a matrix with one row (left) or one column (right): give it that axis, then take it off.
         matrix_a = a[None, :] if a.ndim == 1 else a
         matrix_b = b[:, None] if b.ndim == 1 else b
         if b.ndim == 1:
@@ -36,9 +36,13 @@ class MatMul(Function):
             grad_y = grad_y[..., None, :]
         grad_a = grad_b = None
         if self.needs_grad[0]:
-            grad_a = sum_to(self.xp.matmul(grad_y, matrix_b.swapaxes(-1, -2)), matrix_a.shape).reshape(a.shape)
+            grad_a = sum_to(self.xp.matmul(grad_y, matrix_b.swapaxes(-1, -2)), matrix_a.shape).reshape(
+                a.shape
+            )
         if self.needs_grad[1]:
-            grad_b = sum_to(self.xp.matmul(matrix_a.swapaxes(-1, -2), grad_y), matrix_b.shape).reshape(b.shape)
+            grad_b = sum_to(self.xp.matmul(matrix_a.swapaxes(-1, -2), grad_y), matrix_b.shape).reshape(
+                b.shape
+            )
         return grad_a, grad_b
 
 

@@ -30,11 +30,13 @@ def probabilities(
     """
     if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
         raise OptionError(
-            f"Sampling needs temperature ≥ 0, top_k ≥ 0 and 0 < top_p ≤ 1, got {temperature}, {top_k}, {top_p}."
+            f"Sampling needs temperature ≥ 0, top_k ≥ 0, 0 < top_p ≤ 1, got {temperature}, {top_k}, {top_p}."
         )
     z = np.asarray(logits, np.float64)
     if np.isnan(z).any():
-        raise NumberError("The model's scores are NaN: its weights are broken, train it again with a lower lr.")
+        raise NumberError(
+            "The model's scores are NaN: its weights are broken, train it again with a lower lr."
+        )
     if temperature == 0:
         return (np.arange(len(z)) == z.argmax()).astype(np.float64)
     z = z / temperature
@@ -68,7 +70,9 @@ def generate(
     """
     if len(prompt) == 0:
         raise OptionError("Generation continues a prompt of at least one token, got none.")
-    probabilities(np.zeros(1), temperature, top_k, top_p)  # refuse wrong options now, not after the first step
+    probabilities(
+        np.zeros(1), temperature, top_k, top_p
+    )  # refuse wrong options now, not after the first step
     return _tokens(model, np.asarray(prompt), tokens, temperature, top_k, top_p, seed)
 
 

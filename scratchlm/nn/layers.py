@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import functions as F
 from ..device import Device
-from ..errors import OptionError, ShapeError
+from ..errors import OptionError
 from ..random import random_state
 from ..tensor import Tensor
 from .module import Module, Parameter
@@ -39,6 +39,7 @@ class Linear(Module):
         return F.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
+        """The sizes shown in `repr`."""
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}, bias={self.bias is not None}"
 
 
@@ -57,11 +58,12 @@ class Embedding(Module):
         return F.embedding(self.weight, ids)
 
     def extra_repr(self) -> str:
+        """The sizes shown in `repr`."""
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
 
 
 class Dropout(Module):
-    """Zeroes each element with probability p while training, and scales the others by 1/(1−p)    [dropout]."""
+    """Zeroes each element with probability p while training, scales the others by 1/(1−p)    [dropout]."""
 
     def __init__(self, p: float = 0.5):
         if not 0 <= p < 1:
@@ -73,6 +75,7 @@ class Dropout(Module):
         return F.dropout(x, self.p, self.training)
 
     def extra_repr(self) -> str:
+        """The sizes shown in `repr`."""
         return f"p={self.p}"
 
 
@@ -121,22 +124,3 @@ class CrossEntropyLoss(Module):
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
         """A scalar, or (N) for reduction 'none'."""
         return F.cross_entropy(logits, targets, self.ignore_index, self.reduction)
-
-
-class LinearCrossEntropyLoss(Module):
-    """A linear layer and cross-entropy in one, which never holds all logits    [linear_cross_entropy].
-
-    `linear` is an ordinary layer (called for logits when predicting); this loss shares its parameters.
-    """
-
-    def __init__(self, linear: Linear, ignore_index: int = -100, reduction: str = "mean"):
-        self.linear = linear
-        self.ignore_index = ignore_index
-        self.reduction = reduction
-
-    def forward(self, x: Tensor, targets: Any) -> Tensor:
-        """x (N, D), targets (N) → a scalar."""
-        weight, bias = self.linear.weight, self.linear.bias
-        if bias is None:
-            raise ShapeError("LinearCrossEntropyLoss needs a linear layer with a bias.")
-        return F.linear_cross_entropy(x, weight, bias, targets, self.ignore_index, self.reduction)

@@ -115,4 +115,5 @@ class LSTM(Module):
         return (x.swapaxes(0, 1) if self.batch_first else x), new_state
 
     def extra_repr(self) -> str:
+        """The sizes shown in `repr`."""
         return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"

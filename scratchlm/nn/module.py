@@ -33,6 +33,7 @@ class Module:
         raise NotImplementedError
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call `forward`."""
         return self.forward(*args, **kwargs)
 
     def children(self) -> Iterator[tuple[str, "Module"]]:

@@ -59,9 +59,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """Steps made and buffers, as arrays by name (`mean.0`, `mean.1`, …): ready for a file."""
         arrays = {
-            f"{name}.{k}": array
-            for name, buffer in self.buffers.items()
-            for k, array in enumerate(buffer)
+            f"{name}.{k}": array for name, buffer in self.buffers.items() for k, array in enumerate(buffer)
         }
         return {"steps": np.array(self.steps, np.int64), **arrays}
 
@@ -86,7 +84,11 @@ class SGD(Optimizer):
     buffer_names = ("velocity",)
 
     def __init__(
-        self, parameters: Iterable[Parameter], lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
     ):
         super().__init__(parameters, lr)
         self.momentum = momentum

@@ -8,6 +8,7 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from scratchlm.text.cleaning import clean, remove_exact_duplicates
 
 SUFFIXES = (".txt", ".md", ".rst", ".text")
 _FALLBACK_CHARACTERS = 500_000
+
+Row = TypeVar("Row", str, NDArray[np.integer])
 
 
 @dataclass(frozen=True)
@@ -122,20 +125,18 @@ def _read(path: Path) -> str:
     return text
 
 
-def split(
-    ids: NDArray[np.integer], validation: float = 0.1
-) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """Return ids (N,) as (training, validation), two views: the last part, in one piece, is validation.
+def split(row: Row, validation: float = 0.1) -> tuple[Row, Row]:
+    """Return a text or its ids (N,) as (training, validation): the last part, in one piece, is validation.
 
     Neighbouring pieces know each other's words, so a random split would flatter the model. Raises RecipeError
     for a share outside 0 … 1, DataError where a part would be empty.
     """
     if not 0 < validation < 1:
         raise RecipeError(f"the validation share is {validation}, but it lies between 0 and 1, such as 0.1")
-    held_out = round(len(ids) * validation)
-    if not 0 < held_out < len(ids):
+    held_out = round(len(row) * validation)
+    if not 0 < held_out < len(row):
         raise DataError(
-            f"{len(ids)} tokens are too few for a validation share of {validation}, a part would be empty: "
-            "give more text"
+            f"{len(row):,} characters or tokens are too few for a validation share of {validation}, "
+            "a part would be empty: give more text"
         )
-    return ids[:-held_out], ids[-held_out:]
+    return row[:-held_out], row[-held_out:]

@@ -63,11 +63,12 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             f"{path} is damaged ({error}): use another run, or train again into a new folder."
         ) from None
     if "scratchlm_format" not in header:
-        raise CheckpointError(f"{path} was not written by scratchlm: load it with load_state_dict instead.")
+        raise CheckpointError(f"{path} was not written by scratchlm: load_state_dict() reads it.")
     if header["scratchlm_format"] != FORMAT:
         raise CheckpointError(
-            f"{path} is of format {header['scratchlm_format']} (scratchlm {header.get('scratchlm_version')}), "
-            f"this is scratchlm {__version__} with format {FORMAT}: use that version, or train again."
+            f"{path} is of format {header['scratchlm_format']} "
+            f"(scratchlm {header.get('scratchlm_version')}), this is scratchlm {__version__} with format "
+            f"{FORMAT}: use that version, or train again."
         )
     if header.get("sha256") != _digest(arrays):
         raise CheckpointError(f"{path} is damaged (its checksum differs): use another run, or train again.")

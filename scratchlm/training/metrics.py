@@ -9,7 +9,7 @@ from ..files import write_text, written_aside
 
 
 class Metrics:
-    """One JSON object a line, appended as it comes; a resumed run first drops what came after its checkpoint."""
+    """One JSON object a line, appended as it comes; a resumed run drops what came after its checkpoint."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -60,7 +60,12 @@ def plot(metrics: list[dict[str, Any]], path: Path, title: str) -> None:
         axes.plot(*zip(*validation, strict=True), "o-", color="#c0392b", markersize=4, label="validation")
         step, best = min(validation, key=lambda point: point[1])
         axes.annotate(
-            f"{best:.3f}", (step, best), xytext=(0, 10), textcoords="offset points", ha="center", color="#c0392b"
+            f"{best:.3f}",
+            (step, best),
+            xytext=(0, 10),
+            textcoords="offset points",
+            ha="center",
+            color="#c0392b",
         )
     axes.set(xlabel="step", ylabel="loss (nats a token)", title=title)
     axes.spines[["top", "right"]].set_visible(False)

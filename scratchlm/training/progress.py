@@ -1,4 +1,4 @@
-"""The trainer's progress on the terminal: a bar where there is one, a line a measurement where there is not."""
+"""The trainer's progress: a bar on a terminal, lines in a file or pipe."""
 
 import math
 import time
@@ -29,10 +29,12 @@ class TerminalReporter(Reporter):
         text, t = trainer.text, trainer.recipe.training
         self.message(f"text    {text.corpus}")
         self.message(
-            f"        {text.tokenizer.vocab_size:,} {text.tokenizer.kind}; {len(text.training):,} tokens to train "
-            f"on, the last {len(text.validation):,} held out"
+            f"        {text.tokenizer.vocab_size:,} {text.tokenizer.kind}; {len(text.training):,} tokens to "
+            f"train on, the last {len(text.validation):,} held out"
         )
-        self.message(f"model   {trainer.model.count_parameters():,} parameters, device {t.device}, seed {t.seed}")
+        self.message(
+            f"model   {trainer.model.count_parameters():,} parameters, device {t.device}, seed {t.seed}"
+        )
         self.message(f"steps   {t.steps:,} of {t.batch} × {t.length} tokens → {trainer.folder}")
         if trainer.steps_done:
             self.message(f"        going on after step {trainer.steps_done:,}")

@@ -18,7 +18,16 @@ from ..files import write_text
 from ..function import detect_anomaly
 from ..random import manual_seed, random_state
 from ..tensor import Tensor
-from ..text import Corpus, RandomWindows, Streams, Tokenizer, default_corpus, load_corpus, split, train_tokenizer
+from ..text import (
+    Corpus,
+    RandomWindows,
+    Streams,
+    Tokenizer,
+    default_corpus,
+    load_corpus,
+    split,
+    train_tokenizer,
+)
 from .checkpoint import load_arrays, nested, save_arrays
 from .evaluation import Evaluation, evaluate
 from .metrics import Metrics, plot
@@ -195,8 +204,9 @@ class Trainer:
         except NumberError as error:
             where = f" ({error})"
         return (
-            f"{what} at step {self.steps_done + 1}{where}: lower training.lr (now {self.recipe.training.lr:g}) "
-            f"or set training.clip; the last checkpoint in {self.folder} is not touched."
+            f"{what} at step {self.steps_done + 1}{where}: lower training.lr (now "
+            f"{self.recipe.training.lr:g}) or set training.clip. "
+            f"The last checkpoint in {self.folder} is not touched."
         )
 
     def _log(self) -> None:
@@ -242,7 +252,8 @@ class Trainer:
             return load_arrays(self.folder / "checkpoint.safetensors")
         if (self.folder / "recipe.toml").exists():
             raise CheckpointError(
-                f"{self.folder} holds a run already: go on with --resume {self.folder}, or name another --out."
+                f"{self.folder} holds a run already: go on with --resume {self.folder}, "
+                "or choose another --out."
             )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
