@@ -102,5 +102,5 @@ def test_split():
         with pytest.raises(RecipeError, match="between 0 and 1"):
             split(np.arange(9), share)
     for size in (0, 1, 4):
-        with pytest.raises(DataError, match=f"{size} tokens"):
+        with pytest.raises(DataError, match=f"{size} characters or tokens"):
             split(np.arange(size), 0.1)
