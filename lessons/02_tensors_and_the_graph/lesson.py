@@ -344,7 +344,7 @@ best = np.linalg.solve(A, columns.T @ y_data / 40)  # the minimum, without any d
 def line_loss(theta):
     """½ · mean (w·x + b − y)², θ = (w, b)."""
     error = sl.tensor(x_data) * theta[0] + theta[1] - sl.tensor(y_data)
-    return (error * error).sum() * (0.5 / len(x_data))
+    return 0.5 * (error * error).mean()
 
 
 def descend(alpha, steps, forget=True):

@@ -266,9 +266,9 @@ def backward_by_hand(weights, steps, direct, forget=""):
             "f": grad_c * s["c before"] * f * (1 - f),
             "g": grad_c * i * (1 - g * g),
             "o": grad_h * tanh_c * o * (1 - o),
-        }  # breakpoint here: compare with the table that is printed
+        }
         s.update({"grad h": grad_h, "grad c": grad_c} | {f"delta {gate}": d for gate, d in delta.items()})
-        for gate, d in delta.items():
+        for gate, d in delta.items():  # breakpoint here: look at delta, grad_h, grad_c (and the table)
             for k, factor in enumerate((s["x"], s["h before"], 1.0)):
                 gradients[gate][k] += d * factor
         h_from_next = sum(d * weights[gate][1] for gate, d in delta.items())

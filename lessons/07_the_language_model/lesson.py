@@ -16,6 +16,9 @@ import os
 import textwrap
 from pathlib import Path
 
+# The products here are small: a second BLAS thread gains nothing, and costs much where the machine is busy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is loaded
+
 import matplotlib.pyplot as plt
 import numpy as np
 from scratchlm.kernels import reference
