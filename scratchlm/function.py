@@ -21,7 +21,8 @@ from typing import Any
 
 from .device import Device
 from .errors import DeviceError, GraphError, NumberError
-from .tensor import Tensor, Version
+from .graph import Version
+from .tensor import Tensor
 
 Array = Any  # a NumPy array, or another device's array with the same interface
 
@@ -170,7 +171,8 @@ class Function:
         if self.freed:
             raise GraphError(
                 f"backward() came a second time through {self.name}, whose saved arrays are freed: "
-                "call backward(retain_graph=True) the first time, or compute the loss again."
+                "call backward(retain_graph=True) the first time, or compute the loss again (in an RNN, "
+                "detach() the state that is carried from batch to batch)."
             )
         filled = [
             self.xp.zeros(shape, dtype) if grad is None else grad

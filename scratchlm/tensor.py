@@ -4,22 +4,14 @@ Eager: every operation computes at once and can be stepped through. What is reme
 chain `tensor._function.inputs → tensor._function.inputs → …`, the computation graph.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .device import Device, get_device
 from .errors import DtypeError, GraphError, ShapeError
-
-
-class Version:
-    """How often the memory behind a tensor was changed in place; shared by all its views."""
-
-    __slots__ = ("count",)
-
-    def __init__(self) -> None:
-        self.count = 0
+from .graph import Version, output_first, run_function
 
 
 class Tensor:
@@ -176,8 +168,8 @@ class Tensor:
         # outputs have run, so that sum is complete: hence the order, output first.
         grads: dict[Any, list[Any]] = {self._function: [None] * len(self._function.output_specs)}
         grads[self._function][self._index] = grad
-        for function in _output_first(self._function):
-            _run(function, grads)
+        for function in output_first(self._function):
+            run_function(function, grads)
             if not retain_graph:
                 function.free()
 
@@ -371,8 +363,9 @@ class Tensor:
 
 
 def tensor(data: Any, requires_grad: bool = False, device: "str | Device | None" = None) -> Tensor:
-    """Make a Tensor with memory of its own (an array passed to `Tensor` itself is shared)."""
-    return Tensor(np.array(data) if isinstance(data, np.ndarray) else data, requires_grad, device)
+    """Make a Tensor with memory of its own (what is passed to `Tensor` itself is shared)."""
+    array = data.data if isinstance(data, Tensor) else data
+    return Tensor(array.copy() if isinstance(array, np.ndarray) else array, requires_grad, device)
 
 
 def _as_array(data: Any, device: Device) -> Any:
@@ -399,49 +392,6 @@ def _plain(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(_plain(part) for part in index)
     return index._data if isinstance(index, Tensor) else index
-
-
-def _output_first(root: Any) -> Sequence[Any]:
-    """Functions below `root`, each one before those that made its inputs (reverse topological order).
-
-    Depth first with a stack of our own: by recursion, a chain of 1000 operations (an RNN over 200 characters)
-    would end in Python's recursion limit.
-    """
-    order: list[Any] = []
-    seen = {root}
-    stack = [(root, iter(root.inputs))]
-    while stack:
-        function, inputs = stack[-1]
-        for t in inputs:
-            maker = t._function
-            if maker is not None and maker not in seen:
-                seen.add(maker)
-                stack.append((maker, iter(maker.inputs)))
-                break
-        else:
-            order.append(function)
-            stack.pop()
-    return order[::-1]
-
-
-def _run(function: Any, grads: dict[Any, list[Any]]) -> None:
-    """Run one Function's backward and hand its gradients to the makers of its inputs."""
-    grad_outputs = grads.pop(function)
-    for index, watched in function.watched.items():
-        if grad_outputs[index] is not None:
-            watched._accumulate(grad_outputs[index], owned=False)
-    results = function.run_backward(grad_outputs)
-    for t, grad in zip(function.inputs, results, strict=True):
-        if grad is None or not t.requires_grad:
-            continue
-        maker = t._function
-        if maker is None:
-            # Kept without a copy only where it cannot be somebody else's: fresh memory, returned once.
-            alias = sum(grad is other for other in (*results, *grad_outputs, *function._saved)) > 1
-            t._accumulate(grad, owned=grad.base is None and not alias)
-        else:
-            sums = grads.setdefault(maker, [None] * len(maker.output_specs))
-            sums[t._index] = grad if sums[t._index] is None else sums[t._index] + grad
 
 
 # Last, because these modules need Tensor: the differentiable functions behind the methods above.
