@@ -22,10 +22,9 @@ import numpy as np
 from scratchlm.kernels import reference
 
 import scratchlm as sl
-from scratchlm import optim
+from scratchlm import graph, optim
 from scratchlm.functions import elementwise
 from scratchlm.nn import Parameter
-from scratchlm.graph import output_first
 
 NOTEBOOK = "get_ipython" in globals()
 HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()
@@ -207,7 +206,7 @@ assert recursion.startswith("RecursionError"), "a chain deeper than the limit sh
 print("\nThe engine's code\n")
 print(inspect.getsource(elementwise.Multiply))
 print(inspect.getsource(reference.tanh_backward))
-print(inspect.getsource(output_first))
+print(inspect.getsource(graph.output_first))
 
 a, b = sl.tensor(2.0, requires_grad=True), sl.tensor(3.0, requires_grad=True)
 c = a * b
