@@ -213,7 +213,12 @@ class Tensor:
                 "An in-place change of a tensor that is part of a graph would falsify its gradient: "
                 "do it inside no_grad(), or build a new tensor with where() or cat()."
             )
-        self._data[_plain(index)] = value._data if isinstance(value, Tensor) else value
+        try:
+            self._data[_plain(index)] = _plain(value)
+        except (ValueError, IndexError) as error:
+            raise ShapeError(
+                f"Assigning to part of a tensor of shape {self.shape} failed: {error}."
+            ) from None
         self._version.count += 1
 
     # ---------------------------------------------------------------- conversions
@@ -381,9 +386,7 @@ def _as_array(data: Any, device: Device) -> Any:
         if not hasattr(data, "dtype") and array.dtype.kind == "f":
             array = array.astype(np.float32)  # Python floats: float32, as every array that trains
     if array.dtype.kind not in "fiub":
-        raise DtypeError(
-            f"A tensor holds numbers, not {array.dtype} ({str(data)[:40]!r}): encode text first."
-        )
+        raise DtypeError(f"A tensor holds numbers, not {array.dtype} ({str(data)[:40]!r}): encode text.")
     return array
 
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import pytest
 import scratchlm as sl
 from scratchlm import functions as F
 from scratchlm import nn, optim
-from scratchlm.errors import DeviceError, DtypeError, GraphError, NumberError, ShapeError, TokenError
+from scratchlm.errors import DtypeError, GraphError, NumberError, ShapeError
 
 from .cases import CASES
 
@@ -179,9 +178,7 @@ def test_results_and_gradients_keep_the_element_type(case, dtype, device):
             assert r.dtype == dtype
     total = sum(r.sum() for r in (results if isinstance(results, tuple) else (results,)))
     total.backward()
-    assert [t.grad.dtype for t in inputs if t.requires_grad] == [dtype] * sum(
-        t.requires_grad for t in inputs
-    )
+    assert [t.grad.dtype for t in inputs if t.requires_grad] == [dtype] * sum(t.requires_grad for t in inputs)
 
 
 def test_python_numbers_do_not_promote_float32(device):
@@ -274,7 +271,7 @@ def test_a_saved_array_changed_in_place_is_found(change, device):
     y = (x * x).sum()
     with sl.no_grad():
         change(x)
-    with pytest.raises(GraphError, match="Multiply saved .* changed in place"):
+    with pytest.raises(GraphError, match=r"Multiply saved .* changed in place"):
         y.backward()
 
 
@@ -381,3 +378,17 @@ def test_a_gradient_that_a_function_saved_is_copied(device):
         Kept(kept, None)(x, 1.0).sum().backward()
     assert kept.tolist() == [1, 1]
     assert x.grad.numpy().tolist() == [2, 2]
+
+
+def test_a_missing_numba_says_what_to_install():
+    code = """
+import sys
+sys.modules["numba"] = None
+import scratchlm as sl
+try: sl.tensor([1.0], device="cpu")
+except sl.ScratchLMError as error: print(type(error).__name__, error)
+print(sl.tensor([1.0]).device)
+"""
+    found = python(code)
+    assert found.startswith("DeviceError Device 'cpu' needs the package 'numba': run `pip install numba`")
+    assert "device('reference')" in found

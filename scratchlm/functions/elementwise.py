@@ -6,6 +6,8 @@ was used several times, and derivatives of all uses add up (`sum_to`).
 
 from typing import Any
 
+import numpy as np
+
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
@@ -143,7 +145,12 @@ class Where(Function):
     def forward(self, condition: Array, a: Array, b: Array) -> Array:
         self.shapes = a.shape, b.shape
         self.save(condition)
-        return self.xp.where(condition, a, b)
+        try:
+            return self.xp.where(condition, a, b)
+        except ValueError:
+            raise ShapeError(
+                f"{self.name} got shapes {condition.shape}, {a.shape} and {b.shape}, which do not broadcast."
+            ) from None
 
     def backward(self, grad_y: Array) -> tuple[None, Array, Array]:
         (condition,) = self.saved
@@ -167,32 +174,53 @@ class AsType(Function):
         return grad_y.astype(self.former)
 
 
-def _operand(x: Any, other: Any) -> Any:
-    """Give a plain number the element type of the tensor beside it, so that 2·x stays float32."""
-    if isinstance(x, (int, float)) and isinstance(other, Tensor):
-        kind = other.dtype if other.dtype.kind == "f" or isinstance(x, int) else None
-        return Tensor(other.device.xp.asarray(x, kind), device=other.device)
-    return x
+def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
+    """Give two operands one element type, as PyTorch does: a plain number takes the tensor's, so that 2·x
+    stays float32; integers beside floats become floats; integers divided become float32."""
+
+    def dtype_of(x: Any) -> Any:
+        return x.dtype if hasattr(x, "dtype") and not isinstance(x, (int, float)) else None
+
+    types = dtype_of(a), dtype_of(b)
+    known = [t for t in types if t is not None]
+    floats = [t for t in known if t.kind == "f"]
+    if floats:
+        target = np.result_type(*floats)
+    elif divide or isinstance(a, float) or isinstance(b, float):
+        target = np.dtype(np.float32)
+    else:
+        target = np.result_type(*known) if known else None
+
+    def convert(x: Any, beside: Any) -> Any:
+        if isinstance(x, Tensor):
+            return x if target is None or x.dtype == target else astype(x, target)
+        device = beside.device if isinstance(beside, Tensor) else None
+        if device is None:
+            return x
+        Tensor(x, device=device)  # refuses what is no number
+        return Tensor(device.xp.asarray(x, target), device=device)
+
+    return convert(a, b), convert(b, a)
 
 
 def add(a: Any, b: Any) -> Tensor:
     """a + b, with broadcasting."""
-    return Add()(_operand(a, b), _operand(b, a))
+    return Add()(*operands(a, b))
 
 
 def subtract(a: Any, b: Any) -> Tensor:
     """a − b, with broadcasting."""
-    return Subtract()(_operand(a, b), _operand(b, a))
+    return Subtract()(*operands(a, b))
 
 
 def multiply(a: Any, b: Any) -> Tensor:
     """a·b element by element, with broadcasting."""
-    return Multiply()(_operand(a, b), _operand(b, a))
+    return Multiply()(*operands(a, b))
 
 
 def divide(a: Any, b: Any) -> Tensor:
     """a / b element by element, with broadcasting."""
-    return Divide()(_operand(a, b), _operand(b, a))
+    return Divide()(*operands(a, b, divide=True))
 
 
 def negative(x: Tensor) -> Tensor:
@@ -217,7 +245,7 @@ def log(x: Tensor) -> Tensor:
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
     """a where the condition holds, b elsewhere, with broadcasting."""
-    return Where()(condition, _operand(a, b), _operand(b, a))
+    return Where()(condition, *operands(a, b))
 
 
 def astype(x: Tensor, dtype: Any) -> Tensor:

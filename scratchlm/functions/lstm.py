@@ -11,10 +11,21 @@ from .matmul import linear
 from .shape import split, stack
 
 
-def _check(name: str, x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array) -> None:
-    B, D, H = x.shape[-2], weight_ih.shape[1], weight_hh.shape[1]
+def _check(name: str, x: Array, h: Array, c: Array, *weights: Array) -> None:
+    """Refuse what does not fit together: a kernel would read beyond the end of an array."""
+    weight_ih, weight_hh = weights[:2]
+    D, H = weight_ih.shape[-1], weight_hh.shape[-1]
+    expected = ((4 * H, D), (4 * H, H), (4 * H,), (4 * H,))
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    for what, weight, shape in zip(names, weights, expected, strict=True):
+        if weight.shape != shape:
+            raise ShapeError(
+                f"{name} expects {what} of shape {shape} for {D} features and hidden size {H}, "
+                f"got {weight.shape}."
+            )
     if x.shape[-1] != D:
         raise ShapeError(f"{name} expects {D} features, got an input of shape {x.shape}.")
+    B = x.shape[-2]
     for what, state in (("h", h), ("c", c)):
         if state.shape != (B, H):
             raise ShapeError(
@@ -33,7 +44,9 @@ class LSTMCell(Function):
     def forward(
         self, x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array
     ) -> tuple[Array, Array]:
-        _check(self.name, x, h, c, weight_ih, weight_hh)
+        if x.ndim != 2:
+            raise ShapeError(f"{self.name} takes an input (batch, features), got {x.shape}.")
+        _check(self.name, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
         gates = x @ weight_ih.T + h @ weight_hh.T + (bias_ih + bias_hh)  # (B, 4H)
         h_new, c_new = self.kernels.lstm_cell_forward(gates, c)
         self.save(x, h, c, weight_ih, weight_hh, gates, c_new)
@@ -74,7 +87,7 @@ class LSTM(Function):
     ) -> tuple[Array, Array, Array]:
         if x.ndim != 3 or x.shape[0] == 0:
             raise ShapeError(f"{self.name} takes an input (time, batch, features), time ≥ 1, got {x.shape}.")
-        _check(self.name, x, h0, c0, weight_ih, weight_hh)
+        _check(self.name, x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh)
         T, B, D = x.shape
         gates = self.xp.matmul(x.reshape(T * B, D), weight_ih.T)  # (TB, 4H)
         gates += bias_ih + bias_hh

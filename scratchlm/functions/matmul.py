@@ -54,10 +54,10 @@ class Linear(Function):
     """
 
     def forward(self, x: Array, weight: Array, *bias: Array) -> Array:
-        if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
             raise ShapeError(
-                f"Linear expects a last axis of {weight.shape[1]} features (weight {weight.shape}), "
-                f"got an input of shape {x.shape}."
+                f"Linear got an input of shape {x.shape} and a weight of shape {weight.shape}: the weight is "
+                "(out, in), and the input's last axis must have as many features as it has columns."
             )
         self.save(x, weight)
         n = math.prod(x.shape[:-1])  # not -1: an empty batch has no unique answer

@@ -1,5 +1,6 @@
 """Sums, means and maxima over axes."""
 
+from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
 
@@ -13,6 +14,15 @@ class Reduction(Function):
         self.axis = axis
         self.keepdims = keepdims
 
+    def check(self, x: Array) -> None:
+        """Refuse an axis that x does not have."""
+        axes = () if self.axis is None else (self.axis,) if isinstance(self.axis, int) else self.axis
+        wrong = [axis for axis in axes if not -x.ndim <= axis < x.ndim]
+        if wrong:
+            raise ShapeError(
+                f"{self.name} over axis {wrong[0]} of a tensor of shape {x.shape}: no such axis."
+            )
+
     def spread(self, reduced: Array, shape: tuple[int, ...]) -> Array:
         """Give a reduced array its lost axes back (length 1) and repeat it along them."""
         if not self.keepdims:
@@ -25,6 +35,7 @@ class Sum(Reduction):
     """y = Σ x;  ∂L/∂x = ∂L/∂y, repeated."""
 
     def forward(self, x: Array) -> Array:
+        self.check(x)
         self.shape = x.shape
         return x.sum(axis=self.axis, keepdims=self.keepdims)
 
@@ -36,6 +47,7 @@ class Mean(Reduction):
     """y = 1/n Σ x;  ∂L/∂x = ∂L/∂y / n, repeated."""
 
     def forward(self, x: Array) -> Array:
+        self.check(x)
         self.shape = x.shape
         y = x.mean(axis=self.axis, keepdims=self.keepdims)
         self.n = x.size // (y.size or 1)
@@ -49,6 +61,9 @@ class Max(Reduction):
     """y = max x;  ∂L/∂x = ∂L/∂y at the maximum, shared equally among equal ones, 0 elsewhere."""
 
     def forward(self, x: Array) -> Array:
+        self.check(x)
+        if x.size == 0:
+            raise ShapeError(f"Max needs at least one element, the tensor has shape {x.shape}.")
         y = x.max(axis=self.axis, keepdims=self.keepdims)
         self.save(x, y)
         return y

@@ -102,7 +102,7 @@ class Concatenate(Function):
         self.axis = axis
 
     def forward(self, *parts: Array) -> Array:
-        lengths = [part.shape[self.axis] for part in parts]
+        lengths = [part.shape[axis_of(part, self.axis, "cat")] for part in parts]
         self.ends = [sum(lengths[: i + 1]) for i in range(len(lengths) - 1)]
         try:
             return self.xp.concatenate(parts, axis=self.axis)
@@ -124,6 +124,7 @@ class Split(Function):
         self.axis = axis
 
     def forward(self, x: Array) -> tuple[Array, ...]:
+        axis_of(x, self.axis, "split")
         if sum(self.lengths) != x.shape[self.axis]:
             raise ShapeError(
                 f"split into {self.lengths} needs {sum(self.lengths)} elements along axis {self.axis}, "
@@ -134,6 +135,13 @@ class Split(Function):
 
     def backward(self, *grad_parts: Array) -> Array:
         return self.xp.concatenate(grad_parts, axis=self.axis)
+
+
+def axis_of(x: Array | Tensor, axis: int, name: str) -> int:
+    """An axis counted from the front, after checking that x has it."""
+    if not -x.ndim <= axis < x.ndim:
+        raise ShapeError(f"{name} along axis {axis} of a tensor of shape {x.shape}: no such axis.")
+    return axis % x.ndim
 
 
 def reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -158,14 +166,16 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 
 def squeeze(x: Tensor, axis: int) -> Tensor:
     """Without one axis of length 1."""
+    axis = axis_of(x, axis, "squeeze")
     if x.shape[axis] != 1:
         raise ShapeError(f"squeeze needs length 1 on axis {axis}, the tensor has shape {x.shape}.")
-    axis %= x.ndim
     return reshape(x, x.shape[:axis] + x.shape[axis + 1 :])
 
 
 def unsqueeze(x: Tensor, axis: int) -> Tensor:
     """With one new axis of length 1, at `axis` of the result."""
+    if not -x.ndim - 1 <= axis <= x.ndim:
+        raise ShapeError(f"unsqueeze at axis {axis} of a tensor of shape {x.shape}: no such place.")
     axis %= x.ndim + 1
     return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
@@ -189,6 +199,6 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 def split(x: Tensor, lengths: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
     """Parts along an axis: of the given lengths, or of one length each with a shorter rest."""
     if isinstance(lengths, int):
-        n = x.shape[axis]
+        n = x.shape[axis_of(x, axis, "split")]
         lengths = [min(lengths, n - start) for start in range(0, n, lengths)]
     return Split(lengths, axis)(x)

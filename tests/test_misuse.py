@@ -1,0 +1,118 @@
+"""Wrong shapes, types, axes and devices: each answered by one sentence that names the thing."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import scratchlm as sl
+from scratchlm import functions as F
+from scratchlm.errors import DeviceError, DtypeError, NumberError, ShapeError, TokenError
+
+X, IDS = np.ones((2, 3), np.float32), np.array([0, 1])
+LSTM_SHAPES = {
+    "x": (5, 2, 3),
+    "h": (2, 4),
+    "c": (2, 4),
+    "weight_ih": (16, 3),
+    "weight_hh": (16, 4),
+    "bias_ih": (16,),
+    "bias_hh": (16,),
+}
+
+
+def lstm(function=F.lstm, **changes):
+    return function(*(sl.tensor(np.ones(shape)) for shape in (LSTM_SHAPES | changes).values()))
+
+
+def cell(**changes):
+    return lstm(F.lstm_cell, **({"x": (2, 3)} | changes))
+
+
+MISUSE = {
+    "add": (lambda x: x + sl.tensor([1.0, 2.0]), ShapeError, r"Add got shapes \(2, 3\) and \(2,\)"),
+    "where": (lambda x: F.where(x > 0, x, sl.tensor([1.0, 2.0])), ShapeError, r"Where .*\(2,\)"),
+    "text": (lambda x: x + "a", DtypeError, "holds numbers"),
+    "ragged": (lambda x: sl.tensor([[1.0], [1.0, 2.0]]), ShapeError, "equal lengths"),
+    "matmul": (lambda x: x @ x, ShapeError, r"matmul got shapes \(2, 3\) and \(2, 3\)"),
+    "matmul number": (lambda x: x @ 2.0, ShapeError, "matmul got shapes"),
+    "matmul batch": (
+        lambda x: sl.tensor(np.ones((2, 2, 3))) @ sl.tensor(np.ones((3, 3, 2))),
+        ShapeError,
+        "batch axes",
+    ),
+    "linear": (lambda x: F.linear(x, sl.tensor(np.ones((4, 2)))), ShapeError, r"Linear .*\(2, 3\)"),
+    "linear vector": (lambda x: F.linear(x, sl.tensor([1.0, 2.0, 3.0])), ShapeError, r"weight .*\(3,\)"),
+    "sum": (lambda x: x.sum(5), ShapeError, "Sum over axis 5"),
+    "mean": (lambda x: x.mean((0, -3)), ShapeError, "Mean over axis -3"),
+    "max": (lambda x: x.max(2), ShapeError, "Max over axis 2"),
+    "max of nothing": (lambda x: x[:0].max(), ShapeError, "at least one element"),
+    "reshape": (lambda x: x.reshape(4, 2), ShapeError, r"reshape .*\(4, 2\) out of \(2, 3\)"),
+    "transpose": (lambda x: x.transpose(0, 0), ShapeError, r"axes \(0, 0\)"),
+    "broadcast_to": (lambda x: x.broadcast_to(3, 3), ShapeError, r"broadcast_to .*\(3, 3\)"),
+    "squeeze": (lambda x: x.squeeze(0), ShapeError, "squeeze needs length 1 on axis 0"),
+    "squeeze axis": (lambda x: x.squeeze(7), ShapeError, "squeeze along axis 7"),
+    "unsqueeze axis": (lambda x: x.unsqueeze(7), ShapeError, "unsqueeze at axis 7"),
+    "index": (lambda x: x[5], ShapeError, r"shape \(2, 3\).*index 5"),
+    "cat": (lambda x: F.cat([x, x.T]), ShapeError, r"cat along axis 0 .*\(3, 2\)"),
+    "cat axis": (lambda x: F.cat([x, x], 2), ShapeError, "cat along axis 2"),
+    "cat of nothing": (lambda x: F.cat([]), ShapeError, "at least one"),
+    "split": (lambda x: F.split(x, [1, 2]), ShapeError, "needs 3 elements along axis 0"),
+    "softmax axis": (lambda x: F.softmax(x, 2), ShapeError, "Softmax along axis 2"),
+    "softmax of nothing": (lambda x: F.log_softmax(x[:, :0]), ShapeError, "LogSoftmax along axis -1"),
+    "embedding floats": (lambda x: F.embedding(x, [0.0, 1.0]), DtypeError, "token ids .integers., got float"),
+    "embedding range": (lambda x: F.embedding(x, [0, 2]), TokenError, "id 2 is outside .* 2 tokens"),
+    "embedding below": (lambda x: F.embedding(x, [-1, 0]), TokenError, "id -1"),
+    "loss axes": (lambda x: F.cross_entropy(x.unsqueeze(0), IDS), ShapeError, r"logits \(N, V\)"),
+    "loss rows": (lambda x: F.cross_entropy(x, [0, 1, 2]), ShapeError, r"targets of shape \(3,\)"),
+    "loss class": (lambda x: F.cross_entropy(x, [0, 3]), TokenError, "target 3, but there are 3 classes"),
+    "loss floats": (lambda x: F.cross_entropy(x, [0.0, 1.0]), DtypeError, "class indices"),
+    "loss of nothing": (lambda x: F.cross_entropy(x, [-100, -100]), NumberError, "no mean"),
+    "loss word": (lambda x: F.cross_entropy(x, IDS, reduction="avg"), ValueError, "'avg', expected one of"),
+    "fused loss": (lambda x: F.linear_cross_entropy(x, x.T, x[0], IDS), ShapeError, r"weight \(V, D\)"),
+    "dropout": (lambda x: F.dropout(x, 1.0), ValueError, "probability is 1.0"),
+    **{
+        f"lstm {name}": (lambda x, n=name: lstm(**{n: (2, 3)}), ShapeError, "LSTM (expects|takes) ")
+        for name in LSTM_SHAPES
+    },
+    **{
+        f"cell {name}": (lambda x, n=name: cell(**{n: (5,)}), ShapeError, "LSTMCell (expects|takes) ")
+        for name in LSTM_SHAPES
+    },
+    "in place": (lambda x: x.detach().copy_([1.0, 2.0]), ShapeError, r"\(2,\)"),
+    "item": (lambda x: x.item(), ShapeError, r"one element.*\(2, 3\)"),
+}
+
+
+@pytest.mark.parametrize("name", MISUSE)
+def test_misuse_is_one_sentence_that_names_the_thing(name, device):
+    call, kind, words = MISUSE[name]
+    with pytest.raises(kind, match=words) as caught:
+        call(sl.tensor(X, requires_grad=True))
+    assert isinstance(caught.value, sl.ScratchLMError)
+    assert "\n" not in str(caught.value)
+
+
+def test_mixed_devices_are_refused_by_name():
+    here, there = sl.tensor([1.0], device="reference"), sl.tensor([1.0], device="cpu")
+    with pytest.raises(
+        DeviceError, match=r"Add got tensors on 'reference' and on 'cpu'.*\.to\('reference'\)"
+    ):
+        here + there
+    assert (here + there.to("reference")).item() == 2
+
+
+def test_unknown_device_suggests_the_nearest():
+    with pytest.raises(DeviceError, match=r"Unknown device 'cpuu' \(did you mean 'cpu'\?\)"):
+        sl.tensor([1.0], device="cpuu")
+
+
+def test_a_device_that_lacks_a_kernel_is_refused_by_name():
+    from scratchlm import device
+
+    kernels = sl.get_device("reference").kernels
+    part = SimpleNamespace(
+        **{name: getattr(kernels, name) for name in kernels.__all__ if name != "adam_step"}
+    )
+    with pytest.raises(DeviceError, match="'half' lacks these kernels of the contract: adam_step"):
+        device._check_complete("half", part)
