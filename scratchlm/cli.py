@@ -267,6 +267,49 @@ def _model(recipe: "Recipe") -> str:
 
 
 @cli.command()
+@click.argument("workloads", nargs=-1)
+@click.option(
+    "--against", default="torch", show_default=True, help="Peer: torch or torch-fused (its fused Adam)."
+)
+@click.option(
+    "--pairs", default=10, show_default=True, type=click.IntRange(min=1), help="Runs of each, in turn."
+)
+@click.option("--steps", default=20, show_default=True, type=click.IntRange(min=1), help="Steps in a run.")
+@click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Also write the figures to this file."
+)
+def bench(
+    workloads: tuple[str, ...], against: str, pairs: int, steps: int, threads: int, json_file: Path | None
+) -> None:
+    """Time training steps beside PyTorch's, in turn, in fresh processes."""
+    from .bench.compare import as_json, compare
+    from .bench.workloads import WORKLOADS
+    from .files import write_text
+
+    results = [compare(name, against, pairs, steps, threads, click.echo) for name in workloads or WORKLOADS]
+    for r in results:
+        rows = [
+            ("step", f"{r.milliseconds:.1f} ms, {r.peer} {r.peer_milliseconds:.1f} ms"),
+            (
+                "ratio",
+                f"{r.ratio:.2f} (pairs from {r.ratio_low:.2f} to {r.ratio_high:.2f}); above 1 is ahead",
+            ),
+            (
+                "peak memory",
+                f"{r.memory_mb:.0f} MB, {r.peer} {r.peer_memory_mb:.0f} MB: {r.memory_ratio:.2f}×",
+            ),
+            ("first step after", f"{r.first_step_seconds:.2f} s, {r.peer} {r.peer_first_step_seconds:.2f} s"),
+            ("products", f"{r.gflops_per_second:.0f} GFLOP/s over the whole step"),
+        ]
+        if r.load_before > 0.5:
+            rows.append(("warning", f"the machine was busy (load {r.load_before:.1f}): measure again"))
+        _console().print(_table(f"\n{r.name}, {r.pairs} pairs, {r.threads} threads", rows))
+    if json_file:
+        write_text(json_file, as_json(results))
+
+
+@cli.command()
 def doctor() -> None:
     """Say what this machine has: Python, BLAS, threads, Numba, GPU, caches."""
     from .doctor import examine

@@ -1,0 +1,1 @@
+"""The engine timed beside its peers, in one run."""
