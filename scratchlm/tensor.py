@@ -158,9 +158,7 @@ class Tensor:
         else:
             grad = _as_array(gradient, self.device).astype(self.dtype, copy=False)
             if grad.shape != self.shape:
-                raise ShapeError(
-                    f"gradient has shape {grad.shape}, the tensor {self.shape}: make them equal."
-                )
+                raise ShapeError(f"gradient has shape {grad.shape}, the tensor {self.shape}: not equal.")
         if self._function is None:
             self._accumulate(grad, owned=False)
             return

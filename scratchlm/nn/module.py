@@ -85,12 +85,13 @@ class Module:
         return self.train(False)
 
     def to(self, device: "str | Device") -> Self:
-        """Move all parameters to a device, in place."""
+        """Move all parameters to a device. They stay the same objects: shared ones stay shared, and an
+        optimizer that was made before still trains them. Gradients are forgotten."""
         target = get_device(device)
-        for module in self.modules():
-            for name, value in vars(module).items():
-                if isinstance(value, Parameter) and value.device is not target:
-                    setattr(module, name, Parameter(value.data, value.requires_grad, target))
+        for parameter in self.parameters():
+            if parameter.device is not target:
+                parameter.device, parameter.grad = target, None
+                parameter.data = target.xp.asarray(parameter.data)
         return self
 
     def state_dict(self) -> dict[str, np.ndarray]:

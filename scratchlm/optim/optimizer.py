@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..device import Device
 from ..errors import CheckpointError, OptionError
 from ..nn.module import Parameter
 
@@ -24,11 +25,15 @@ class Optimizer:
         if not lr >= 0:
             raise OptionError(f"lr is {lr}, expected a number ≥ 0.")
         self.lr = lr
-        self.device = self.parameters[0].device
         self.steps = [0] * len(self.parameters)
         self.buffers = {
-            name: [self.device.xp.zeros_like(p.data) for p in self.parameters] for name in self.buffer_names
+            name: [p.device.xp.zeros_like(p.data) for p in self.parameters] for name in self.buffer_names
         }
+
+    @property
+    def device(self) -> Device:
+        """Where the parameters live; they may have been moved since."""
+        return self.parameters[0].device
 
     def update(self, parameters: list, gradients: list, buffers: dict[str, list], step: int) -> None:
         """Call the kernel for parameters that have all made `step` steps."""
