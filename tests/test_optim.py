@@ -1,0 +1,224 @@
+"""Optimizers, clipping and schedules against PyTorch, number for number."""
+
+import math
+
+import numpy as np
+import pytest
+
+import scratchlm as sl
+from scratchlm import nn, optim
+from scratchlm.errors import CheckpointError, OptionError
+
+OPTIMIZERS = {
+    "sgd": ("SGD", {"lr": 0.1}),
+    "sgd momentum": ("SGD", {"lr": 0.05, "momentum": 0.9}),
+    "sgd momentum decay": ("SGD", {"lr": 0.05, "momentum": 0.8, "weight_decay": 0.1}),
+    "adam": ("Adam", {"lr": 0.01}),
+    "adam decay": ("Adam", {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.2}),
+    "adamw": ("AdamW", {"lr": 0.01}),
+    "adamw decay": ("AdamW", {"lr": 0.02, "weight_decay": 0.3}),
+}
+SHAPES = [(3, 4), (5,), (), (2, 3, 1)]
+STEPS = 30
+
+
+def draw(dtype, seed=0):
+    """Initial values, and a gradient for each parameter and step; parameter 1 has none in every third."""
+    rng = np.random.default_rng(seed)
+    values = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
+    gradients = [
+        [
+            None if k == 1 and step % 3 == 1 else np.asarray(rng.standard_normal(shape) * 3, dtype)
+            for k, shape in enumerate(SHAPES)
+        ]
+        for step in range(STEPS)
+    ]
+    return values, gradients
+
+
+def train(optimizer, parameters, gradients):
+    for step in gradients:
+        for p, g in zip(parameters, step, strict=True):
+            p.grad = None if g is None else sl.tensor(g)
+        optimizer.step()
+
+
+def ours(name, values):
+    kind, options = OPTIMIZERS[name]
+    parameters = [nn.Parameter(v.copy()) for v in values]
+    return parameters, getattr(optim, kind)(parameters, **options)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+def test_thirty_steps_follow_pytorch(name, dtype, device):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    values, gradients = draw(dtype)
+    parameters, optimizer = ours(name, values)
+    train(optimizer, parameters, gradients)
+    kind, options = OPTIMIZERS[name]
+    theirs = [torch.nn.Parameter(torch.from_numpy(v.copy())) for v in values]
+    their_optimizer = getattr(torch.optim, kind)(theirs, **options)
+    for step in gradients:
+        for p, g in zip(theirs, step, strict=True):
+            p.grad = None if g is None else torch.from_numpy(g)
+        their_optimizer.step()
+    tolerance = 1e-10 if dtype == np.float64 else 1e-5
+    for p, other in zip(parameters, theirs, strict=True):
+        assert p.dtype == dtype
+        np.testing.assert_allclose(p.numpy(), other.detach().numpy(), rtol=tolerance, atol=tolerance)
+
+
+def test_the_first_adam_step_is_the_learning_rate_in_the_gradients_direction(device):
+    p = nn.Parameter(np.array([1.0, 1.0]))
+    p.grad = sl.tensor(np.array([1e-3, -1e4]))
+    optim.Adam([p], lr=0.1).step()
+    assert p.numpy() == pytest.approx([0.9, 1.1], rel=1e-4)  # whatever the gradient's size
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_parameter_without_gradient_is_left_alone(name, device):
+    values, _ = draw(np.float32)
+    parameters, optimizer = ours(name, values)
+    for p in parameters[1:]:
+        p.grad = sl.tensor(np.ones(p.shape, np.float32))
+    optimizer.step()
+    optimizer.step()
+    assert np.array_equal(parameters[0].numpy(), values[0])
+    assert optimizer.steps == [0, 2, 2, 2]
+    optimizer.zero_grad()
+    before = [p.numpy().copy() for p in parameters]
+    optimizer.step()
+    assert all(np.array_equal(p.numpy(), old) for p, old in zip(parameters, before, strict=True))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_restored_state_goes_on_bit_for_bit(name, device):
+    values, gradients = draw(np.float32)
+    whole, optimizer = ours(name, values)
+    train(optimizer, whole, gradients)
+    first, optimizer = ours(name, values)
+    train(optimizer, first, gradients[:11])
+    state = {key: np.array(array) for key, array in optimizer.state_dict().items()}
+    second, fresh = ours(name, [p.numpy() for p in first])
+    fresh.load_state_dict(state)
+    train(fresh, second, gradients[11:])
+    for p, other in zip(whole, second, strict=True):
+        assert np.array_equal(p.numpy(), other.numpy())
+
+
+def test_a_state_of_another_optimizer_is_refused_and_changes_nothing(device):
+    values, gradients = draw(np.float32)
+    parameters, adam = ours("adam", values)
+    train(adam, parameters, gradients[:2])
+    before = {key: np.array(array) for key, array in adam.state_dict().items()}
+    spoilt = {key: np.zeros_like(array) for key, array in before.items()} | {"mean.1": np.zeros(6)}
+    for state in (ours("sgd", values)[1].state_dict(), spoilt):
+        with pytest.raises(CheckpointError, match="does not fit"):
+            adam.load_state_dict(state)
+    assert all(np.array_equal(array, before[key]) for key, array in adam.state_dict().items())
+
+
+def test_parameters_out_of_order_in_memory_are_trained_too(device):
+    contiguous = nn.Parameter(np.arange(6.0).reshape(2, 3))
+    turned = nn.Parameter(np.asfortranarray(np.arange(6.0).reshape(2, 3)))
+    for p in (contiguous, turned):
+        p.grad = sl.tensor(np.arange(6.0).reshape(2, 3) - 2)
+        optim.Adam([p], lr=0.1, weight_decay=0.1).step()
+    assert np.array_equal(contiguous.numpy(), turned.numpy())
+
+
+def test_wrong_options_are_refused():
+    p = [nn.Parameter(np.ones(2))]
+    with pytest.raises(OptionError, match="no parameters"):
+        optim.Adam([])
+    for kind in (optim.SGD, optim.Adam, optim.AdamW):
+        for lr in (-0.1, math.nan):
+            with pytest.raises(OptionError, match="lr is"):
+                kind(p, lr=lr)
+
+
+# ---------------------------------------------------------------- clipping
+@pytest.mark.parametrize("max_norm", [0.5, 3.0, 1000.0, math.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+def test_clipping_follows_pytorch(max_norm, dtype, device):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    values, gradients = draw(dtype)
+    gradients[1][1] = None
+    parameters, _ = ours("sgd", values)
+    theirs = [torch.nn.Parameter(torch.from_numpy(v.copy())) for v in values]
+    for p, other, g in zip(parameters, theirs, gradients[1], strict=True):
+        p.grad = None if g is None else sl.tensor(g)
+        other.grad = None if g is None else torch.from_numpy(g.copy())
+    norm = optim.clip_grad_norm_(parameters, max_norm)
+    expected = torch.nn.utils.clip_grad_norm_(theirs, max_norm)
+    tolerance = 1e-12 if dtype == np.float64 else 1e-6
+    assert norm == pytest.approx(expected.item(), rel=tolerance)
+    for p, other in zip(parameters, theirs, strict=True):
+        if other.grad is not None:
+            np.testing.assert_allclose(p.grad.numpy(), other.grad.numpy(), rtol=tolerance)
+            assert p.grad.dtype == dtype
+
+
+def test_a_large_gradient_has_the_wanted_norm_afterwards(device):
+    p = nn.Parameter(np.zeros(1000, np.float32))
+    p.grad = sl.tensor(np.full(1000, 1e18, np.float32))  # squares overflow float32
+    assert optim.clip_grad_norm_([p], 2.0) == pytest.approx(1e18 * 1000**0.5)
+    assert np.linalg.norm(p.grad.numpy().astype(np.float64)) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_norm_that_is_no_number_is_returned_and_nothing_scaled(bad, device):
+    p = nn.Parameter(np.zeros(3, np.float32))
+    p.grad = sl.tensor(np.array([1, bad, 2], np.float32))
+    assert not math.isfinite(optim.clip_grad_norm_([p], 1.0))
+    assert p.grad.numpy()[[0, 2]].tolist() == [1, 2]
+
+
+def test_clipping_nothing_is_zero():
+    assert optim.clip_grad_norm_([nn.Parameter(np.ones(2))], 1.0) == 0
+
+
+# ---------------------------------------------------------------- schedules
+def torchs_factors(scheduler, steps, **options):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = getattr(torch.optim.lr_scheduler, scheduler)(optimizer, **options)
+    found = []
+    for _ in range(steps):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return found
+
+
+def test_step_decay_is_pytorchs():
+    factors = [optim.step_decay(7, 0.3)(step) for step in range(1, 31)]
+    assert factors == pytest.approx(torchs_factors("StepLR", 30, step_size=7, gamma=0.3))
+
+
+def test_cosine_is_pytorchs_one_step_later():
+    factors = [1.0, *(optim.cosine(30, floor=0.1)(step) for step in range(1, 31))]
+    assert factors == pytest.approx(torchs_factors("CosineAnnealingLR", 31, T_max=30, eta_min=0.1))
+
+
+def test_cosine_with_warm_up_by_hand():
+    factor = optim.cosine(total=12, warmup=4, floor=0.2)
+    assert [factor(step) for step in (1, 2, 4)] == pytest.approx([0.25, 0.5, 1])
+    assert factor(8) == pytest.approx(0.6)  # half-way between 1 and the floor
+    assert factor(10) == pytest.approx(0.2 + 0.8 * (1 + math.cos(0.75 * math.pi)) / 2)
+    assert factor(12) == factor(13) == pytest.approx(0.2)  # and stays there
+
+
+def test_constant_and_step_decay_with_warm_up_by_hand():
+    assert [optim.constant()(step) for step in (1, 100)] == [1, 1]
+    assert [optim.constant(4)(step) for step in (1, 2, 4, 5)] == [0.25, 0.5, 1, 1]
+    assert [optim.step_decay(3, 0.5, 2)(step) for step in (1, 2, 3, 4, 7)] == [0.5, 1, 1, 0.5, 0.25]
+
+
+def test_schedules_that_make_no_sense_are_refused():
+    with pytest.raises(OptionError, match=r"every ≥ 1, got 0"):
+        optim.step_decay(0)
+    for total, warmup in ((10, 10), (10, -1), (0, 0)):
+        with pytest.raises(OptionError, match="0 ≤ warmup < total"):
+            optim.cosine(total, warmup)
