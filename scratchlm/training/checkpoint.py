@@ -8,7 +8,7 @@
     loss.png                  its picture
 
 Arrays are kept as safetensors, whose header also carries our state as JSON, so that weights and state can
-never be of different steps. A SHA-256 over the arrays finds damage that leaves the header readable.
+never be of different steps. A SHA-256 over all of it finds damage that leaves the file readable.
 """
 
 import hashlib
@@ -34,14 +34,11 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], state: Mapping[str
     """
     from safetensors.numpy import save
 
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    header = {
-        "scratchlm_format": FORMAT,
-        "scratchlm_version": __version__,
-        "sha256": _digest(whole),
-        "state": json.dumps(state),
-    }
-    write_bytes(path, save(whole, header))
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    about = {"format": FORMAT, "version": __version__, "state": state}
+    about["sha256"] = _digest(whole, about)
+    # One entry only: safetensors writes several in any order, and equal runs should give equal files.
+    write_bytes(path, save(whole, {"scratchlm": json.dumps(about)}))
 
 
 def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -58,27 +55,28 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as error:
+        if "scratchlm" not in header:
+            raise CheckpointError(f"{path} was not written by scratchlm: use load_state_dict for it.")
+        about = json.loads(header["scratchlm"])
+        digest, version = about.pop("sha256"), about["format"]
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} is damaged ({error}): use another run, or train again into a new folder."
         ) from None
-    if "scratchlm_format" not in header:
-        raise CheckpointError(f"{path} was not written by scratchlm: load_state_dict() reads it.")
-    if header["scratchlm_format"] != FORMAT:
+    if version != FORMAT:
         raise CheckpointError(
-            f"{path} is of format {header['scratchlm_format']} "
-            f"(scratchlm {header.get('scratchlm_version')}), this is scratchlm {__version__} with format "
-            f"{FORMAT}: use that version, or train again."
+            f"{path} is of format {version} (scratchlm {about['version']}), this is scratchlm {__version__} "
+            f"with format {FORMAT}: use that version, or train again."
         )
-    if header.get("sha256") != _digest(arrays):
+    if digest != _digest(arrays, about):
         raise CheckpointError(f"{path} is damaged (its checksum differs): use another run, or train again.")
-    return arrays, json.loads(header["state"])
+    return arrays, about["state"]
 
 
-def _digest(arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
+def _digest(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(about).encode())
     for name in sorted(arrays):
-        digest.update(name.encode())
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
         digest.update(np.ascontiguousarray(arrays[name]).data)
     return digest.hexdigest()
 

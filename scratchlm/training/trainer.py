@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import models, optim
-from ..errors import CheckpointError, NumberError
+from ..errors import CheckpointError, DataError, NumberError
 from ..files import write_text
 from ..function import detect_anomaly
 from ..random import manual_seed, random_state
@@ -25,6 +25,7 @@ from ..text import (
     Tokenizer,
     default_corpus,
     load_corpus,
+    load_tokenizer,
     split,
     train_tokenizer,
 )
@@ -32,6 +33,8 @@ from .checkpoint import load_arrays, nested, save_arrays
 from .evaluation import Evaluation, evaluate
 from .metrics import Metrics, plot
 from .recipe import Data, Model, Recipe, Training
+
+FILES = ("tokenizer.json", "weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "loss.png")
 
 
 class Reporter:
@@ -72,6 +75,11 @@ def prepare_text(data: Data, tokenizer: Tokenizer | None = None) -> Text:
         options = {"vocab_size": data.vocabulary} if data.vocabulary else {}
         tokenizer = train_tokenizer(data.tokenizer, training, min_count=data.min_count, **options)
     encoded = tokenizer.encode(training), tokenizer.encode(validation)
+    if (n := len(encoded[1])) < 2:
+        raise DataError(
+            f"the held-out part of the text has {n} token(s), but predicting needs 2: give more text or a "
+            "larger data.validation"
+        )
     return Text(corpus, tokenizer, *encoded, len(validation))
 
 
@@ -128,9 +136,7 @@ class Trainer:
         self.metrics = Metrics(folder / "metrics.jsonl")
         self.arrays: dict[str, np.ndarray] = {}
         stored = self._open(resume)
-        self.text = prepare_text(recipe.data)
-        if not resume:
-            self.text.tokenizer.save(folder / "tokenizer.json")
+        self.text = prepare_text(recipe.data, stored and load_tokenizer(folder / "tokenizer.json"))
         manual_seed(recipe.training.seed)
         t = recipe.training
         self.model = build_model(recipe.model, self.text.tokenizer.vocab_size, t.device)
@@ -143,6 +149,8 @@ class Trainer:
         )
         if stored is not None:
             self._restore(*stored)
+        else:
+            self._begin()
 
     # ---------------------------------------------------------------- the loop
     def run(self) -> str:
@@ -152,6 +160,8 @@ class Trainer:
         try:
             with _interruptible() as interrupted:
                 while self.steps_done < t.steps:
+                    if self._stopped_early():
+                        return "early"
                     started = time.perf_counter()
                     self._step()
                     self.pending[2] += time.perf_counter() - started
@@ -162,10 +172,7 @@ class Trainer:
                         self._log()
                     if self.steps_done % t.evaluate_every == 0 or last:
                         self._evaluate()
-                    if t.patience and self.without_gain >= t.patience:
-                        self.save()
-                        return "early"
-                    if self.steps_done % t.checkpoint_every == 0 or last:
+                    if self.steps_done % t.checkpoint_every == 0 or last or self._stopped_early():
                         self.save()
                     if interrupted.is_set() and not last:
                         self.save()
@@ -173,6 +180,10 @@ class Trainer:
             return "finished"
         finally:
             self.reporter.close()
+
+    def _stopped_early(self) -> bool:
+        patience = self.recipe.training.patience
+        return bool(patience) and self.without_gain >= patience
 
     def _step(self) -> None:
         """One batch forward and backward, one change of the parameters."""
@@ -248,19 +259,33 @@ class Trainer:
     # ---------------------------------------------------------------- the folder
     def _open(self, resume: bool) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """Make the folder of a new run, or read the checkpoint of an old one."""
+        checkpoint = self.folder / "checkpoint.safetensors"
         if resume:
-            return load_arrays(self.folder / "checkpoint.safetensors")
+            begun = (self.folder / "recipe.toml").exists() and not checkpoint.exists()
+            return None if begun else load_arrays(checkpoint)  # None: ended before its first checkpoint
         if (self.folder / "recipe.toml").exists():
             raise CheckpointError(
                 f"{self.folder} holds a run already: go on with --resume {self.folder}, "
                 "or choose another --out."
             )
+        for name in FILES:
+            if (self.folder / name).exists():
+                raise CheckpointError(
+                    f"{self.folder} has a file {name} already, which a run would overwrite: "
+                    "choose another --out."
+                )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CheckpointError(f"Cannot make the folder {self.folder}: {error.strerror}.") from None
-        write_text(self.folder / "recipe.toml", self.recipe.to_toml())
         return None
+
+    def _begin(self) -> None:
+        """The first files of a run: not before text and model are made, so that bad input leaves none."""
+        write_text(self.folder / "recipe.toml", self.recipe.to_toml())
+        self.text.tokenizer.save(self.folder / "tokenizer.json")
+        if self.metrics.path.exists():
+            self.metrics.keep_until(0)
 
     def save_weights(self) -> None:
         """Write the weights alone, as the best so far."""
