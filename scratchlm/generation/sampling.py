@@ -25,24 +25,24 @@ def probabilities(
         [0.625, 0.375, 0.0]
 
     Raises:
-        OptionError: temperature < 0, top_k < 0, or top_p not in (0, 1].
-        NumberError: a score is NaN.
+        OptionError: temperature < 0 or infinite, top_k < 0, or top_p not in (0, 1].
+        NumberError: a score is NaN, or the largest infinite.
     """
-    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
+    if not 0 <= temperature < np.inf or top_k < 0 or not 0 < top_p <= 1:
         raise OptionError(
             f"Sampling needs temperature ≥ 0, top_k ≥ 0, 0 < top_p ≤ 1, got {temperature}, {top_k}, {top_p}."
         )
     z = np.asarray(logits, np.float64)
-    if np.isnan(z).any():
+    if np.isnan(z).any() or not np.isfinite(z.max()):
         raise NumberError(
-            "The model's scores are NaN: its weights are broken, train it again with a lower lr."
+            "The model's scores are NaN or infinite: its weights are broken, train it again with a lower lr."
         )
     if temperature == 0:
         return (np.arange(len(z)) == z.argmax()).astype(np.float64)
-    z = z / temperature
-    p = np.exp(z - z.max())
+    with np.errstate(over="ignore"):  # a tiny temperature: −∞, whose exponential is 0
+        p = np.exp((z - z.max()) / temperature)
     p /= p.sum()
-    order = np.argsort(-p, kind="stable")  # largest first
+    order = np.argsort(-z, kind="stable")  # largest first
     keep = len(p) if top_k == 0 else min(top_k, len(p))
     before = np.cumsum(p[order[:keep]]) - p[order[:keep]]  # what the larger ones have together
     kept = order[:keep][before < top_p * p[order[:keep]].sum()]

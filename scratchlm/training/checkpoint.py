@@ -65,8 +65,8 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         ) from None
     if version != FORMAT:
         raise CheckpointError(
-            f"{path} is of format {version} (scratchlm {about.get('version')}), this is scratchlm {__version__} "
-            f"with format {FORMAT}: use that version, or train again."
+            f"{path} is of format {version} (scratchlm {about.get('version')}), this is scratchlm "
+            f"{__version__} with format {FORMAT}: use that version, or train again."
         )
     if digest != _digest(arrays, about):
         raise CheckpointError(f"{path} is damaged (its checksum differs): use another run, or train again.")
