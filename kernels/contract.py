@@ -6,6 +6,7 @@ star (`gates* (…)`) marks what the kernel overwrites. `…` is any shape. Lett
 throughout one row:
 
     N rows (batch × time)   T time steps   B batch   D features   H hidden   V vocabulary, classes
+    S keys, E features of values in attention
 
 Floats are float32 or float64, results in the type of the arguments, and arrays may be non-contiguous.
 Results are fresh arrays: a kernel never returns an argument or a view of one.
@@ -57,6 +58,8 @@ CONTRACT: tuple[Kernel, ...] = (
     _kernel("sigmoid_backward", "sigmoid", "y (…), grad_y (…)", "grad_x (…)"),
     _kernel("relu_forward", "relu", "x (…)", "y (…)"),
     _kernel("relu_backward", "relu", "y (…), grad_y (…)", "grad_x (…)"),
+    _kernel("gelu_forward", "gelu", "x (…), approximate:number", "y (…)"),
+    _kernel("gelu_backward", "gelu", "x (…), grad_y (…), approximate:number", "grad_x (…)"),
     _kernel("softmax_forward", "softmax", "x (N, V)", "y (N, V)"),
     _kernel("softmax_backward", "softmax", "y (N, V), grad_y (N, V)", "grad_x (N, V)"),
     _kernel("log_softmax_forward", "log_softmax", "x (N, V)", "y (N, V)"),
@@ -64,13 +67,14 @@ CONTRACT: tuple[Kernel, ...] = (
     _kernel(
         "cross_entropy_forward",
         "cross_entropy",
-        "logits (N, V), targets:int (N), ignore_index:number",
+        "logits (N, V), targets:int (N), ignore_index:number, smoothing:number",
         "losses (N), logsumexp (N)",
     ),
     _kernel(
         "cross_entropy_backward",
         "cross_entropy",
-        "logits (N, V), targets:int (N), logsumexp (N), grad_losses (N), ignore_index:number",
+        "logits (N, V), targets:int (N), logsumexp (N), grad_losses (N), ignore_index:number, "
+        "smoothing:number",
         "grad_logits (N, V)",
     ),
     _kernel(
@@ -116,6 +120,43 @@ CONTRACT: tuple[Kernel, ...] = (
         "grad_h (T, B, H), grad_c_last (B, H), gates (T, B, 4H), c_before (B, H), c (T, B, H), "
         "weight_hh (4H, H)",
         "grad_gates (T, B, 4H), grad_h_before (B, H), grad_c_before (B, H)",
+    ),
+    _kernel(
+        "gru_forward",
+        "gru",
+        "gates (T, B, 3H), h_before (B, H), weight_hh (3H, H), bias_hh (3H)",
+        "h (T, B, H), saved (T, B, 4H)",
+    ),
+    _kernel(
+        "gru_backward",
+        "gru",
+        "grad_h (T, B, H), saved (T, B, 4H), h_before (B, H), h (T, B, H), weight_hh (3H, H)",
+        "grad_x_part (T, B, 3H), grad_h_part (T, B, 3H), grad_h_before (B, H)",
+    ),
+    _kernel(
+        "layer_norm_forward",
+        "layer_norm",
+        "x (N, D), weight (D), bias (D), eps:number",
+        "y (N, D), mean (N), scale (N)",
+    ),
+    _kernel(
+        "layer_norm_backward",
+        "layer_norm",
+        "grad_y (N, D), x (N, D), weight (D), mean (N), scale (N)",
+        "grad_x (N, D), grad_weight (D), grad_bias (D)",
+    ),
+    _kernel(
+        "attention_forward",
+        "attention",
+        "q (N, T, D), k (N, S, D), v (N, S, E), lengths:int (N), causal:number",
+        "y (N, T, E), logsumexp (N, T)",
+    ),
+    _kernel(
+        "attention_backward",
+        "attention",
+        "grad_y (N, T, E), q (N, T, D), k (N, S, D), v (N, S, E), y (N, T, E), logsumexp (N, T), "
+        "lengths:int (N), causal:number",
+        "grad_q (N, T, D), grad_k (N, S, D), grad_v (N, S, E)",
     ),
     _kernel("dropout", "dropout", "x (…), p:number, seed:number, call:number", "y (…)"),
     _kernel("gradient_norm", "gradient_norm", "gradients:list", "norm:number"),

@@ -69,6 +69,50 @@ def torch_f(name, **options):
     return call
 
 
+def torch_gru(x, h, *weights):
+    import torch
+
+    out, last = torch.gru(x, h[None], list(weights), True, 1, 0.0, False, False, False)
+    return out, last[0]
+
+
+def torch_kl(mean, log_variance):
+    from torch.distributions import Normal, kl_divergence
+
+    return kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0))
+
+
+def attention_cases():
+    lengths = np.array([[3, 1], [7, 5]])
+    for name, T, S, given, causal in (
+        ("attention", 4, 7, None, False),
+        ("attention_causal", 5, 5, None, True),
+        ("attention_causal_with_past", 2, 7, None, True),
+        ("attention_padded", 4, 7, lengths, False),
+        ("attention_padded_causal", 7, 7, lengths, True),
+    ):
+        yield Case(
+            name,
+            "Attention",
+            lambda q, k, v, n=given, c=causal: F.attention(q, k, v, n, c),
+            [normal(2, 2, T, 3), normal(2, 2, S, 3), normal(2, 2, S, 4)],
+            lambda q, k, v, n=given, c=causal: F.attention_composed(q, k, v, n, c),
+            lambda q, k, v, n=given, c=causal: torch_attention(q, k, v, n, c),
+        )
+
+
+def torch_attention(q, k, v, lengths, causal):
+    import torch
+
+    T, S = q.shape[-2], k.shape[-2]
+    seen = torch.ones(*q.shape[:-1], S, dtype=torch.bool)
+    if lengths is not None:
+        seen &= torch.arange(S) < torch.from_numpy(lengths)[..., None, None]
+    if causal:
+        seen &= torch.arange(S) <= torch.arange(T)[:, None] + S - T
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+
+
 def cross_entropy_cases():
     logits, targets = normal(7, 5), RNG.integers(0, 5, 7)
     targets[2] = targets[5] = -100
@@ -80,6 +124,14 @@ def cross_entropy_cases():
             [logits, targets],
             lambda z, t, r=reduction: F.cross_entropy_composed(z, t, reduction=r),
             torch_f("cross_entropy", reduction=reduction),
+        )
+        yield Case(
+            f"label_smoothing_{reduction}",
+            "CrossEntropy",
+            lambda z, t, r=reduction: F.cross_entropy(z, t, reduction=r, label_smoothing=0.2),
+            [logits, targets],
+            lambda z, t, r=reduction: F.cross_entropy_composed(z, t, reduction=r, label_smoothing=0.2),
+            torch_f("cross_entropy", reduction=reduction, label_smoothing=0.2),
         )
     x, w, b = normal(7, 4), normal(5, 4), normal(5)
     for reduction in ("mean", "sum"):
@@ -291,6 +343,48 @@ CASES = [
         lambda x: Dropout(0.4, 3, 9)(x),
         [normal(6, 7)],
         lambda x: F.dropout_composed(x, dropout_mask(6, 7), 0.4),
+    ),
+    Case("gelu", "GELU", F.gelu, [normal(3, 4)], None, torch_f("gelu")),
+    Case(
+        "gelu_tanh",
+        "GELU",
+        lambda x: F.gelu(x, "tanh"),
+        [normal(3, 4)],
+        F.gelu_composed,
+        torch_f("gelu", approximate="tanh"),
+    ),
+    Case(
+        "layer_norm",
+        "LayerNorm",
+        F.layer_norm,
+        [normal(2, 3, 5), normal(5), normal(5)],
+        F.layer_norm_composed,
+        lambda x, w, b: torch_f("layer_norm")(x, (5,), w, b),
+    ),
+    Case(
+        "mse",
+        "MeanSquaredError",
+        F.mse_loss,
+        [normal(3, 4), normal(3, 4)],
+        F.mse_loss_composed,
+        torch_f("mse_loss"),
+    ),
+    Case(
+        "gaussian_kl",
+        "GaussianKL",
+        F.gaussian_kl,
+        [normal(3, 4), normal(3, 4)],
+        F.gaussian_kl_composed,
+        lambda m, s: torch_kl(m, s),
+    ),
+    *attention_cases(),
+    Case(
+        "gru",
+        "GRU",
+        F.gru,
+        [normal(5, 2, 3), normal(2, 4), normal(12, 3), normal(12, 4), normal(12), normal(12)],
+        F.gru_composed,
+        lambda x, h, *w: torch_gru(x, h, *w),
     ),
     Case(
         "lstm_cell",

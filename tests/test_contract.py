@@ -60,17 +60,35 @@ class Draw:
         return [self.floats(tuple(shape)) for shape in self.lengths["list"]]
 
     def arguments(self, kernel: Kernel):
+        if kernel.formula == "layer_norm":  # one feature has no variance: its gradient is rounding times 1/√ε
+            self.lengths["D"] = self.data.draw(st.integers(2, 37), label="D")
         drawn = {argument.name: self.argument(kernel, argument) for argument in kernel.arguments}
-        if "logsumexp" in drawn:
-            drawn["logsumexp"] = np.logaddexp.reduce(drawn["logits"], axis=1)
-        return drawn
+        return drawn | self.consistent(kernel, drawn)
+
+    def consistent(self, kernel, drawn):
+        """What a backward kernel gets from its forward kernel, made by that (of the reference set)."""
+        reference = get_device("reference").kernels
+        if kernel.name == "cross_entropy_backward":
+            return {"logsumexp": np.logaddexp.reduce(drawn["logits"], axis=1)}
+        if kernel.name == "layer_norm_backward":
+            made = reference.layer_norm_forward(drawn["x"], drawn["weight"], drawn["weight"], 1e-5)
+            return {"mean": made[1], "scale": made[2]}
+        if kernel.formula == "attention":
+            S = drawn["k"].shape[1]
+            fixed = {"lengths": self.rng.integers(1, S + 1, len(drawn["q"]))}
+            fixed["causal"] = drawn["causal"] and drawn["q"].shape[1] <= S
+            if kernel.name == "attention_backward":
+                inputs = [(drawn | fixed)[name] for name in ("q", "k", "v", "lengths", "causal")]
+                fixed["y"], fixed["logsumexp"] = reference.attention_forward(*inputs)
+            return fixed
+        return {}
 
     def argument(self, kernel, argument):
         if argument.kind == "list":
             arrays = self.list_of_floats()
             return [abs(a) for a in arrays] if argument.name == "squares" else arrays
         if argument.kind == "int":
-            classes = self.length("V")
+            classes = self.length("S" if argument.name == "lengths" else "V")
             ids = self.rng.integers(0, classes, self.shape(argument.shape))
             if argument.name == "targets":
                 ids[self.rng.random(ids.shape) < 0.2] = -100
@@ -88,6 +106,8 @@ class Draw:
         # logits so large that one unit in their last place changes softmax by percents.
         is_weight = argument.name in ("weight", "weight_hh")
         scale = min(1, self.scale) * self.length(argument.shape[-1]) ** -0.5 if is_weight else None
+        if kernel.formula == "attention":
+            scale = min(3, self.scale)  # scores of 900·√D are hard maxima, decided by rounding
         return self.valid(kernel, argument.name, self.floats(self.shape(argument.shape), scale))
 
     def valid(self, kernel, name, array):
@@ -100,7 +120,7 @@ class Draw:
         if name == "y" and kernel.name == "log_softmax_backward":
             shifted = array - array.max(axis=1, keepdims=True)
             return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        if name == "gates" and kernel.name.endswith("backward"):
+        if name in ("gates", "saved") and kernel.name.endswith("backward"):
             return 0.5 + 0.49 * np.tanh(array)
         return array
 
@@ -115,7 +135,10 @@ NUMBERS = {
     "weight_decay": st.sampled_from([0.0, 0.1]),
     "beta1": st.just(0.9),
     "beta2": st.just(0.999),
-    "eps": st.just(1e-8),
+    "eps": st.sampled_from([1e-8, 1e-5]),
+    "smoothing": st.sampled_from([0.0, 0.1]),
+    "approximate": st.booleans(),
+    "causal": st.booleans(),
     "decoupled": st.booleans(),
     "step": st.integers(1, 1000),
 }

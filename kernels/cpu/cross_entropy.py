@@ -15,26 +15,35 @@ CHUNK = 1 << 21  # logits held at once, 8 MB in float32; half of it costs W1 8 %
 
 
 @kernel
-def _forward(logits, targets, ignore_index, losses, logsumexp):
+def _forward(logits, targets, ignore_index, smoothing, losses, logsumexp):
     for n in range(logits.shape[0]):
         row = logits[n]
         m, total = row_max(row), row[0] * 0
         for v in range(row.size):
             total += exp(row[v] - m)
         logsumexp[n] = m + np.log(total)
-        losses[n] = 0 if targets[n] == ignore_index else logsumexp[n] - row[targets[n]]
+        if targets[n] == ignore_index:
+            losses[n] = 0
+            continue
+        losses[n] = logsumexp[n] - (1 - smoothing) * row[targets[n]]
+        if smoothing > 0:
+            sum_z = row[0] * 0
+            for v in range(row.size):
+                sum_z += row[v]
+            losses[n] -= smoothing * sum_z / row.size
 
 
 @kernel
-def _backward(logits, targets, logsumexp, grad_losses, ignore_index, grad_logits):
+def _backward(logits, targets, logsumexp, grad_losses, ignore_index, smoothing, grad_logits):
+    evenly = smoothing / logits.shape[1]
     for n in range(logits.shape[0]):
         row, out, lse, g = logits[n], grad_logits[n], logsumexp[n], grad_losses[n]
         if targets[n] == ignore_index:
             out[:] = 0
             continue
         for v in range(row.size):
-            out[v] = g * exp(row[v] - lse)
-        out[targets[n]] -= g
+            out[v] = g * (exp(row[v] - lse) - evenly)
+        out[targets[n]] -= g * (1 - smoothing)
 
 
 @kernel
@@ -59,27 +68,31 @@ def _losses_and_gradient(logits, bias, targets, grad_losses, ignore_index, losse
         row[targets[n]] -= g
 
 
-def cross_entropy_forward(logits, targets, ignore_index):
-    """ℓ_n = ln Σ_v e^(z_nv) − z_(n, target n)    [cross_entropy]. Returns losses (N), logsumexp (N)."""
+def cross_entropy_forward(logits, targets, ignore_index, smoothing=0.0):
+    """ℓ_n = ln Σ_v e^(z_nv) − (1−ε) z_(n, target n) − ε/V Σ_v z_nv    [cross_entropy]."""
+    smoothing = logits.dtype.type(smoothing)
     logits, targets = np.ascontiguousarray(logits), np.ascontiguousarray(targets, np.int64)
     N, V = logits.shape
     losses, lse = np.empty(N, logits.dtype), np.empty(N, logits.dtype)
     split(
         N,
-        lambda a, b: _forward(logits[a:b], targets[a:b], ignore_index, losses[a:b], lse[a:b]),
+        lambda a, b: _forward(logits[a:b], targets[a:b], ignore_index, smoothing, losses[a:b], lse[a:b]),
         AT_LEAST // V,
     )
     return losses, lse
 
 
-def cross_entropy_backward(logits, targets, logsumexp, grad_losses, ignore_index):
-    """∂L/∂z_nv = (softmax(z_n)_v − [v = target n]) ∂L/∂ℓ_n    [cross_entropy]."""
+def cross_entropy_backward(logits, targets, logsumexp, grad_losses, ignore_index, smoothing=0.0):
+    """∂L/∂z_nv = (softmax(z_n)_v − (1−ε) [v = target n] − ε/V) ∂L/∂ℓ_n    [cross_entropy]."""
+    smoothing = logits.dtype.type(smoothing)
     logits, targets = np.ascontiguousarray(logits), np.ascontiguousarray(targets, np.int64)
     lse, g = np.ascontiguousarray(logsumexp), np.ascontiguousarray(grad_losses)
     grad = np.empty_like(logits)
     split(
         len(logits),
-        lambda a, b: _backward(logits[a:b], targets[a:b], lse[a:b], g[a:b], ignore_index, grad[a:b]),
+        lambda a, b: _backward(
+            logits[a:b], targets[a:b], lse[a:b], g[a:b], ignore_index, smoothing, grad[a:b]
+        ),
         AT_LEAST // logits.shape[1],
     )
     return grad

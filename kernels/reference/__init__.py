@@ -1,6 +1,8 @@
 """Every kernel in NumPy, written as the formula is: to read, to step through, and to hold the others to."""
 
 from .activation import (
+    gelu_backward,
+    gelu_forward,
     relu_backward,
     relu_forward,
     sigmoid_backward,
@@ -8,6 +10,7 @@ from .activation import (
     tanh_backward,
     tanh_forward,
 )
+from .attention import attention_backward, attention_forward
 from .cross_entropy import (
     cross_entropy_backward,
     cross_entropy_forward,
@@ -16,18 +19,28 @@ from .cross_entropy import (
 )
 from .dropout import dropout
 from .embedding import embedding_backward, embedding_forward
+from .gru import gru_backward, gru_forward
 from .lstm import lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
+from .norm import layer_norm_backward, layer_norm_forward
 from .optimizer import adam_step, gradient_norm, sgd_step
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 
 __all__ = [
     "adam_step",
+    "attention_backward",
+    "attention_forward",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dropout",
     "embedding_backward",
     "embedding_forward",
+    "gelu_backward",
+    "gelu_forward",
     "gradient_norm",
+    "gru_backward",
+    "gru_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "linear_cross_entropy",
     "linear_cross_entropy_losses",
     "log_softmax_backward",

@@ -1,4 +1,6 @@
-"""tanh, sigmoid, ReLU [tanh, sigmoid, relu]: derivatives from the result y, so that x need not be kept."""
+"""tanh, sigmoid, ReLU, GELU [tanh, sigmoid, relu, gelu], element by element."""
+
+import math
 
 import numpy as np
 
@@ -32,3 +34,33 @@ def relu_forward(x):
 def relu_backward(y, grad_y):
     """∂L/∂x = ∂L/∂y where y > 0, else 0    [relu]."""
     return (y > 0) * grad_y
+
+
+def _erf(x):
+    """(2/√π) ∫₀ˣ e^(−t²) dt; NumPy has none, Python's own takes one number at a time."""
+    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x)).astype(x.dtype)
+
+
+def gelu_forward(x, approximate):
+    """y = x Φ(x), Φ the normal distribution    [gelu].
+
+    Φ(x) = ½ (1 + erf(x/√2)); `approximate`: Φ(x) ≈ ½ (1 + tanh(√(2/π) (x + 0.044715 x³))).
+    Source: Hendrycks and Gimpel 2016.
+    """
+    if approximate:
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    return 0.5 * x * (1 + _erf(x / math.sqrt(2)))
+
+
+def gelu_backward(x, grad_y, approximate):
+    """∂L/∂x = (Φ(x) + x φ(x)) ∂L/∂y with the normal density φ(x) = e^(−x²/2) / √(2π)    [gelu].
+
+    `approximate`: the derivative of the tanh form, with u = √(2/π) (x + 0.044715 x³):
+    ½ (1 + tanh u) + ½ x (1 − tanh² u) √(2/π) (1 + 3·0.044715 x²).
+    """
+    if approximate:
+        t = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+        slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
+        return (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope) * grad_y
+    density = np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+    return (0.5 * (1 + _erf(x / math.sqrt(2))) + x * density) * grad_y

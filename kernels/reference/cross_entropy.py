@@ -7,24 +7,28 @@ A row whose target is `ignore_index` has loss 0 and gradient 0.
 import numpy as np
 
 
-def cross_entropy_forward(logits, targets, ignore_index):
-    """ℓ_n = ln Σ_v e^(z_nv) − z_(n, target n)    [cross_entropy].
+def cross_entropy_forward(logits, targets, ignore_index, smoothing=0.0):
+    """ℓ_n = ln Σ_v e^(z_nv) − (1−ε) z_(n, target n) − ε/V Σ_v z_nv    [cross_entropy].
 
-    Returns the losses (N) and ln Σ_v e^(z_nv) (N), from which backward has softmax without a second sum.
+    ε `smoothing`: the target has probability 1−ε, and ε is spread evenly over all classes (Szegedy and others
+    2016). Returns losses (N) and ln Σ_v e^(z_nv) (N), from which backward has softmax without a second sum.
     """
     largest = logits.max(axis=1)  # (N)
     logsumexp = largest + np.log(np.exp(logits - largest[:, None]).sum(axis=1))  # (N)
     counted = targets != ignore_index  # (N)
     rows = np.arange(len(targets))
-    losses = np.where(counted, logsumexp - logits[rows, np.where(counted, targets, 0)], 0)
-    return losses.astype(logits.dtype), logsumexp
+    wanted = (1 - smoothing) * logits[rows, np.where(counted, targets, 0)]
+    if smoothing:
+        wanted = wanted + smoothing * logits.mean(axis=1)
+    return np.where(counted, logsumexp - wanted, 0).astype(logits.dtype), logsumexp
 
 
-def cross_entropy_backward(logits, targets, logsumexp, grad_losses, ignore_index):
-    """∂L/∂z_nv = (softmax(z_n)_v − [v = target n]) ∂L/∂ℓ_n    [cross_entropy]."""
-    grad_logits = np.exp(logits - logsumexp[:, None])  # (N, V)
+def cross_entropy_backward(logits, targets, logsumexp, grad_losses, ignore_index, smoothing=0.0):
+    """∂L/∂z_nv = (softmax(z_n)_v − (1−ε) [v = target n] − ε/V) ∂L/∂ℓ_n    [cross_entropy]."""
+    V = logits.shape[1]
+    grad_logits = np.exp(logits - logsumexp[:, None]) - logits.dtype.type(smoothing / V)  # (N, V)
     counted = np.flatnonzero(targets != ignore_index)
-    grad_logits[counted, targets[counted]] -= 1
+    grad_logits[counted, targets[counted]] -= 1 - smoothing
     return grad_logits * np.where(targets != ignore_index, grad_losses, 0)[:, None].astype(logits.dtype)
 
 

@@ -4,19 +4,35 @@ Names without an underscore are for use on tensors (`softmax(x)`); `…_composed
 primitive operations, from which autograd derives the gradient: the twin that tests hold the other to.
 """
 
-from .activation import relu, relu_composed, sigmoid, sigmoid_composed, tanh, tanh_composed
+from .activation import (
+    gelu,
+    gelu_composed,
+    relu,
+    relu_composed,
+    sigmoid,
+    sigmoid_composed,
+    tanh,
+    tanh_composed,
+)
+from .attention import attention, attention_composed, attention_weights
 from .dropout import dropout, dropout_composed
 from .elementwise import add, astype, divide, exp, log, multiply, negative, power, subtract, where
 from .embedding import embedding, embedding_composed
+from .gru import gru, gru_composed
 from .loss import (
     cross_entropy,
     cross_entropy_composed,
+    gaussian_kl,
+    gaussian_kl_composed,
     linear_cross_entropy,
     linear_cross_entropy_composed,
+    mse_loss,
+    mse_loss_composed,
     perplexity,
 )
 from .lstm import lstm, lstm_cell, lstm_cell_composed, lstm_composed
 from .matmul import linear, linear_composed, matmul
+from .norm import layer_norm, layer_norm_composed
 from .reduction import max, mean, sum
 from .shape import broadcast_to, cat, getitem, reshape, split, squeeze, stack, transpose, unsqueeze
 from .softmax import log_softmax, log_softmax_composed, logsumexp, softmax, softmax_composed
@@ -24,6 +40,9 @@ from .softmax import log_softmax, log_softmax_composed, logsumexp, softmax, soft
 __all__ = [
     "add",
     "astype",
+    "attention",
+    "attention_composed",
+    "attention_weights",
     "broadcast_to",
     "cat",
     "cross_entropy",
@@ -34,7 +53,15 @@ __all__ = [
     "embedding",
     "embedding_composed",
     "exp",
+    "gaussian_kl",
+    "gaussian_kl_composed",
+    "gelu",
+    "gelu_composed",
     "getitem",
+    "gru",
+    "gru_composed",
+    "layer_norm",
+    "layer_norm_composed",
     "linear",
     "linear_composed",
     "linear_cross_entropy",
@@ -50,6 +77,8 @@ __all__ = [
     "matmul",
     "max",
     "mean",
+    "mse_loss",
+    "mse_loss_composed",
     "multiply",
     "negative",
     "perplexity",

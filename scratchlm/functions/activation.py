@@ -1,5 +1,8 @@
-"""The functions that bend the line: tanh, sigmoid, ReLU. Each derivative is written with the result y."""
+"""The functions that bend the line: tanh, sigmoid, ReLU (derivatives written with the result y), GELU."""
 
+import math
+
+from ..errors import OptionError
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import where
@@ -44,6 +47,26 @@ class ReLU(Function):
         return self.kernels.relu_backward(y, grad_y)
 
 
+class GELU(Function):
+    """y = x Φ(x);  ∂L/∂x = (Φ(x) + x φ(x)) · ∂L/∂y    [gelu].
+
+    Φ and φ are those of N(0, 1). approximate="tanh": Φ(x) ≈ ½ (1 + tanh(√(2/π)(x + 0.044715 x³))).
+    """
+
+    def __init__(self, approximate: str = "none"):
+        if approximate not in ("none", "tanh"):
+            raise OptionError(f"gelu has approximate 'none' or 'tanh', not {approximate!r}.")
+        self.tanh = approximate == "tanh"
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return self.kernels.gelu_forward(x, self.tanh)
+
+    def backward(self, grad_y: Array) -> Array:
+        (x,) = self.saved
+        return self.kernels.gelu_backward(x, grad_y, self.tanh)
+
+
 def tanh(x: Tensor) -> Tensor:
     """Hyperbolic tangent."""
     return Tanh()(x)
@@ -73,3 +96,13 @@ def relu(x: Tensor) -> Tensor:
 def relu_composed(x: Tensor) -> Tensor:
     """The same out of primitive operations."""
     return where(x > 0, x, 0.0 * x)
+
+
+def gelu(x: Tensor, approximate: str = "none") -> Tensor:
+    """Gaussian error linear unit; approximate: "none" or "tanh"."""
+    return GELU(approximate)(x)
+
+
+def gelu_composed(x: Tensor) -> Tensor:
+    """The tanh form out of primitive operations; for the exact one, autograd has no primitive erf."""
+    return 0.5 * x * (1.0 + (math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)).tanh())

@@ -1,4 +1,4 @@
-"""Cross-entropy of class indices, alone and fused with the linear layer before it.
+"""Losses: cross-entropy of class indices, alone and fused with a linear layer; squared error; KL.
 
 Shapes: N rows (batch and time end to end), V classes, D features.
 """
@@ -8,7 +8,7 @@ import math
 from ..errors import DtypeError, NumberError, OptionError, ShapeError, TokenError
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import where
+from .elementwise import operands, where
 from .matmul import linear
 from .softmax import log_softmax
 
@@ -55,12 +55,18 @@ class ClassLoss(Function):
 
 
 class CrossEntropy(ClassLoss):
-    """ℓ_n = ln Σ_v e^(z_nv) − z_(n, target n)    [cross_entropy].
+    """ℓ_n = ln Σ_v e^(z_nv) − (1−ε) z_(n, target n) − ε/V Σ_v z_nv    [cross_entropy].
 
-    ∂ℓ_n/∂z_nv = softmax(z_n)_v − [v = target n].
+    ∂ℓ_n/∂z_nv = softmax(z_n)_v − (1−ε) [v = target n] − ε/V. Without label smoothing, ε = 0.
 
     Logits z (N, V), targets (N); the mean (or sum) over rows whose target is not `ignore_index`.
     """
+
+    def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0):
+        super().__init__(ignore_index, reduction)
+        if not 0 <= label_smoothing < 1:
+            raise OptionError(f"label_smoothing is {label_smoothing}, expected 0 ≤ ε < 1.")
+        self.smoothing = label_smoothing
 
     def forward(self, logits: Array, targets: Array) -> Array:
         if logits.ndim != 2:
@@ -69,17 +75,19 @@ class CrossEntropy(ClassLoss):
                 "with reshape(-1, V)."
             )
         counted = self.check(targets, *logits.shape)
-        losses, logsumexp = self.kernels.cross_entropy_forward(logits, targets, self.ignore_index)
+        losses, logsumexp = self.kernels.cross_entropy_forward(
+            logits, targets, self.ignore_index, self.smoothing
+        )
         self.save(logits, targets, logsumexp, self.weights(counted, logits.dtype.type))
         return losses if self.reduction == "none" else self.mean_or_sum(losses, counted)
 
     def backward(self, grad_loss: Array) -> tuple[Array, None]:
         logits, targets, logsumexp, weights = self.saved
         grad_losses = grad_loss * weights  # (N)
-        return (
-            self.kernels.cross_entropy_backward(logits, targets, logsumexp, grad_losses, self.ignore_index),
-            None,
+        grad_logits = self.kernels.cross_entropy_backward(
+            logits, targets, logsumexp, grad_losses, self.ignore_index, self.smoothing
         )
+        return grad_logits, None
 
 
 class LinearCrossEntropy(ClassLoss):
@@ -118,25 +126,38 @@ class LinearCrossEntropy(ClassLoss):
 
 
 def cross_entropy(
-    logits: Tensor, targets: Tensor, ignore_index: int = -100, reduction: str = "mean"
+    logits: Tensor,
+    targets: Tensor,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Mean, sum or each (none) of −ln softmax(logits)[target]: logits (N, V), targets (N) integers.
+
+    With label_smoothing ε, the target has probability 1 − ε and all classes share ε.
 
     Raises:
         TokenError: a target is neither a class nor `ignore_index`.
         ShapeError, DtypeError: shapes or types do not fit.
+        OptionError: reduction or label_smoothing out of range.
         NumberError: a mean over no row at all.
     """
-    return CrossEntropy(ignore_index, reduction)(logits, targets)
+    return CrossEntropy(ignore_index, reduction, label_smoothing)(logits, targets)
 
 
 def cross_entropy_composed(
-    logits: Tensor, targets: Tensor, ignore_index: int = -100, reduction: str = "mean"
+    logits: Tensor,
+    targets: Tensor,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """The same out of primitive operations."""
     xp, kept = logits.device.xp, targets.data != ignore_index  # (N)
-    log_p = log_softmax(logits)[xp.arange(len(kept)), xp.where(kept, targets.data, 0)]  # (N)
-    losses = where(kept, -log_p, 0.0 * log_p)
+    log_p = log_softmax(logits)  # (N, V)
+    wanted = log_p[xp.arange(len(kept)), xp.where(kept, targets.data, 0)]  # (N)
+    smooth = (1 - label_smoothing) * wanted + label_smoothing * log_p.mean(axis=1)
+    losses = where(kept, -smooth, 0.0 * smooth)
     if reduction == "none":
         return losses
     return losses.sum() / (int(kept.sum()) if reduction == "mean" else 1)
@@ -166,6 +187,61 @@ def linear_cross_entropy_composed(
 ) -> Tensor:
     """The same as two layers."""
     return cross_entropy(linear(x, weight, bias), targets, ignore_index, reduction)
+
+
+class MeanSquaredError(Function):
+    """L = 1/n Σ (a − b)²;  ∂L/∂a = 2/n (a − b) ∂L/∂L = −∂L/∂b    [mse]; F2 with n the number of elements."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        if a.shape != b.shape:
+            raise ShapeError(f"mse_loss compares equal shapes, got {a.shape} and {b.shape}.")
+        difference = a - b
+        self.save(difference)
+        return (difference * difference).mean()
+
+    def backward(self, grad_loss: Array) -> tuple[Array, Array]:
+        (difference,) = self.saved
+        grad_a = (2 / difference.size) * difference * grad_loss
+        return grad_a, -grad_a
+
+
+class GaussianKL(Function):
+    """KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − ln σ² − 1), element by element    [gaussian_kl].
+
+    The input is ln σ², which may be any number;  ∂KL/∂μ = μ, ∂KL/∂ln σ² = ½ (σ² − 1). Source: Kingma and
+    Welling 2014, appendix B. KL is the Kullback–Leibler divergence, in nats.
+    """
+
+    def forward(self, mean: Array, log_variance: Array) -> Array:
+        if mean.shape != log_variance.shape:
+            raise ShapeError(f"gaussian_kl takes equal shapes, got {mean.shape}, {log_variance.shape}.")
+        variance = self.xp.exp(log_variance)
+        self.save(mean, variance)
+        return (mean * mean + variance - log_variance - 1) / 2
+
+    def backward(self, grad_kl: Array) -> tuple[Array, Array]:
+        mean, variance = self.saved
+        return mean * grad_kl, (variance - 1) / 2 * grad_kl
+
+
+def mse_loss(a: Tensor, b: Tensor) -> Tensor:
+    """Mean squared error over all elements."""
+    return MeanSquaredError()(*operands(a, b))
+
+
+def mse_loss_composed(a: Tensor, b: Tensor) -> Tensor:
+    """The same out of primitive operations."""
+    return ((a - b) ** 2).mean()
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(μ, σ²) ‖ N(0, 1)) of each element, in nats: sum over the last axis for a vector's."""
+    return GaussianKL()(mean, log_variance)
+
+
+def gaussian_kl_composed(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """The same out of primitive operations."""
+    return (mean**2 + log_variance.exp() - log_variance - 1.0) / 2
 
 
 def perplexity(loss: float) -> float:

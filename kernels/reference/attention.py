@@ -1,0 +1,47 @@
+"""Scaled dot-product attention [attention].
+
+Shapes: N sequences (batch × heads), T queries, S keys, D features of queries and keys, E of values. Of the S
+keys of sequence n only the first `lengths[n]` count (the others are padding); `causal` lets query t see keys
+up to t + S − T, so that the last query sees the last key. Each query sees at least one key.
+"""
+
+import math
+
+import numpy as np
+
+
+def visible(T, S, lengths, causal):
+    """Which keys each query sees: (N, T, S)."""
+    seen = np.arange(S)[None, None, :] < lengths[:, None, None]
+    if causal:
+        seen = seen & (np.arange(S)[None, :] <= np.arange(T)[:, None] + S - T)
+    return np.broadcast_to(seen, (len(lengths), T, S))
+
+
+def attention_forward(q, k, v, lengths, causal):
+    """Y = P V with P = softmax(Q Kᵀ / √D) over the visible keys    [attention].
+
+    Returns Y (N, T, E) and ln Σ_s e^(score) (N, T), from which backward has P without storing it. Source:
+    Vaswani and others 2017.
+    """
+    scores = q @ k.swapaxes(1, 2) / q.dtype.type(math.sqrt(q.shape[2]))  # (N, T, S)
+    scores = np.where(visible(*scores.shape[1:], lengths, causal), scores, -np.inf)
+    largest = scores.max(axis=2, keepdims=True)
+    weights = np.exp(scores - largest)
+    total = weights.sum(axis=2, keepdims=True)  # (N, T, 1)
+    return weights / total @ v, (largest + np.log(total))[:, :, 0]
+
+
+def attention_backward(grad_y, q, k, v, y, logsumexp, lengths, causal):
+    """∂L/∂V = Pᵀ G,  ∂L/∂P = G Vᵀ,  ∂L/∂S = P ⊙ (∂L/∂P − rowsum(G ⊙ Y))    [attention].
+
+    G = ∂L/∂Y, S = Q Kᵀ/√D the scores: rowsum(G ⊙ Y) is Σ_s P ∂L/∂P of softmax's derivative. Then
+    ∂L/∂Q = ∂L/∂S K/√D and ∂L/∂K = (∂L/∂S)ᵀ Q/√D. Source: Dao and others 2022 (with P made anew from Q, K).
+    """
+    scale = q.dtype.type(1 / math.sqrt(q.shape[2]))
+    scores = q @ k.swapaxes(1, 2) * scale  # (N, T, S)
+    seen = visible(*scores.shape[1:], lengths, causal)
+    weights = np.exp(np.where(seen, scores - logsumexp[:, :, None], -np.inf))  # P
+    grad_weights = grad_y @ v.swapaxes(1, 2)
+    grad_scores = weights * (grad_weights - (grad_y * y).sum(axis=2, keepdims=True)) * scale
+    return grad_scores @ k, grad_scores.swapaxes(1, 2) @ q, weights.swapaxes(1, 2) @ grad_y

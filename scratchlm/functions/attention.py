@@ -1,0 +1,82 @@
+"""Attention: each query takes a mean of values, weighted by how well it fits their keys."""
+
+import math
+from typing import Any
+
+from ..errors import ShapeError
+from ..function import Array, Function
+from ..tensor import Tensor
+from .elementwise import where
+from .softmax import softmax
+
+
+class Attention(Function):
+    """Y = P V, P = softmax(Q Kᵀ / √D)    [attention].
+
+    q (N, T, D), k (N, S, D), v (N, S, E) → (N, T, E): N sequences (batch × heads), T queries, S keys, of which
+    those from `lengths[n]` on are padding; `causal`: query t sees keys up to t + S − T. With G = ∂L/∂Y:
+    ∂L/∂V = Pᵀ G, ∂L/∂scores = P ⊙ (G Vᵀ − rowsum(G ⊙ Y)). Only Y and ln Σ e^score are kept, not P.
+    """
+
+    def __init__(self, causal: bool = False):
+        self.causal = causal
+
+    def forward(self, q: Array, k: Array, v: Array, lengths: Array) -> Array:
+        if (
+            not q.ndim == k.ndim == v.ndim == 3
+            or q.shape[::2] != k.shape[::2]
+            or k.shape[:2] != v.shape[:2]
+            or not all(k.shape)
+        ):
+            raise ShapeError(
+                f"attention takes q (N, T, D), k (N, S, D), v (N, S, E), got {q.shape}, {k.shape}, {v.shape}."
+            )
+        if lengths.shape != q.shape[:1] or not ((lengths > 0) & (lengths <= k.shape[1])).all():
+            raise ShapeError(
+                f"attention needs one length from 1 to {k.shape[1]} for each of {len(q)} sequences."
+            )
+        if self.causal and q.shape[1] > k.shape[1]:
+            raise ShapeError(
+                f"causal attention of {q.shape[1]} queries to {k.shape[1]} keys leaves queries without a key."
+            )
+        y, logsumexp = self.kernels.attention_forward(q, k, v, lengths, self.causal)
+        self.save(q, k, v, y, logsumexp, lengths)
+        return y
+
+    def backward(self, grad_y: Array) -> tuple[Array | None, ...]:
+        q, k, v, y, logsumexp, lengths = self.saved
+        grads = self.kernels.attention_backward(grad_y, q, k, v, y, logsumexp, lengths, self.causal)
+        return (*grads, None)
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, lengths: Any = None, causal: bool = False) -> Tensor:
+    """Scaled dot-product attention: q (…, T, D), k (…, S, D), v (…, S, E) → (…, T, E).
+
+    lengths (…): how many keys of each sequence count, at least 1; all for None.
+
+    Raises:
+        ShapeError: shapes or lengths do not fit, or causal with more queries than keys.
+    """
+    if not q.ndim == k.ndim == v.ndim >= 2 or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+        raise ShapeError(f"attention needs equal leading axes, got {q.shape}, {k.shape}, {v.shape}.")
+    xp, N = q.device.xp, math.prod(q.shape[:-2])
+    counts = xp.full(N, k.shape[-2]) if lengths is None else xp.asarray(lengths).reshape(-1)
+    flat = (t.reshape(N, *t.shape[-2:]) for t in (q, k, v))
+    return Attention(causal)(*flat, counts).reshape(*q.shape[:-1], v.shape[-1])
+
+
+def attention_composed(q: Tensor, k: Tensor, v: Tensor, lengths: Any = None, causal: bool = False) -> Tensor:
+    """The same out of primitive operations, with all weights (…, T, S) in memory."""
+    return attention_weights(q, k, lengths, causal) @ v
+
+
+def attention_weights(q: Tensor, k: Tensor, lengths: Any = None, causal: bool = False) -> Tensor:
+    """P = softmax(Q Kᵀ / √D) itself (…, T, S): for pictures, and for the twin above."""
+    xp, (T, S) = q.device.xp, (q.shape[-2], k.shape[-2])
+    scores = (q @ k.swapaxes(-1, -2)) / math.sqrt(q.shape[-1])
+    seen = xp.ones(scores.shape, bool)
+    if lengths is not None:
+        seen &= xp.arange(S) < xp.asarray(lengths)[..., None, None]
+    if causal:
+        seen &= xp.arange(S) <= xp.arange(T)[:, None] + S - T
+    return softmax(where(seen, scores, -math.inf))
