@@ -1,0 +1,201 @@
+"""The house rules: which way imports point, what loads when, docstrings, file lengths, formula ids."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scratchlm.kernels.contract import CONTRACT
+
+import scratchlm
+from scratchlm import functions, optim
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(scratchlm.__file__).parent
+KERNELS = Path(importlib.import_module("scratchlm.kernels").__file__).parent
+FORMULAS = sorted({kernel.formula for kernel in CONTRACT})
+
+
+def sources(folder):
+    return sorted(folder.rglob("*.py"))
+
+
+def module_of(path):
+    """`functions/lstm.py` → scratchlm.functions.lstm."""
+    folder, name = (KERNELS, "scratchlm.kernels") if KERNELS in path.parents else (PACKAGE, "scratchlm")
+    parts = path.relative_to(folder).with_suffix("").parts
+    return ".".join([name, *(part for part in parts if part != "__init__")])
+
+
+def imports(path):
+    """The full names of the modules that a file imports; those that it imports only for types left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = []
+    package = module_of(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            yield start
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def room(module):
+    """The part of the house: scratchlm.functions.lstm → functions; scratchlm.tensor → tensor."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+# Each room may use the rooms named; everybody may use the errors.
+BELOW = {
+    "errors": set(),
+    "files": set(),
+    "device": {"kernels"},
+    "random": set(),
+    "graph": set(),
+    "tensor": {"device", "graph", "functions", "function"},  # the last two at its end, for the methods
+    "function": {"device", "graph", "tensor"},
+    "functions": {"device", "random", "tensor", "function"},
+    "nn": {"device", "random", "tensor", "function", "functions"},
+    "optim": {"device", "tensor", "function", "nn"},
+    "models": {"device", "tensor", "function", "functions", "nn"},
+    "debugger": {"device", "tensor", "function", "functions", "nn"},
+    "generation": {"tensor", "function"},
+    "text": {"files"},
+}
+
+
+@pytest.mark.parametrize("path", sources(PACKAGE), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    here = room(module_of(path))
+    used = {room(name) for name in imports(path) if name.startswith("scratchlm.")} - {
+        here,
+        "errors",
+        "__version__",
+    }
+    assert "lessons" not in {name.split(".")[0] for name in imports(path)}
+    if here in BELOW:
+        assert used - {""} <= BELOW[here]
+    elif here != "cli":
+        assert "cli" not in used
+
+
+@pytest.mark.parametrize("path", sources(KERNELS), ids=lambda path: str(path.relative_to(KERNELS)))
+def test_kernels_import_nothing_of_scratchlm(path):
+    assert all(
+        name.startswith("scratchlm.kernels") or name.split(".")[0] != "scratchlm" for name in imports(path)
+    )
+    if KERNELS / "reference" in path.parents:  # readable with NumPy alone
+        allowed = {"numpy", "scratchlm", *sys.stdlib_module_names}
+        assert {name.split(".")[0] for name in imports(path)} <= allowed
+
+
+def test_the_checker_sees_an_import_that_points_the_wrong_way(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
+    path = tmp_path / "nn" / "layers.py"
+    path.parent.mkdir()
+    path.write_text("def f():\n    from ..training import trainer\n", encoding="utf-8")
+    with pytest.raises(AssertionError):
+        test_imports_point_one_way(path)
+
+
+def loaded_by(statement):
+    code = f"import sys; {statement}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_importing_scratchlm_loads_nothing_slow():
+    slow = {"numba", "llvmlite", "matplotlib", "torch", "rich", "click", "safetensors"}
+    statement = (
+        "import scratchlm as sl; sl.tensor([1.0]); import scratchlm.nn, scratchlm.optim, scratchlm.text"
+    )
+    assert "numpy" in loaded_by(statement)
+    assert not slow & loaded_by(statement)
+
+
+def test_the_cpu_device_brings_numba_when_it_is_used():
+    assert "numba" in loaded_by("import scratchlm as sl; sl.tensor([1.0], device='cpu').tanh()")
+
+
+def test_the_kernels_folder_cannot_be_imported_under_its_own_name():
+    if not (ROOT / "kernels").is_dir():
+        pytest.skip("the checkout's folder kernels/ is not here")
+    done = subprocess.run([sys.executable, "-c", "import kernels"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert "This folder is the package scratchlm.kernels: run `pip install -e .`" in done.stderr
+
+
+# ---------------------------------------------------------------- files and docstrings
+@pytest.mark.parametrize(
+    "path", [*sources(PACKAGE), *sources(KERNELS), *sources(ROOT / "tests")], ids=lambda path: path.name
+)
+def test_no_file_is_longer_than_400_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def modules():
+    names = [name for _, name, _ in pkgutil.walk_packages(scratchlm.__path__, "scratchlm.")]
+    names = [name for name in names if not name.startswith("scratchlm.kernels")]
+    reference = importlib.import_module("scratchlm.kernels.reference")
+    below = [name for _, name, _ in pkgutil.walk_packages(reference.__path__, "scratchlm.kernels.reference.")]
+    return ["scratchlm", *names, "scratchlm.kernels.reference", *below]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_everything_public_has_a_docstring(name):
+    module = importlib.import_module(name)
+    assert module.__doc__, name
+    for what, value in vars(module).items():
+        ours = getattr(value, "__module__", None) == name and not what.startswith("_")
+        if ours and (inspect.isclass(value) or inspect.isfunction(value)):
+            # inspect.getdoc inherits, and a dataclass writes its own: look at the source's
+            doc = vars(value).get("__doc__") if inspect.isclass(value) else value.__doc__
+            assert doc, f"{name}.{what}"
+            assert not doc.startswith(f"{what}("), f"{name}.{what}"
+
+
+# ---------------------------------------------------------------- formula ids
+def docstrings(path):
+    """Docstrings of the classes and functions in a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = ast.ClassDef | ast.FunctionDef
+    return " ".join(ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+PLACES = {
+    "a Function or an optimizer": [Path(functions.__file__).parent, Path(optim.__file__).parent],
+    "a reference kernel": [KERNELS / "reference"],
+    "a cpu kernel": [KERNELS / "cpu"],
+}
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("place", PLACES)
+def test_every_formula_is_named_where_it_is_computed(formula, place):
+    text = " ".join(docstrings(path) for folder in PLACES[place] for path in sources(folder))
+    assert f"[{formula}]" in text
+
+
+@pytest.mark.parametrize("kernel", CONTRACT, ids=lambda kernel: kernel.name)
+@pytest.mark.parametrize("device", ["reference", "cpu"])
+def test_every_kernel_names_its_formula(kernel, device):
+    doc = getattr(importlib.import_module(f"scratchlm.kernels.{device}"), kernel.name).__doc__
+    assert f"[{kernel.formula}]" in (doc or "")
+
+
+@pytest.mark.parametrize("device", ["reference", "cpu"])
+def test_a_kernel_set_is_the_contract_no_more_and_no_less(device):
+    module = importlib.import_module(f"scratchlm.kernels.{device}")
+    assert sorted(module.__all__) == sorted(kernel.name for kernel in CONTRACT)
