@@ -13,7 +13,7 @@ from .softmax import softmax
 class Attention(Function):
     """Y = P V, P = softmax(Q Kᵀ / √D)    [attention].
 
-    q (N, T, D), k (N, S, D), v (N, S, E) → (N, T, E): N sequences (batch × heads), T queries, S keys, of which
+    q (N, T, D), k (N, S, D), v (N, S, E) → (N, T, E): N sequences (batch × heads), T queries, S keys of which
     those from `lengths[n]` on are padding; `causal`: query t sees keys up to t + S − T. With G = ∂L/∂Y:
     ∂L/∂V = Pᵀ G, ∂L/∂scores = P ⊙ (G Vᵀ − rowsum(G ⊙ Y)). Only Y and ln Σ e^score are kept, not P.
     """
