@@ -5,6 +5,7 @@ for integer ids, `name:number` for a plain number, `name:list` for a list of flo
 star (`gates* (…)`) marks what the kernel overwrites. `…` is any shape. Letters mean the same length
 throughout one row:
 
+    M rows, K terms, N columns of a product; otherwise:
     N rows (batch × time)   T time steps   B batch   D features   H hidden   V vocabulary, classes
     S keys, E features of values in attention
 
@@ -52,6 +53,7 @@ def _kernel(name: str, formula: str, arguments: str, results: str) -> Kernel:
 
 
 CONTRACT: tuple[Kernel, ...] = (
+    _kernel("matmul", "matmul", "a (M, K), b (K, N)", "y (M, N)"),
     _kernel("tanh_forward", "tanh", "x (…)", "y (…)"),
     _kernel("tanh_backward", "tanh", "y (…), grad_y (…)", "grad_x (…)"),
     _kernel("sigmoid_forward", "sigmoid", "x (…)", "y (…)"),

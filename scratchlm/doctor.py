@@ -51,7 +51,7 @@ def _blas() -> str:
 def _threads() -> str:
     if importlib.util.find_spec("numba") is None:
         return "kernels run on one"
-    from scratchlm.kernels.cpu.compiling import threads
+    from scratchlm.kernels.cpu.threads import threads
 
     return f"kernels are split over {threads()} (set SCRATCHLM_THREADS to change it)"
 

@@ -306,7 +306,7 @@ class TestDropout:
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
     """Large enough that work is split."""
-    from scratchlm.kernels.cpu import compiling
+    from scratchlm.kernels.cpu import threads as pool
 
     k, rng = get_device("cpu").kernels, np.random.default_rng(0)
     x = rng.standard_normal((64, 5000), dtype=np.float32)
@@ -330,7 +330,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
 
     results = []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(compiling, "_threads", threads)
+        monkeypatch.setattr(pool, "_threads", threads)
         results.append([np.asarray(leaf) for leaf in flat(everything())])
     for other in results[1:]:
         for one, two in zip(results[0], other, strict=True):

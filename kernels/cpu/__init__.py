@@ -21,6 +21,7 @@ from .dropout import dropout
 from .embedding import embedding_backward, embedding_forward
 from .gru import gru_backward, gru_forward
 from .lstm import lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
+from .matmul import matmul
 from .norm import layer_norm_backward, layer_norm_forward
 from .optimizer import adam_step, gradient_norm, sgd_step
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
@@ -49,6 +50,7 @@ __all__ = [
     "lstm_cell_backward",
     "lstm_cell_forward",
     "lstm_forward",
+    "matmul",
     "relu_backward",
     "relu_forward",
     "sgd_step",

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from .compiling import exp, kernel, normal_cdf, sigmoid, split, tanh
+from .compiling import exp, kernel, normal_cdf, sigmoid, tanh
+from .threads import split
 
 AT_LEAST = 1 << 17  # elements a thread: about 50 µs of work
 

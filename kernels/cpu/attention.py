@@ -10,8 +10,9 @@ import math
 
 import numpy as np
 
-from .compiling import exp, kernel, one_blas_thread, split
+from .compiling import exp, kernel
 from .softmax import row_max
+from .threads import split
 
 BLOCK = 64  # queries at a time: 64 × 1024 scores fit into the cache of a core
 
@@ -82,8 +83,7 @@ def attention_forward(q, k, v, lengths, causal):
                 _weights(scores, a, keys, logsumexp[n, a:b])
                 np.matmul(scores, v[n, :seen], out=y[n, a:b])
 
-    with one_blas_thread():
-        split(N, sequences)
+    split(N, sequences)
     return y, logsumexp
 
 
@@ -109,6 +109,5 @@ def attention_backward(grad_y, q, k, v, y, logsumexp, lengths, causal):
                 grad_q[n, a:b] *= scale
                 grad_k[n, :seen] += grad_scores.T @ queries
 
-    with one_blas_thread():
-        split(N, sequences)
+    split(N, sequences)
     return grad_q, grad_k, grad_v

@@ -1,12 +1,8 @@
-"""How the kernels of this folder are compiled, and how work is split over the cores.
+"""How the kernels of this folder are compiled, and the functions of a number that they share.
 
 Numba compiles a kernel at its first call for the types it sees (float32 when training, float64 in gradient
 checks) and keeps the machine code on disk. Numba notices a change in the kernel's own file only, not in a
 helper's: so the cache folder's name contains a hash of all files here.
-
-Threads are ours, not Numba's: compiling `prange` costs seconds a kernel, and its thread pool does not survive
-a fork. Kernels release Python's lock, so ordinary threads run them side by side, each on its own rows:
-no result depends on how many threads there are.
 """
 
 import hashlib
@@ -14,9 +10,6 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +17,6 @@ import numba
 import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
-from threadpoolctl import ThreadpoolController
 
 
 def cache_folder() -> Path:
@@ -62,48 +54,6 @@ def kernel(function: Callable) -> Any:
         return numba.njit(nogil=True, cache=CACHE, **OPTIONS)(function)
     finally:
         numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
-
-
-# ------------------------------------------------------------------------------------------ threads
-_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_threads = int(os.environ.get("SCRATCHLM_THREADS", _threads))
-
-
-def threads() -> int:
-    """Number of threads that kernels are split over (environment variable SCRATCHLM_THREADS)."""
-    return _threads
-
-
-@cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_threads, thread_name_prefix="scratchlm")
-
-
-def split(n: int, work: Callable[[int, int], None], at_least: int = 1) -> None:
-    """Call `work(start, end)` for parts that cover range(n), side by side, none shorter than `at_least`.
-
-    Handing a part to a thread costs about 50 µs: choose `at_least` so that a part takes longer than that.
-    """
-    parts = max(1, min(_threads, n // max(at_least, 1)))
-    if parts == 1:
-        work(0, n)
-        return
-    ends = [n * k // parts for k in range(parts + 1)]
-    pool = _pool(os.getpid())  # a new pool after a fork: threads do not survive one
-    futures = [pool.submit(work, ends[k], ends[k + 1]) for k in range(1, parts)]
-    work(ends[0], ends[1])
-    for future in futures:
-        future.result()
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
-
-
-def one_blas_thread() -> AbstractContextManager:
-    """Inside this block a matrix product runs on the thread that calls it: for products inside `split`."""
-    return _blas().limit(limits=1)
 
 
 # ------------------------------------------------------------------------------------------ e to the x

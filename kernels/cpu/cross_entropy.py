@@ -7,8 +7,10 @@ made for a chunk of rows at a time, turned into their own gradient in place, and
 
 import numpy as np
 
-from .compiling import exp, kernel, split
+from .compiling import exp, kernel
+from .matmul import matmul
 from .softmax import row_max
+from .threads import split
 
 AT_LEAST = 1 << 15  # elements a thread: two passes of exp take about 40 µs
 CHUNK = 1 << 21  # logits held at once, 8 MB in float32; half of it costs W1 8 % more time
@@ -102,7 +104,7 @@ def linear_cross_entropy_losses(x, weight, bias, targets, ignore_index):
     """Losses of z = x Wᵀ + b, without gradients    [linear_cross_entropy]."""
     losses = np.empty(len(x), x.dtype)
     for rows in _chunks(len(x), len(weight)):
-        logits = np.matmul(x[rows], weight.T)
+        logits = matmul(x[rows], weight.T)
         logits += bias
         losses[rows] = cross_entropy_forward(logits, targets[rows], ignore_index)[0]
     return losses
@@ -113,15 +115,15 @@ def linear_cross_entropy(x, weight, bias, targets, grad_losses, ignore_index):
     bias, g = np.ascontiguousarray(bias), np.ascontiguousarray(grad_losses)
     targets = np.ascontiguousarray(targets, np.int64)
     losses, grad_x = np.empty(len(x), x.dtype), np.empty(x.shape, x.dtype)
-    grad_weight, grad_bias = np.zeros(weight.shape, x.dtype), np.zeros(len(weight), x.dtype)
+    grad_weight, grad_bias = np.zeros((0, 0), x.dtype), np.zeros(len(weight), x.dtype)
     for number, rows in enumerate(_chunks(len(x), len(weight))):
-        logits = np.matmul(x[rows], weight.T)  # (n, V)
+        logits = matmul(x[rows], weight.T)  # (n, V)
         _chunk(logits, bias, targets[rows], g[rows], ignore_index, losses[rows])
-        np.matmul(logits, weight, out=grad_x[rows])
+        grad_x[rows] = matmul(logits, weight)
         if number == 0:
-            np.matmul(logits.T, x[rows], out=grad_weight)
+            grad_weight = matmul(logits.T, x[rows])
         else:
-            grad_weight += logits.T @ x[rows]
+            grad_weight += matmul(logits.T, x[rows])
         grad_bias += logits.sum(axis=0)
     return losses, grad_x, grad_weight, grad_bias
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .compiling import kernel, split
+from .compiling import kernel
+from .threads import split
 
 BLOCKS = 1 << 14  # blocks of four elements a thread: about 50 µs of work
 

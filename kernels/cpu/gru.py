@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .compiling import kernel, one_blas_thread, sigmoid, split, tanh
+from .compiling import kernel, sigmoid, tanh
 from .lstm import ROWS
+from .threads import split
 
 
 @kernel
@@ -59,8 +60,7 @@ def gru_forward(gates, h_before, weight_hh, bias_hh):
             _step_forward(gates[t, a:b], product, bias, before, h[t, a:b], saved[t, a:b])
             before = h[t, a:b]
 
-    with one_blas_thread():
-        split(B, rows, ROWS)
+    split(B, rows, ROWS)
     return h, saved
 
 
@@ -79,6 +79,5 @@ def gru_backward(grad_h, saved, h_before, h, weight_hh):
             np.matmul(grad_h_part[t, a:b], weight, out=grad_next[a:b])
             grad_next[a:b] += direct[a:b]
 
-    with one_blas_thread():
-        split(B, rows, ROWS)
+    split(B, rows, ROWS)
     return grad_x_part, grad_h_part, grad_next

@@ -6,7 +6,8 @@ steps without ever waiting for the others, with products on its own core.
 
 import numpy as np
 
-from .compiling import kernel, one_blas_thread, sigmoid, split, tanh
+from .compiling import kernel, sigmoid, tanh
+from .threads import split
 
 ROWS = 4  # fewer batch rows a thread are not worth the hand-over: the product reads all of W_hh for each
 
@@ -94,8 +95,7 @@ def lstm_forward(gates, h_before, c_before, weight_hh):
             _step_forward(product, work[t, a:b], c_t, h[t, a:b], c[t, a:b])
             h_t, c_t = h[t, a:b], c[t, a:b]
 
-    with one_blas_thread():
-        split(B, rows, ROWS)
+    split(B, rows, ROWS)
     if work is not gates:
         gates[...] = work
     return h, c
@@ -123,6 +123,5 @@ def lstm_backward(grad_h, grad_c_last, gates, c_before, c, weight_hh):
             )
             np.matmul(grad_gates[t, a:b], weight, out=grad_h_before[a:b])
 
-    with one_blas_thread():
-        split(B, rows, ROWS)
+    split(B, rows, ROWS)
     return grad_gates, grad_h_before, grad_c

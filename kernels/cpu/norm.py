@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .compiling import kernel, split
+from .compiling import kernel
+from .threads import split
 
 AT_LEAST = 1 << 16  # elements a thread: about 50 µs of work
 ROWS = 64  # rows summed at once into the parameters' gradients, whatever the number of threads

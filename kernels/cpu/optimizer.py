@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from .compiling import kernel, split
+from .compiling import kernel
+from .threads import split
 
 AT_LEAST = 1 << 16  # elements a thread: Adam over them takes about 60 µs
 BLOCK = 1 << 15  # elements summed at once: the result must not depend on the number of threads

@@ -3,7 +3,8 @@
 import numba
 import numpy as np
 
-from .compiling import exp, kernel, split
+from .compiling import exp, kernel
+from .threads import split
 
 AT_LEAST = 1 << 16  # elements a thread: exp over them takes about 50 µs
 

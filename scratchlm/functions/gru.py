@@ -31,7 +31,7 @@ class GRU(Function):
                 f"got {h0.shape}."
             )
         T, B, D = x.shape
-        gates = self.xp.matmul(x.reshape(T * B, D), weight_ih.T) + bias_ih  # (TB, 3H)
+        gates = self.kernels.matmul(x.reshape(T * B, D), weight_ih.T) + bias_ih  # (TB, 3H)
         h, gates_seen = self.kernels.gru_forward(gates.reshape(T, B, -1), h0, weight_hh, bias_hh)
         self.save(x, h0, weight_ih, weight_hh, h, gates_seen)
         return h, h[-1].copy()
@@ -43,13 +43,13 @@ class GRU(Function):
         grad_h[-1] += grad_h_last
         x_part, h_part, grad_h0 = self.kernels.gru_backward(grad_h, gates_seen, h0, h, weight_hh)
         rows, h_rows = x_part.reshape(T * B, -1), h_part.reshape(T * B, -1)  # (TB, 3H)
-        grad_x = self.xp.matmul(rows, weight_ih).reshape(x.shape) if self.needs_grad[0] else None
+        grad_x = self.kernels.matmul(rows, weight_ih).reshape(x.shape) if self.needs_grad[0] else None
         before = self.xp.concatenate([h0[None], h[:-1]]).reshape(T * B, -1)  # h_(t−1) (TB, H)
         return (
             grad_x,
             grad_h0,
-            self.xp.matmul(rows.T, x.reshape(T * B, D)),
-            self.xp.matmul(h_rows.T, before),
+            self.kernels.matmul(rows.T, x.reshape(T * B, D)),
+            self.kernels.matmul(h_rows.T, before),
             rows.sum(axis=0),
             h_rows.sum(axis=0),
         )

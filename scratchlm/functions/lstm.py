@@ -89,7 +89,7 @@ class LSTM(Function):
             raise ShapeError(f"{self.name} takes an input (time, batch, features), time ≥ 1, got {x.shape}.")
         _check(self.name, x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh)
         T, B, D = x.shape
-        gates = self.xp.matmul(x.reshape(T * B, D), weight_ih.T)  # (TB, 4H)
+        gates = self.kernels.matmul(x.reshape(T * B, D), weight_ih.T)  # (TB, 4H)
         gates += bias_ih + bias_hh
         gates = gates.reshape(T, B, -1)
         h, c = self.kernels.lstm_forward(gates, h0, c0, weight_hh)
@@ -105,11 +105,11 @@ class LSTM(Function):
             grad_h, grad_c_last, gates, c0, c, weight_hh
         )
         rows = grad_gates.reshape(T * B, -1)  # δ (TB, 4H)
-        grad_x = self.xp.matmul(rows, weight_ih).reshape(x.shape) if self.needs_grad[0] else None
-        grad_weight_ih = self.xp.matmul(rows.T, x.reshape(T * B, D))
-        grad_weight_hh = self.xp.matmul(grad_gates[0].T, h0)
+        grad_x = self.kernels.matmul(rows, weight_ih).reshape(x.shape) if self.needs_grad[0] else None
+        grad_weight_ih = self.kernels.matmul(rows.T, x.reshape(T * B, D))
+        grad_weight_hh = self.kernels.matmul(grad_gates[0].T, h0)
         if T > 1:
-            grad_weight_hh += self.xp.matmul(rows[B:].T, h[:-1].reshape((T - 1) * B, -1))
+            grad_weight_hh += self.kernels.matmul(rows[B:].T, h[:-1].reshape((T - 1) * B, -1))
         grad_bias = rows.sum(axis=0)  # (4H)
         return grad_x, grad_h0, grad_c0, grad_weight_ih, grad_weight_hh, grad_bias, grad_bias.copy()
 

@@ -1,4 +1,4 @@
-"""Matrix products: BLAS through the array module; only their derivatives are ours."""
+"""Matrix products; the product itself is BLAS, its derivatives are ours."""
 
 import math
 
@@ -9,7 +9,10 @@ from .elementwise import sum_to
 
 
 class MatMul(Function):
-    """Y = A B;  ∂L/∂A = ∂L/∂Y Bᵀ, ∂L/∂B = Aᵀ ∂L/∂Y. Leading axes are batches and broadcast."""
+    """Y = A B;  ∂L/∂A = ∂L/∂Y Bᵀ, ∂L/∂B = Aᵀ ∂L/∂Y    [matmul]. Leading axes are batches and broadcast.
+
+    A vector is a matrix with one row (on the left) or one column (on the right); the result loses that axis.
+    """
 
     def forward(self, a: Array, b: Array) -> Array:
         if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
@@ -19,30 +22,32 @@ class MatMul(Function):
             )
         self.save(a, b)
         try:
-            return self.xp.matmul(a, b)
+            y = self.kernels.matmul(*self.matrices(a, b))
         except ValueError:
             raise ShapeError(
                 f"matmul got shapes {a.shape} and {b.shape}, whose batch axes do not broadcast."
             ) from None
+        lost = [axis for axis, x in ((-2, a), (-1, b)) if x.ndim == 1]
+        return y.squeeze(tuple(lost)) if lost else y
+
+    def matrices(self, a: Array, b: Array) -> tuple[Array, Array]:
+        """Both as matrices (…, M, K), (…, K, N)."""
+        return (a[None, :] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
 
     def backward(self, grad_y: Array) -> tuple[Array | None, Array | None]:
         a, b = self.saved
-        # A vector is a matrix with one row (left) or one column (right): give it that axis, then take it off.
-        matrix_a = a[None, :] if a.ndim == 1 else a
-        matrix_b = b[:, None] if b.ndim == 1 else b
+        matrix_a, matrix_b = self.matrices(a, b)
         if b.ndim == 1:
             grad_y = grad_y[..., None]
         if a.ndim == 1:
             grad_y = grad_y[..., None, :]
         grad_a = grad_b = None
         if self.needs_grad[0]:
-            grad_a = sum_to(self.xp.matmul(grad_y, matrix_b.swapaxes(-1, -2)), matrix_a.shape).reshape(
-                a.shape
-            )
+            grad = self.kernels.matmul(grad_y, matrix_b.swapaxes(-1, -2))
+            grad_a = sum_to(grad, matrix_a.shape).reshape(a.shape)
         if self.needs_grad[1]:
-            grad_b = sum_to(self.xp.matmul(matrix_a.swapaxes(-1, -2), grad_y), matrix_b.shape).reshape(
-                b.shape
-            )
+            grad = self.kernels.matmul(matrix_a.swapaxes(-1, -2), grad_y)
+            grad_b = sum_to(grad, matrix_b.shape).reshape(b.shape)
         return grad_a, grad_b
 
 
@@ -50,7 +55,7 @@ class Linear(Function):
     """Y = X Wᵀ + b;  ∂L/∂X = G W, ∂L/∂W = Gᵀ X, ∂L/∂b = Σ_n G_n with G = ∂L/∂Y    [linear].
 
     X (…, D), W (E, D) as in PyTorch, b (E). Leading axes are put end to end to one matrix (N, D), so that
-    each of the three products is one call of BLAS.
+    there are three matrix products in all.
     """
 
     def forward(self, x: Array, weight: Array, *bias: Array) -> Array:
@@ -61,7 +66,7 @@ class Linear(Function):
             )
         self.save(x, weight)
         n = math.prod(x.shape[:-1])  # not -1: an empty batch has no unique answer
-        y = self.xp.matmul(x.reshape(n, x.shape[-1]), weight.T)  # (N, E)
+        y = self.kernels.matmul(x.reshape(n, x.shape[-1]), weight.T)  # (N, E)
         if bias:
             y += bias[0]
         return y.reshape(*x.shape[:-1], weight.shape[0])
@@ -71,9 +76,9 @@ class Linear(Function):
         rows = grad_y.reshape(math.prod(x.shape[:-1]), weight.shape[0])  # G (N, E)
         grad_x = grad_weight = None
         if self.needs_grad[0]:
-            grad_x = self.xp.matmul(rows, weight).reshape(x.shape)
+            grad_x = self.kernels.matmul(rows, weight).reshape(x.shape)
         if self.needs_grad[1]:
-            grad_weight = self.xp.matmul(rows.T, x.reshape(len(rows), weight.shape[1]))
+            grad_weight = self.kernels.matmul(rows.T, x.reshape(len(rows), weight.shape[1]))
         return (grad_x, grad_weight) if len(self.inputs) == 2 else (grad_x, grad_weight, rows.sum(axis=0))
 
 

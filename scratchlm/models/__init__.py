@@ -1,5 +1,6 @@
 """Complete models."""
 
+from .gpt import GPTLanguageModel
 from .language_model import LSTMLanguageModel
 
-__all__ = ["LSTMLanguageModel"]
+__all__ = ["GPTLanguageModel", "LSTMLanguageModel"]

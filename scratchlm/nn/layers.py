@@ -79,6 +79,34 @@ class Dropout(Module):
         return f"p={self.p}"
 
 
+class LayerNorm(Module):
+    """Each row with mean 0 and variance 1, times `weight` plus `bias` (from 1 and 0)    [layer_norm]."""
+
+    def __init__(self, normalized_shape: int, eps: float = 1e-5, device: "str | Device | None" = None):
+        self.eps = eps
+        self.weight = Parameter(np.ones(normalized_shape, np.float32), device=device)
+        self.bias = Parameter(np.zeros(normalized_shape, np.float32), device=device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (…, normalized_shape), the same shape."""
+        return F.layer_norm(x, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The sizes shown in `repr`."""
+        return f"{self.weight.shape[0]}"
+
+
+class GELU(Module):
+    """x Φ(x) as a layer; approximate: "none" or "tanh"    [gelu]."""
+
+    def __init__(self, approximate: str = "none"):
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return F.gelu(x, self.approximate)
+
+
 class Tanh(Module):
     """tanh as a layer."""
 
@@ -117,10 +145,19 @@ class Softmax(Module):
 class CrossEntropyLoss(Module):
     """Cross-entropy of logits (N, V) and class indices (N)    [cross_entropy]."""
 
-    def __init__(self, ignore_index: int = -100, reduction: str = "mean"):
+    def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0):
         self.ignore_index = ignore_index
         self.reduction = reduction
+        self.label_smoothing = label_smoothing
 
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
         """A scalar, or (N) for reduction 'none'."""
-        return F.cross_entropy(logits, targets, self.ignore_index, self.reduction)
+        return F.cross_entropy(logits, targets, self.ignore_index, self.reduction, self.label_smoothing)
+
+
+class MSELoss(Module):
+    """Mean squared error    [mse]."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Two tensors of one shape → a scalar."""
+        return F.mse_loss(a, b)
