@@ -116,3 +116,18 @@ def test_a_device_that_lacks_a_kernel_is_refused_by_name():
     )
     with pytest.raises(DeviceError, match="'half' lacks these kernels of the contract: adam_step"):
         device._check_complete("half", part)
+
+
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_scores_far_from_zero_stay_numbers(size, device):
+    x = sl.tensor(np.array([[size, size - 1, size - 2]], np.float32), requires_grad=True)
+    one, zero = sl.tensor(np.eye(3, dtype=np.float32)), sl.tensor(np.zeros(3, np.float32))
+    p = np.exp([0, -1, -2]) / np.exp([0, -1, -2]).sum()
+    assert x.softmax().numpy()[0] == pytest.approx(p, rel=1e-5)
+    assert x.log_softmax().numpy()[0] == pytest.approx(np.log(p), rel=1e-5)
+    assert F.logsumexp(x).item() == pytest.approx(size - np.log(p[0]), rel=1e-6)
+    for loss in (F.cross_entropy(x, [1]), F.linear_cross_entropy(x, one, zero, [1])):
+        assert loss.item() == pytest.approx(-np.log(p[1]), abs=2e-3)
+        x.grad = None
+        loss.backward()
+        assert x.grad.numpy()[0] == pytest.approx(p - [0, 1, 0], abs=2e-3)
