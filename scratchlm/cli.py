@@ -261,7 +261,7 @@ def _data(recipe: "Recipe") -> str:
 def _model(recipe: "Recipe") -> str:
     m, t = recipe.model, recipe.training
     return (
-        f"{m.kind.upper()} {m.num_layers}×{m.hidden_size}, embedding {m.embedding_dim}; "
+        f"{m.kind.upper()} {m.num_layers}×{m.hidden_size if m.kind == 'lstm' else m.embedding_dim}, "
         f"{t.steps:,} steps of {t.batch}×{t.length}"
     )
 

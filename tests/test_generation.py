@@ -187,8 +187,9 @@ def test_the_stream_joined_is_the_text_of_all_ids(kind, data):
     start = data.draw(st.integers(1, len(TEXT) - 1), label="prompt ends at")
     prompt = TEXT[:start]
     assume(not tokenizer.unknown_tokens(prompt))  # half a word
-    drawn = st.lists(st.integers(0, tokenizer.vocab_size - 1), min_size=1, max_size=30)
-    real = st.just(tokenizer.encode(TEXT[start:])[:30].tolist() or [0])
+    known = st.integers(0 if tokenizer.unknown_id is None else 1, tokenizer.vocab_size - 1)  # 0 is <unk>
+    drawn = st.lists(known, min_size=1, max_size=30)
+    real = st.just([k for k in tokenizer.encode(TEXT[start:])[:30].tolist() if k] or [1])
     tokens = data.draw(st.one_of(drawn, real), label="tokens")
     ids = [*tokenizer.encode(prompt).tolist(), *tokens]
     before = tokenizer.decode(ids[: -len(tokens)])
@@ -227,3 +228,17 @@ def test_an_empty_prompt_starts_somewhere(kind):
     tokenizer = TOKENIZERS[kind]
     ids = tokenizer.encode("Käse").tolist()
     assert "".join(stream(tokenizer, "", ids)).strip() == "Käse"
+
+
+def test_a_token_that_is_never_wanted_never_comes():
+    class Even:
+        """All tokens are equally likely."""
+
+        def eval(self):
+            return self
+
+        def __call__(self, ids, state):
+            return sl.tensor(np.zeros((1, ids.shape[1], 3), np.float32)), None
+
+    assert set(generate(Even(), [0], 200, seed=1)) == {0, 1, 2}
+    assert set(generate(Even(), [0], 200, seed=1, never=[0])) == {1, 2}

@@ -130,7 +130,7 @@ def test_to_toml_comes_back_the_same(tmp_path):
         "two\nlines",
         "",
         Data(["a b.txt", "c'd.txt"], 0.25, "bpe", 1024, 2),
-        Model("lstm", 1, 2, 3, 0.5),
+        Model("lstm", embedding_dim=1, hidden_size=2, num_layers=3, dropout=0.5),
         Training(steps=3, lr=1e-5, clip=0.0, optimizer="sgd", momentum=0.9, seed=2**31, device="reference"),
         Sample("Es war", 5, 0.0),
     )

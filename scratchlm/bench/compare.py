@@ -59,7 +59,7 @@ def compare(
         say(f"{name} pair {number + 1}/{pairs}: {_ms(ours[-1]):.1f} ms, {peer} {_ms(theirs[-1]):.1f} ms")
     ratios = sorted(_ms(b) / _ms(a) for a, b in zip(ours, theirs, strict=True))
     milliseconds = statistics.median(map(_ms, ours))
-    memory, peer_memory = (max(r["memory"] for r in runs) / 2**20 for runs in (ours, theirs))
+    memory, peer_memory = (statistics.median(r["memory"] for r in runs) / 2**20 for runs in (ours, theirs))
     return Result(
         name=name,
         peer=peer,

@@ -3,7 +3,8 @@
 V vocabulary.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,25 +60,30 @@ def generate(
     top_k: int = 0,
     top_p: float = 1.0,
     seed: int = 0,
+    never: Sequence[int] = (),
 ) -> Iterator[int]:
-    """Yield `tokens` token ids that continue the prompt (at least one id).
+    """Yield `tokens` token ids that continue the prompt (at least one id), none of those in `never`.
 
     The same seed, weights and device give the same tokens. The prompt is read at once; then each token costs
-    one step, because the LSTM's state holds all that came before.
+    one step, because the state (of an LSTM; keys and values of a GPT) holds all that came before.
 
     Raises:
         OptionError: the prompt is empty, or an option is out of range.
     """
     if len(prompt) == 0:
         raise OptionError("Generation continues a prompt of at least one token, got none.")
-    probabilities(
-        np.zeros(1), temperature, top_k, top_p
-    )  # refuse wrong options now, not after the first step
-    return _tokens(model, np.asarray(prompt), tokens, temperature, top_k, top_p, seed)
+    probabilities(np.zeros(1), temperature, top_k, top_p)  # refuse wrong options before the first step
+    draw = partial(probabilities, temperature=temperature, top_k=top_k, top_p=top_p)
+    return _tokens(model, np.asarray(prompt), tokens, draw, seed, list(never))
 
 
 def _tokens(
-    model: Any, prompt: np.ndarray, tokens: int, temperature: float, top_k: int, top_p: float, seed: int
+    model: Any,
+    prompt: np.ndarray,
+    tokens: int,
+    draw: Callable[[np.ndarray], np.ndarray],
+    seed: int,
+    never: list[int],
 ) -> Iterator[int]:
     generator = np.random.default_rng(seed)
     model.eval()
@@ -85,7 +91,9 @@ def _tokens(
     for _ in range(tokens):
         with no_grad():
             logits, state = model(ids[None, :], state)  # (1, T, V)
-        p = probabilities(logits.numpy()[0, -1], temperature, top_k, top_p)
+        scores = logits.numpy()[0, -1].copy()  # (V)
+        scores[never] = -np.inf
+        p = draw(scores)
         token = int(generator.choice(len(p), p=p))
         yield token
         ids = np.array([token])

@@ -3,4 +3,6 @@
 from .gpt import GPTLanguageModel
 from .language_model import LSTMLanguageModel
 
-__all__ = ["GPTLanguageModel", "LSTMLanguageModel"]
+LanguageModel = LSTMLanguageModel | GPTLanguageModel
+
+__all__ = ["GPTLanguageModel", "LSTMLanguageModel", "LanguageModel"]

@@ -34,15 +34,17 @@ class Evaluation:
 
 @no_grad()
 def evaluate(model: Any, ids: np.ndarray, characters: int) -> Evaluation:
-    """Measure on token ids (N,): every token but the first is predicted once, states carried along.
+    """Measure on token ids (N,): every token but the first is predicted once, states carried along (a GPT
+    carries none: it reads one window of its context after the other).
 
     A text shorter than the usual batch of streams is read as fewer streams. Dropout is off meanwhile.
     """
     was_training = model.training
     model.eval()
-    batch = max(1, min(BATCH, (len(ids) - 1) // LENGTH))
+    length = getattr(model, "context", LENGTH)  # a GPT reads windows of its context
+    batch = max(1, min(BATCH, (len(ids) - 1) // length))
     total, tokens, state = 0.0, 0, None
-    for inputs, targets, _ in evaluation_windows(ids, batch, LENGTH):
+    for inputs, targets, _ in evaluation_windows(ids, batch, length):
         count = int((targets != IGNORE).sum())
         if count == 0:
             continue

@@ -40,10 +40,11 @@ class Data:
 class Model:
     """The model and its sizes."""
 
-    kind: str = field(default="lstm", metadata=_one_of("lstm"))
+    kind: str = field(default="lstm", metadata=_one_of("lstm", "gpt"))
     embedding_dim: int = field(default=128, metadata=_at_least(1))
-    hidden_size: int = field(default=256, metadata=_at_least(1))
+    hidden_size: int = field(default=256, metadata=_at_least(1))  # lstm only
     num_layers: int = field(default=1, metadata=_at_least(1))
+    num_heads: int = field(default=4, metadata=_at_least(1))  # gpt only; its context is training.length
     dropout: float = field(default=0.0, metadata={"low": 0, "below": 1})
 
 
@@ -59,6 +60,7 @@ class Training:
     lr: float = field(default=3e-3, metadata={"above": 0})
     momentum: float = field(default=0.0, metadata={"low": 0, "below": 1})  # sgd only
     weight_decay: float = field(default=0.0, metadata=_at_least(0))
+    beta2: float = field(default=0.999, metadata={"low": 0, "below": 1})  # adam, adamw
     schedule: str = field(default="cosine", metadata=_one_of("constant", "step", "cosine"))
     warmup: int = field(default=0, metadata=_at_least(0))  # steps of linear rise
     floor: float = field(default=0.0, metadata={"low": 0, "below": 1})  # cosine: last lr / lr

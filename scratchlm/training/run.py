@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import CheckpointError, TokenError
 from ..generation import generate
-from ..models import LSTMLanguageModel
+from ..models import LanguageModel
 from ..text import Tokenizer, load_tokenizer
 from .checkpoint import load_arrays
 from .recipe import Recipe, load_recipe
@@ -23,7 +23,7 @@ class Run:
     folder: Path
     recipe: Recipe
     tokenizer: Tokenizer
-    model: LSTMLanguageModel
+    model: LanguageModel
     state: dict[str, Any]  # step and validation_loss of these weights
 
     def stream(self, prompt: str, tokens: int, **options: Any) -> Iterator[str]:
@@ -43,7 +43,8 @@ class Run:
         ids = list(self.tokenizer.encode(prompt)) or self._start()
         skip = len(self.tokenizer.decode(ids))
         sent = ""
-        for token in generate(self.model, np.array(ids), tokens, **options):
+        never = [] if self.tokenizer.unknown_id is None else [self.tokenizer.unknown_id]
+        for token in generate(self.model, np.array(ids), tokens, **options, never=never):
             ids.append(token)
             text = self.tokenizer.decode(ids)[skip:]
             # Half a UTF-8 character, or a space that the next token may take back, waits for the next token.
@@ -75,7 +76,8 @@ def load_run(folder: str | Path, device: str | None = None) -> Run:
     recipe = load_recipe(str(folder / "recipe.toml"))
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     weights, state = load_arrays(folder / "weights.safetensors")
-    model = build_model(recipe.model, tokenizer.vocab_size, device or recipe.training.device)
+    t = recipe.training
+    model = build_model(recipe.model, tokenizer.vocab_size, t.length, device or t.device)
     model.load_state_dict(weights)
     model.eval()
     return Run(folder, recipe, tokenizer, model, state)

@@ -83,8 +83,11 @@ def prepare_text(data: Data, tokenizer: Tokenizer | None = None) -> Text:
     return Text(corpus, tokenizer, *encoded, len(validation))
 
 
-def build_model(model: Model, vocabulary: int, device: str) -> models.LSTMLanguageModel:
-    """The model that a recipe describes, with fresh weights."""
+def build_model(model: Model, vocabulary: int, length: int, device: str) -> models.LanguageModel:
+    """The model that a recipe describes, with fresh weights; `length` is a GPT's context."""
+    if model.kind == "gpt":
+        sizes = model.embedding_dim, model.num_layers, model.num_heads, model.dropout
+        return models.GPTLanguageModel(vocabulary, length, *sizes, device)
     return models.LSTMLanguageModel(
         vocabulary, model.embedding_dim, model.hidden_size, model.num_layers, model.dropout, device
     )
@@ -95,7 +98,8 @@ def build_optimizer(training: Training, parameters: Iterator[Any]) -> optim.Opti
     if training.optimizer == "sgd":
         return optim.SGD(parameters, training.lr, training.momentum, training.weight_decay)
     kind = optim.AdamW if training.optimizer == "adamw" else optim.Adam
-    return kind(parameters, training.lr, weight_decay=training.weight_decay)
+    betas = 0.9, training.beta2
+    return kind(parameters, training.lr, betas, weight_decay=training.weight_decay)
 
 
 def build_schedule(training: Training) -> optim.Schedule:
@@ -139,7 +143,7 @@ class Trainer:
         self.text = prepare_text(recipe.data, stored and load_tokenizer(folder / "tokenizer.json"))
         manual_seed(recipe.training.seed)
         t = recipe.training
-        self.model = build_model(recipe.model, self.text.tokenizer.vocab_size, t.device)
+        self.model = build_model(recipe.model, self.text.tokenizer.vocab_size, t.length, t.device)
         self.optimizer = build_optimizer(t, self.model.parameters())
         self.schedule = build_schedule(t)
         self.batches: RandomWindows | Streams = (
@@ -201,7 +205,7 @@ class Trainer:
             raise NumberError(self._explain(f"The gradient's norm is {norm}", inputs, targets, state))
         self.optimizer.lr = t.lr * self.schedule(self.steps_done + 1)
         self.optimizer.step()
-        self.state = tuple(part.detach() for part in state) if fresh else None
+        self.state = tuple(part.detach() for part in state) if fresh and state else None
         self.steps_done += 1
         self.pending[0] += number
         self.pending[1] += 1
