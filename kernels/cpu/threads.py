@@ -3,7 +3,8 @@
 Kernels release Python's lock, so ordinary threads run them side by side, each on its own rows: compiling
 Numba's `prange` would cost seconds a kernel, and its threads do not survive a fork. Matrix products are split
 here too, and BLAS itself is set to one thread: two pools take the cores from each other, and OpenBLAS's waits
-by spinning (on a machine with one other busy process, a GPT step of 12 × 64 tokens took 580 ms with it, 75 ms with ours).
+by spinning (with one other busy process on two cores, a GPT step of 12 × 64 tokens took 580 ms with it and
+75 ms with ours).
 
 A thread that waits here sleeps. Handing a part over costs about 20 µs.
 """

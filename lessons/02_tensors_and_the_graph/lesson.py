@@ -19,11 +19,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from scratchlm.kernels import reference
 
 import scratchlm as sl
 from scratchlm import graph, optim
 from scratchlm.functions import elementwise
+from scratchlm.kernels import reference
 from scratchlm.nn import Parameter
 
 NOTEBOOK = "get_ipython" in globals()

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from scratchlm.kernels import reference
 
 import scratchlm as sl
 from scratchlm import functions as F
 from scratchlm import nn
+from scratchlm.kernels import reference
 
 NOTEBOOK = "get_ipython" in globals()
 HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()

@@ -21,13 +21,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is l
 
 import matplotlib.pyplot as plt
 import numpy as np
-from scratchlm.kernels import reference
 
 import scratchlm as sl
 from scratchlm import functions as F
 from scratchlm import optim, text
 from scratchlm.errors import GraphError
 from scratchlm.functions.loss import perplexity
+from scratchlm.kernels import reference
 from scratchlm.models import LSTMLanguageModel
 
 NOTEBOOK = "get_ipython" in globals()
