@@ -46,6 +46,7 @@ def twin(text):
             return self.head(self.lstm(self.embedding(ids))[0])
 
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # several for such small products cost more than they bring
     model = Twin()
     weights = lambda: {name: t.numpy().copy() for name, t in model.state_dict().items()}  # noqa: E731
     initial, losses = weights(), []

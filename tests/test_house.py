@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from scratchlm.kernels.contract import CONTRACT
 
 import scratchlm
 from scratchlm import functions, optim
+from scratchlm.kernels.contract import CONTRACT
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(scratchlm.__file__).parent
@@ -68,7 +68,7 @@ BELOW = {
     "functions": {"device", "random", "tensor", "function"},
     "nn": {"device", "random", "tensor", "function", "functions"},
     "optim": {"device", "tensor", "function", "nn"},
-    "models": {"device", "tensor", "function", "functions", "nn"},
+    "models": {"device", "random", "tensor", "function", "functions", "nn"},
     "debugger": {"device", "tensor", "function", "functions", "nn"},
     "generation": {"tensor", "function"},
     "text": {"files"},
