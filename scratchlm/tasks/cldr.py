@@ -5,6 +5,8 @@ import unicodedata
 
 from scratchlm.tasks.packages import require
 
+_NOTHING = {"territory/ZZ", "language/und", "script/Zzzz", "currency/XXX"}  # "Unknown Region" and its like
+
 
 def babel_in_words() -> str:
     """Return the release of Babel and the licences of its data, which change the data of a task."""
@@ -34,12 +36,12 @@ def names(language: str, needed_by: str) -> dict[str, str]:
     return {
         key: unicodedata.normalize("NFC", name)
         for key, name in sorted(found.items())
-        if any(map(str.isalpha, name)) and not any(map(str.isdigit, name))
+        if key not in _NOTHING and any(map(str.isalpha, name)) and not any(map(str.isdigit, name))
     }
 
 
 def cities(language: str, needed_by: str) -> dict[str, str]:
-    """Return the city that each time zone is called after: {"Europe/Paris": "Paris", …}; errors as `names`."""
+    """Return the cities that time zones are called after: {"Europe/Paris": "Paris", …}; errors as `names`."""
     location = require("babel.dates", needed_by).get_timezone_location
     zones = require("babel.core", needed_by).get_global("zone_territories")
     return {

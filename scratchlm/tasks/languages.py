@@ -13,10 +13,10 @@ LANGUAGES = (
 def load(seed: int = 0) -> TaskData:
     """Return more than 20,000 names of things with the code of the language that they are written in.
 
-    What a name means is held out with it: where "Deutschland" is in the test, so are "Germany" and "德国", and
-    training has none of them. A name that two of the languages write alike is left out everywhere. The tag is
-    what is named: "territory", "language", "script", "currency", "unit" or "city". Raises DataError without
-    the package babel (BSD-3-Clause).
+    What a name means is held out with it: where "Deutschland" is in the test, so are "Germany" and "德国",
+    and training has none of them. A name that two of the languages write alike is left out everywhere. The
+    tag is what is named: "territory", "language", "script", "currency", "unit" or "city". Raises DataError
+    without the package babel (BSD-3-Clause).
     """
     examples = {
         Example(name, language, key.partition("/")[0]): key

@@ -25,7 +25,7 @@ def accuracy(predictions: Sequence[str], references: Sequence[str]) -> float:
 
 
 def exact_match(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """Return the percentage of predictions that are the reference letter by letter, padding at the ends aside.
+    """Return the percentage of predictions that equal the reference, spaces at both ends aside.
 
     >>> exact_match(["579 ", "58"], ["579", "580"])
     50.0

@@ -35,34 +35,37 @@ PACKAGES = {
     "sklearn": "scikit-learn",
 }
 SUMMARY_CHARACTERS = range(20, 121)
-BODY_CHARACTERS = range(60, 601)
+BODY_CHARACTERS = range(40, 601)
 
-_TESTS = {"test", "tests", "testing", "idle_test", "site-packages", "lib2to3"}
-_SENTENCE = re.compile(r"[A-Z][\w'(),/-]*(?: [\w'(),/-]+){2,}(?<=[\w)])\.")
+_PASSED_OVER = {"test", "tests", "testing", "idle_test", "lib2to3", "site-packages", "dist-packages"}
+_SENTENCE = re.compile(r"(?!.*\. [A-Z])[A-Z][^\s:;?!]*(?: [^\s:;?!]+){2,}(?<=[\w)])\.")
 # Where prose ends: a heading with its line, a Google section, a field, a directive, an example, a list.
 _END_OF_PROSE = re.compile(
     r"^[ \t]*(?:[A-Z][\w ]*\n[ \t]*[-=~]{3,}|[A-Z][\w ]*:$|:\w+|@\w+|\.\. |>>>|[-*+] |\|)|::$", re.MULTILINE
 )
 _ROLE = re.compile(r":[\w:]+:`~?([^`<]+)(?: <[^`]*>)?`")
 _EMPHASIS = re.compile(r"(?<![\w*])\*{1,2}(\w+)\*{1,2}(?![\w*])")
-_LETTERS_SHARE = 0.9
+_LETTERS_SHARE = 0.85
 
 
-def load(seed: int = 0) -> TaskData:
-    """Return pairs of a docstring's prose and its first line, one sentence; more than 3000 of them.
+def load(seed: int = 0, *, whole_files: bool = False) -> TaskData:
+    """Return pairs of a docstring's prose and its first line, one sentence; about 6,000 of them.
 
     Functions and classes of the standard library and of 18 installed packages are read, not imported (their
     licences are theirs: nothing is kept; most are BSD, MIT or PSF). Of the prose, everything from the first
-    table of parameters, list or example on is cut off, and it has 60 to 600 characters. No source file is in
-    two parts, and nearly the same prose or the same first line occurs only once in all. Nothing is raised
-    where a package is missing: then there are fewer pairs.
+    table of parameters, list or example on is cut off, and it has 40 to 600 characters. Nearly the same prose
+    or the same first line occurs only once in all.
+
+    Functions of one file describe each other: the first line of the nearest training example has a ROUGE-L of
+    21. With `whole_files`, no file is in two parts, and it falls to 11: then only what holds for docstrings
+    everywhere helps. Nothing is raised where a package is missing: then there are fewer pairs.
     """
     files = _pairs()
     return TaskData(
         "summaries",
         "write the first line of a docstring from what follows it",
         f"docstrings of {_read_in_words()}",
-        *split_examples(files, seed, keys=list(files.values())),
+        *split_examples(files, seed, keys=list(files.values()) if whole_files else None),
         metric="rougeL",
     )
 
@@ -86,7 +89,7 @@ def _docstrings() -> Iterator[tuple[str, str]]:
     for name, root in _roots().items():
         for path in sorted(root.rglob("*.py")):
             inside = path.relative_to(root)
-            if _TESTS.isdisjoint(inside.parts):
+            if _PASSED_OVER.isdisjoint(inside.parts):
                 try:
                     tree = ast.parse(path.read_bytes())
                 except (SyntaxError, ValueError):  # a template, or a file for another Python

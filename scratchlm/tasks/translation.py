@@ -22,13 +22,13 @@ DATE_PATTERNS = {
 
 
 def load(seed: int = 0) -> TaskData:
-    """Return about 1,900 names (tag "name") and 8,000 dates (tag "date") in English and Chinese.
+    """Return about 1,800 names (tag "name") and 8,000 dates (tag "date") in English and Chinese.
 
-    Names are those of territories, languages, scripts, currencies, units and cities; one that means two things
-    with two Chinese names is left out ("Latin", language and script). A held-out name belongs to another thing
-    than every name of training; since names are built of names ("Swiss German"), part of it may be known, and
-    where nothing is, no model can know the answer. A held-out date is not in training in any format. Raises
-    DataError without the package babel (BSD-3-Clause).
+    Names are those of territories, languages, scripts, currencies, units and cities; one that means two
+    things with two Chinese names is left out ("Latin", language and script). A held-out name belongs to
+    another thing than every name of training; since names are built of names ("Swiss German"), part of it may
+    be known, and where nothing is, no model can know the answer. A held-out date is not in training in any
+    format. Raises DataError without the package babel (BSD-3-Clause).
     """
     examples = {**_names(), **_dates(random.Random(seed))}
     return TaskData(
