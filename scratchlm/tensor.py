@@ -333,7 +333,7 @@ class Tensor:
         """Largest element over axes; equal ones share the gradient."""
         return F.max(self, axis, keepdims)
 
-    def reshape(self, *shape: int) -> "Tensor":
+    def reshape(self, *shape: Any) -> "Tensor":
         """The same elements in another shape; one length may be -1."""
         return F.reshape(self, shape)
 

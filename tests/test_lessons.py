@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from scratchlm.kernels.contract import CONTRACT
 
 LESSONS = sorted((Path(__file__).parents[1] / "lessons").glob("*/lesson.py"))

@@ -222,3 +222,17 @@ def test_schedules_that_make_no_sense_are_refused():
     for total, warmup in ((10, 10), (10, -1), (0, 0)):
         with pytest.raises(OptionError, match="0 ≤ warmup < total"):
             optim.cosine(total, warmup)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (optim.SGD, {"momentum": 1.0}),
+        (optim.SGD, {"weight_decay": -0.1}),
+        (optim.Adam, {"betas": (0.9, 1.0)}),
+        (optim.AdamW, {"eps": -1e-8}),
+    ],
+)
+def test_options_out_of_range_are_refused(kind, options):
+    with pytest.raises(OptionError, match="needs 0 ≤"):
+        kind([nn.Parameter(np.zeros(3))], 0.1, **options)

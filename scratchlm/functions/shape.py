@@ -144,9 +144,9 @@ def axis_of(x: Array | Tensor, axis: int, name: str) -> int:
     return axis % x.ndim
 
 
-def reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The same elements in another shape; one length may be -1."""
-    return Reshape(shape)(x)
+def reshape(x: Tensor, shape: tuple[Any, ...]) -> Tensor:
+    """The same elements in another shape; one length may be -1. A tuple in the tuple is taken as the shape."""
+    return Reshape(shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)(x)
 
 
 def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:

@@ -96,6 +96,10 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, lr)
+        if not 0 <= momentum < 1 or not weight_decay >= 0:
+            raise OptionError(
+                f"SGD needs 0 ≤ momentum < 1 and weight_decay ≥ 0, got {momentum} and {weight_decay}."
+            )
         self.momentum = momentum
         self.weight_decay = weight_decay
 
@@ -124,6 +128,10 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, lr)
+        if not all(0 <= beta < 1 for beta in betas) or not eps >= 0 or not weight_decay >= 0:
+            raise OptionError(
+                f"Adam needs 0 ≤ betas < 1, eps ≥ 0 and weight_decay ≥ 0, got {betas}, {eps}, {weight_decay}."
+            )
         self.betas = betas
         self.eps = eps
         self.weight_decay = weight_decay
