@@ -145,7 +145,7 @@ def axis_of(x: Array | Tensor, axis: int, name: str) -> int:
 
 
 def reshape(x: Tensor, shape: tuple[Any, ...]) -> Tensor:
-    """The same elements in another shape; one length may be -1. A tuple in the tuple is taken as the shape."""
+    """The same elements in another shape (given as it is, or as a tuple in it); one length may be -1."""
     return Reshape(shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)(x)
 
 
