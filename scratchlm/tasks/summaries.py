@@ -45,6 +45,7 @@ _END_OF_PROSE = re.compile(
 )
 _ROLE = re.compile(r":[\w:]+:`~?([^`<]+)(?: <[^`]*>)?`")
 _EMPHASIS = re.compile(r"(?<![\w*])\*{1,2}(\w+)\*{1,2}(?![\w*])")
+_Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _LETTERS_SHARE = 0.85
 
 
@@ -94,9 +95,16 @@ def _docstrings() -> Iterator[tuple[str, str]]:
                     tree = ast.parse(path.read_bytes())
                 except (SyntaxError, ValueError):  # a template, or a file for another Python
                     continue
-                for node in ast.walk(tree):
-                    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                        yield f"{name}/{inside.as_posix()}", ast.get_docstring(node) or ""
+                for node in _functions_and_classes(tree):
+                    yield f"{name}/{inside.as_posix()}", ast.get_docstring(node) or ""
+
+
+def _functions_and_classes(node: ast.AST) -> Iterator[_Documented]:
+    """Yield what a node defines, also inside "if" and "else"; ast.walk would visit every name and sign."""
+    for child in [*getattr(node, "body", []), *getattr(node, "orelse", [])]:
+        if isinstance(child, _Documented):
+            yield child
+        yield from _functions_and_classes(child)
 
 
 def _roots() -> dict[str, Path]:

@@ -67,7 +67,7 @@ def fruit(metric):
         for name, c in colours.items()
         for n in range(60)
     ]
-    examples += [Example(f"lime, lime, lime and lime tree {n}", "green", "lime") for n in range(60)]
+    examples += [Example(f"lime tree {n}", "green", "lime") for n in range(60)]
     return TaskData("fruit", "name the colour", "this test", *split_examples(examples, 0), metric=metric)
 
 
@@ -75,7 +75,8 @@ def test_baselines():
     data = fruit("accuracy")
     answers = [example.target for example in data.test]
     assert majority(data) == ["green"] * len(data.test)
-    assert nearest(data) == logistic(data) == answers
+    assert logistic(data) == answers
+    assert METRICS["accuracy"](nearest(data), answers) > 80  # some fruit of another colour has its number
     assert copy(data)[0] == data.test[0].source
     assert lead(data) == [example.source.removesuffix(" Eat it.") for example in data.test]
 
