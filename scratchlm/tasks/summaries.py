@@ -50,7 +50,7 @@ _LETTERS_SHARE = 0.85
 
 
 def load(seed: int = 0, *, whole_files: bool = False) -> TaskData:
-    """Return pairs of a docstring's prose and its first line, one sentence; about 6,000 of them.
+    """Return pairs of a docstring's prose and its first line, one sentence; about 5,600 of them.
 
     Functions and classes of the standard library and of 18 installed packages are read, not imported (their
     licences are theirs: nothing is kept; most are BSD, MIT or PSF). Of the prose, everything from the first
