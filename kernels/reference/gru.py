@@ -15,7 +15,7 @@ def gru_forward(gates, h_before, weight_hh, bias_hh):
     The h-part is h_(t−1) W_hhᵀ + b_hh (B, 3H). Returns h (T, B, H) and, for backward, r, z, n and the h-part
     of n side by side (T, B, 4H). Source: Cho and others 2014, with the reset gate where PyTorch has it.
     """
-    T, B, H = len(gates), *h_before.shape
+    T, (B, H) = len(gates), h_before.shape
     h = np.empty((T, B, H), gates.dtype)
     saved = np.empty((T, B, 4 * H), gates.dtype)
     for t in range(T):

@@ -184,6 +184,7 @@ def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
     types = dtype_of(a), dtype_of(b)
     known = [t for t in types if t is not None]
     floats = [t for t in known if t.kind == "f"]
+    target: Any
     if floats:
         target = np.result_type(*floats)
     elif divide or isinstance(a, float) or isinstance(b, float):

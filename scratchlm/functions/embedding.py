@@ -1,5 +1,7 @@
 """Embedding: a table with one row of features for each token."""
 
+from typing import Any
+
 from ..errors import DtypeError, TokenError
 from ..function import Array, Function
 from ..tensor import Tensor
@@ -31,7 +33,7 @@ class Embedding(Function):
         return self.kernels.embedding_backward(rows, ids.reshape(-1), self.vocabulary), None
 
 
-def embedding(weight: Tensor, ids: Tensor) -> Tensor:
+def embedding(weight: Tensor, ids: Any) -> Tensor:
     """Rows of `weight` (V, D) for token ids (…): (…, D).
 
     Raises:

@@ -4,6 +4,7 @@ Shapes: N rows (batch and time end to end), V classes, D features.
 """
 
 import math
+from typing import Any
 
 from ..errors import DtypeError, NumberError, OptionError, ShapeError, TokenError
 from ..function import Array, Function
@@ -127,7 +128,7 @@ class LinearCrossEntropy(ClassLoss):
 
 def cross_entropy(
     logits: Tensor,
-    targets: Tensor,
+    targets: Any,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -147,7 +148,7 @@ def cross_entropy(
 
 def cross_entropy_composed(
     logits: Tensor,
-    targets: Tensor,
+    targets: Any,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -167,7 +168,7 @@ def linear_cross_entropy(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    targets: Tensor,
+    targets: Any,
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
@@ -181,7 +182,7 @@ def linear_cross_entropy_composed(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    targets: Tensor,
+    targets: Any,
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
