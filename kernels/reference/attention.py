@@ -25,7 +25,7 @@ def attention_forward(q, k, v, lengths, causal):
     Vaswani and others 2017.
     """
     scores = q @ k.swapaxes(1, 2) / q.dtype.type(math.sqrt(q.shape[2]))  # (N, T, S)
-    scores = np.where(visible(*scores.shape[1:], lengths, causal), scores, -np.inf)
+    scores = np.where(visible(scores.shape[1], scores.shape[2], lengths, causal), scores, -np.inf)
     largest = scores.max(axis=2, keepdims=True)
     weights = np.exp(scores - largest)
     total = weights.sum(axis=2, keepdims=True)  # (N, T, 1)
@@ -40,7 +40,7 @@ def attention_backward(grad_y, q, k, v, y, logsumexp, lengths, causal):
     """
     scale = q.dtype.type(1 / math.sqrt(q.shape[2]))
     scores = q @ k.swapaxes(1, 2) * scale  # (N, T, S)
-    seen = visible(*scores.shape[1:], lengths, causal)
+    seen = visible(scores.shape[1], scores.shape[2], lengths, causal)
     weights = np.exp(np.where(seen, scores - logsumexp[:, :, None], -np.inf))  # P
     grad_weights = grad_y @ v.swapaxes(1, 2)
     grad_scores = weights * (grad_weights - (grad_y * y).sum(axis=2, keepdims=True)) * scale
