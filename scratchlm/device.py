@@ -35,6 +35,9 @@ class Device:
     xp: Any
     kernels: Any
 
+    def __reduce__(self) -> Any:
+        return get_device, (self.name,)  # modules cannot be pickled or copied; there is one Device of a name
+
     def __repr__(self) -> str:
         return f"device('{self.name}')"
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .device import Device
-from .errors import DeviceError, GraphError, NumberError
+from .errors import DeviceError, DtypeError, GraphError, NumberError
 from .graph import Version
 from .tensor import Tensor
 
@@ -65,6 +65,8 @@ class Function:
     """One differentiable formula. Subclasses define `forward(*arrays)` and `backward(*grad_outputs)`."""
 
     view = False  # True where the output shares memory with the first input
+    float_inputs: int | None = 0  # how many inputs from the first must be float32 or float64; None: all
+    target: Device | None = None  # where the outputs live; where the inputs do for None
 
     device: Device
     inputs: tuple[Tensor, ...] = ()  # the tensors that went in; empty while nothing is recorded
@@ -127,6 +129,11 @@ class Function:
 
     def __call__(self, *inputs: Any) -> Any:
         """Run `forward`; record this Function as the maker of its outputs where a gradient is wanted."""
+        if self.output_specs or self.freed:
+            raise GraphError(
+                f"One {self.name} object was called twice, but it keeps what one call needs for backward: "
+                f"make a new one for each call, {self.name}(…)(x)."
+            )
         device = next((t.device for t in inputs if isinstance(t, Tensor)), None)
         tensors = tuple(t if isinstance(t, Tensor) else Tensor(t, device=device) for t in inputs)
         self.device = tensors[0].device
@@ -136,13 +143,14 @@ class Function:
                     f"{self.name} got tensors on '{self.device.name}' and on '{t.device.name}': "
                     f"move one with .to('{self.device.name}')."
                 )
+        self._check_types(tensors[: self.float_inputs])
         recording = _grad_enabled and any(t.requires_grad for t in tensors)
         self.needs_grad = tuple(recording and t.requires_grad for t in tensors)
         result = self.forward(*(t.data for t in tensors))
         arrays = result if isinstance(result, tuple) else (result,)
         if _anomaly:
             self._check_finite(arrays, "forward")
-        outputs = tuple(Tensor(array, device=self.device) for array in arrays)
+        outputs = tuple(Tensor(array, device=self.target or self.device) for array in arrays)
         if self.view and self.xp.may_share_memory(arrays[0], tensors[0].data):
             outputs[0]._version = tensors[0]._version
         if recording:
@@ -150,6 +158,15 @@ class Function:
         else:
             self._saved = ()
         return outputs if isinstance(result, tuple) else outputs[0]
+
+    def _check_types(self, tensors: tuple[Tensor, ...]) -> None:
+        """Kernels are compiled for float32 and for float64, all arguments alike."""
+        types = sorted({str(t.dtype) for t in tensors})
+        if tensors and types not in (["float32"], ["float64"]):
+            raise DtypeError(
+                f"{self.name} takes float32 or float64, all inputs alike, got {' and '.join(types)}: "
+                "convert with .astype(np.float32)."
+            )
 
     def _record(self, tensors: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
         self.inputs = tensors

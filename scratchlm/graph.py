@@ -51,7 +51,8 @@ def run_function(function: Any, grads: dict[Any, list[Any]]) -> None:
         maker = t._function
         if maker is None:
             # Kept without a copy only where it cannot be somebody else's: fresh memory, returned once.
-            alias = sum(grad is other for other in (*results, *grad_outputs, *function._saved)) > 1
+            held = (*results, *grad_outputs, *function._saved, *vars(function).values())
+            alias = sum(grad is other for other in held) > 1
             t._accumulate(grad, owned=grad.base is None and not alias)
         else:
             sums = grads.setdefault(maker, [None] * len(maker.output_specs))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .errors import OptionError
+
 
 @dataclass
 class RandomState:
@@ -38,6 +40,8 @@ random_state = RandomState()
 
 def manual_seed(seed: int) -> None:
     """Start all random draws of the engine anew from `seed` (a non-negative integer)."""
-    random_state.seed = seed
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise OptionError(f"A seed is a whole number from 0 on, got {seed!r}.")
+    random_state.seed = int(seed)
     random_state.calls = 0
     random_state.generator = np.random.default_rng(seed)

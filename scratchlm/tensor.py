@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import as_array, compare, plain
 from .device import Device, get_device
 from .errors import DtypeError, GraphError, ShapeError
 from .graph import Version, output_first, run_function
@@ -43,7 +44,7 @@ class Tensor:
 
     def __init__(self, data: Any, requires_grad: bool = False, device: "str | Device | None" = None) -> None:
         self.device = get_device(device)
-        self._data = _as_array(data, self.device)
+        self._data = as_array(data, self.device)
         if requires_grad and self._data.dtype.kind != "f":
             raise DtypeError(
                 f"Only float tensors have gradients, this one is {self._data.dtype}: "
@@ -53,7 +54,7 @@ class Tensor:
         self.grad: Tensor | None = None
         self._function: Any = None  # the Function that made this tensor; None for a leaf
         self._index = 0  # which of that Function's outputs it is
-        self._version = Version()
+        self._version = data._version if isinstance(data, Tensor) else Version()  # one memory, one version
 
     # ---------------------------------------------------------------- the array and its description
     @property
@@ -63,7 +64,7 @@ class Tensor:
 
     @data.setter
     def data(self, value: Any) -> None:
-        self._data = _as_array(value, self.device)
+        self._data = as_array(value, self.device)
         self._version.count += 1
 
     @property
@@ -156,7 +157,7 @@ class Tensor:
                 )
             grad = self.device.xp.ones_like(self._data)
         else:
-            grad = _as_array(gradient, self.device).astype(self.dtype, copy=False)
+            grad = as_array(gradient, self.device).astype(self.dtype, copy=False)
             if grad.shape != self.shape:
                 raise ShapeError(f"gradient has shape {grad.shape}, the tensor {self.shape}: not equal.")
         if self._function is None:
@@ -205,6 +206,24 @@ class Tensor:
         self[...] = source
         return self
 
+    def _in_place(self, result: "Tensor") -> "Tensor":
+        """What `x += y` does with x + y: overwrite x where nothing is recorded, else stand for it."""
+        if self.is_leaf and (self.requires_grad or not result.requires_grad):
+            return self.copy_(result.detach())
+        return result
+
+    def __iadd__(self, other: Any) -> "Tensor":
+        return self._in_place(self + other)
+
+    def __isub__(self, other: Any) -> "Tensor":
+        return self._in_place(self - other)
+
+    def __imul__(self, other: Any) -> "Tensor":
+        return self._in_place(self * other)
+
+    def __itruediv__(self, other: Any) -> "Tensor":
+        return self._in_place(self / other)
+
     def __setitem__(self, index: Any, value: Any) -> None:
         if self.requires_grad and is_grad_enabled():
             raise GraphError(
@@ -212,7 +231,7 @@ class Tensor:
                 "do it inside no_grad(), or build a new tensor with where() or cat()."
             )
         try:
-            self._data[_plain(index)] = _plain(value)
+            self._data[plain(index)] = plain(value)
         except (ValueError, IndexError) as error:
             raise ShapeError(
                 f"Assigning to part of a tensor of shape {self.shape} failed: {error}."
@@ -221,9 +240,11 @@ class Tensor:
 
     # ---------------------------------------------------------------- conversions
     def to(self, device: "str | Device") -> "Tensor":
-        """The same values on another device, as a new leaf (self where it is there already)."""
+        """The same values on another device (self where it is there already), still part of the graph."""
         target = get_device(device)
-        return self if target is self.device else Tensor(self._data, self.requires_grad, target)
+        if target is self.device:
+            return self
+        return F.to_device(self, target) if self._function else Tensor(self, self.requires_grad, target)
 
     def astype(self, dtype: Any) -> "Tensor":
         """Another element type; the gradient is converted back."""
@@ -267,25 +288,25 @@ class Tensor:
         return F.matmul(other, self)
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return F.getitem(self, _plain(index))
+        return F.getitem(self, plain(index))
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return Tensor(self._data == _plain(other), device=self.device)
+        return Tensor(compare("==", self, other), device=self.device)
 
     def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return Tensor(self._data != _plain(other), device=self.device)
+        return Tensor(compare("!=", self, other), device=self.device)
 
     def __lt__(self, other: Any) -> "Tensor":
-        return Tensor(self._data < _plain(other), device=self.device)
+        return Tensor(compare("<", self, other), device=self.device)
 
     def __le__(self, other: Any) -> "Tensor":
-        return Tensor(self._data <= _plain(other), device=self.device)
+        return Tensor(compare("<=", self, other), device=self.device)
 
     def __gt__(self, other: Any) -> "Tensor":
-        return Tensor(self._data > _plain(other), device=self.device)
+        return Tensor(compare(">", self, other), device=self.device)
 
     def __ge__(self, other: Any) -> "Tensor":
-        return Tensor(self._data >= _plain(other), device=self.device)
+        return Tensor(compare(">=", self, other), device=self.device)
 
     __hash__ = object.__hash__  # by identity: == compares elements
 
@@ -343,9 +364,7 @@ class Tensor:
 
     def swapaxes(self, axis1: int, axis2: int) -> "Tensor":
         """Two axes exchanged."""
-        order = list(range(self.ndim))
-        order[axis1], order[axis2] = order[axis2], order[axis1]
-        return F.transpose(self, tuple(order))
+        return F.swapaxes(self, axis1, axis2)
 
     @property
     def T(self) -> "Tensor":
@@ -369,30 +388,6 @@ def tensor(data: Any, requires_grad: bool = False, device: "str | Device | None"
     """Make a Tensor with memory of its own (what is passed to `Tensor` itself is shared)."""
     array = data.data if isinstance(data, Tensor) else data
     return Tensor(array.copy() if isinstance(array, np.ndarray) else array, requires_grad, device)
-
-
-def _as_array(data: Any, device: Device) -> Any:
-    if isinstance(data, Tensor):
-        return data._data
-    if isinstance(data, device.xp.ndarray):
-        array = data
-    else:
-        try:
-            array = device.xp.asarray(data)
-        except ValueError as error:
-            raise ShapeError(f"A tensor needs nested lists of equal lengths ({error}).") from None
-        if not hasattr(data, "dtype") and array.dtype.kind == "f":
-            array = array.astype(np.float32)  # Python floats: float32, as every array that trains
-    if array.dtype.kind not in "fiub":
-        raise DtypeError(f"A tensor holds numbers, not {array.dtype} ({str(data)[:40]!r}): encode text.")
-    return array
-
-
-def _plain(index: Any) -> Any:
-    """Replace tensors in an index or comparison by their arrays."""
-    if isinstance(index, tuple):
-        return tuple(_plain(part) for part in index)
-    return index._data if isinstance(index, Tensor) else index
 
 
 # Last, because these modules need Tensor: the differentiable functions behind the methods above.

@@ -8,6 +8,7 @@ test_every_function_has_a_case finds a Function without a row. Those of layers a
 import numpy as np
 
 from scratchlm import functions as F
+from scratchlm import get_device
 
 from .case import RNG, Case, away_from_zero, normal, positive, torch_f
 from .cases_layers import LAYER_CASES
@@ -118,6 +119,13 @@ CASES = [
         [normal(3, 1)],
         None,
         lambda a: a.broadcast_to(5, 3, 4),
+    ),
+    Case(
+        "to_device",
+        "ToDevice",
+        lambda a: F.to_device(F.to_device(3 * a, get_device("reference")), a.device),
+        [normal(3, 4)],
+        lambda a: 3 * a,
     ),
     Case("slice", "GetItem", lambda a: a[1:, ::2] * 3, [normal(3, 4)], None, lambda a: a[1:, ::2] * 3),
     Case("negative_step", "GetItem", lambda a: a[::-1], [normal(3, 4)], None, lambda a: a.flip(0)),

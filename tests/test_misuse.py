@@ -41,7 +41,7 @@ MISUSE = {
         ShapeError,
         "batch axes",
     ),
-    "linear": (lambda x: F.linear(x, sl.tensor(np.ones((4, 2)))), ShapeError, r"Linear .*\(2, 3\)"),
+    "linear": (lambda x: F.linear(x, sl.tensor(np.ones((4, 2), np.float32))), ShapeError, r"Linear .*\(2, 3\)"),
     "linear vector": (lambda x: F.linear(x, sl.tensor([1.0, 2.0, 3.0])), ShapeError, r"weight .*\(3,\)"),
     "sum": (lambda x: x.sum(5), ShapeError, "Sum over axis 5"),
     "mean": (lambda x: x.mean((0, -3)), ShapeError, "Mean over axis -3"),

@@ -23,7 +23,7 @@ def _weights(scores, first, last_key, logsumexp):
     for r in range(scores.shape[0]):
         row, seen = scores[r], last_key[first + r]
         part = row[:seen]
-        m, total = row_max(part), row[0] * 0
+        m, total = row_max(part), row.dtype.type(0)
         for s in range(part.size):
             part[s] = exp(part[s] - m)
             total += part[s]
@@ -50,7 +50,7 @@ def _grad_scores(weights, grad_weights, grad_y, y):
     """∂L/∂scores = P ⊙ (∂L/∂P − rowsum(G ⊙ Y)), into grad_weights."""
     for r in range(weights.shape[0]):
         p, g, gy, row = weights[r], grad_weights[r], grad_y[r], y[r]
-        dot = gy[0] * 0
+        dot = gy.dtype.type(0)
         for e in range(gy.size):
             dot += gy[e] * row[e]
         for s in range(p.size):

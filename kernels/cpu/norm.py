@@ -14,11 +14,11 @@ def _forward(x, weight, bias, eps, y, mean, scale):
     D = x.shape[1]
     for n in range(x.shape[0]):
         row, out = x[n], y[n]
-        total = row[0] * 0
+        total = row.dtype.type(0)
         for d in range(D):
             total += row[d]
         mu = total / D
-        square = row[0] * 0
+        square = row.dtype.type(0)
         for d in range(D):
             square += (row[d] - mu) * (row[d] - mu)
         s = 1 / np.sqrt(square / D + eps)
@@ -34,7 +34,7 @@ def _backward(grad_y, x, weight, mean, scale, grad_x, grad_weight, grad_bias):
     D = x.shape[1]
     for n in range(x.shape[0]):
         row, gy, out, mu, s = x[n], grad_y[n], grad_x[n], mean[n], scale[n]
-        sum_g, sum_gx = row[0] * 0, row[0] * 0
+        sum_g, sum_gx = row.dtype.type(0), row.dtype.type(0)
         for d in range(D):
             normed, g = (row[d] - mu) * s, gy[d] * weight[d]
             sum_g += g

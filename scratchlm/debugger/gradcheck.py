@@ -76,7 +76,7 @@ def gradcheck(
         worst = max(worst, float(difference.max(initial=0.0)))
         wrong = difference > atol + rtol * np.abs(expected)
         if wrong.any() or np.isnan(difference).any():
-            index = tuple(int(i) for i in np.unravel_index(np.nanargmax(difference), difference.shape))
+            index = tuple(int(i) for i in np.unravel_index(np.argmax(difference), difference.shape))
             raise NumberError(
                 f"The gradient of input {number} is wrong at element {index}: backward gives "
                 f"{found[index]:.8g}, differences give {expected[index]:.8g} "

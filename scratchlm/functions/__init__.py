@@ -34,7 +34,19 @@ from .lstm import lstm, lstm_cell, lstm_cell_composed, lstm_composed
 from .matmul import linear, linear_composed, matmul
 from .norm import layer_norm, layer_norm_composed
 from .reduction import max, mean, sum
-from .shape import broadcast_to, cat, getitem, reshape, split, squeeze, stack, transpose, unsqueeze
+from .shape import (
+    broadcast_to,
+    cat,
+    getitem,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    to_device,
+    transpose,
+    unsqueeze,
+)
 from .softmax import log_softmax, log_softmax_composed, logsumexp, softmax, softmax_composed
 
 __all__ = [
@@ -95,8 +107,10 @@ __all__ = [
     "stack",
     "subtract",
     "sum",
+    "swapaxes",
     "tanh",
     "tanh_composed",
+    "to_device",
     "transpose",
     "unsqueeze",
     "where",

@@ -11,6 +11,8 @@ from .elementwise import where
 class Tanh(Function):
     """y = tanh x;  ∂L/∂x = (1 − y²) · ∂L/∂y    [tanh]."""
 
+    float_inputs = 1
+
     def forward(self, x: Array) -> Array:
         y = self.kernels.tanh_forward(x)
         self.save(y)
@@ -24,6 +26,8 @@ class Tanh(Function):
 class Sigmoid(Function):
     """y = σ(x) = 1 / (1 + e⁻ˣ);  ∂L/∂x = y(1 − y) · ∂L/∂y    [sigmoid]."""
 
+    float_inputs = 1
+
     def forward(self, x: Array) -> Array:
         y = self.kernels.sigmoid_forward(x)
         self.save(y)
@@ -36,6 +40,8 @@ class Sigmoid(Function):
 
 class ReLU(Function):
     """y = max(x, 0);  ∂L/∂x = ∂L/∂y where y > 0, else 0    [relu]."""
+
+    float_inputs = 1
 
     def forward(self, x: Array) -> Array:
         y = self.kernels.relu_forward(x)
@@ -52,6 +58,8 @@ class GELU(Function):
 
     Φ and φ are those of N(0, 1). approximate="tanh": Φ(x) ≈ ½ (1 + tanh(√(2/π)(x + 0.044715 x³))).
     """
+
+    float_inputs = 1
 
     def __init__(self, approximate: str = "none"):
         if approximate not in ("none", "tanh"):

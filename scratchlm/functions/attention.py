@@ -18,6 +18,8 @@ class Attention(Function):
     ∂L/∂V = Pᵀ G, ∂L/∂scores = P ⊙ (G Vᵀ − rowsum(G ⊙ Y)). Only Y and ln Σ e^score are kept, not P.
     """
 
+    float_inputs = 3
+
     def __init__(self, causal: bool = False):
         self.causal = causal
 

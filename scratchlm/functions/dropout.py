@@ -12,6 +12,8 @@ class Dropout(Function):
     The mask is a function of (seed, call) and is drawn again in backward, not stored.
     """
 
+    float_inputs = 1
+
     def __init__(self, p: float, seed: int, call: int):
         self.p, self.seed, self.call = p, seed, call
 

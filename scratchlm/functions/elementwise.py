@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
 
@@ -103,6 +103,10 @@ class Power(Function):
     """y = xⁿ for a fixed number n;  ∂L/∂x = n·xⁿ⁻¹ · ∂L/∂y."""
 
     def __init__(self, exponent: float):
+        if not isinstance(exponent, (int, float, np.number)):
+            raise DtypeError(
+                f"Power takes a number as exponent, got {type(exponent).__name__}: use exp(n·log x)."
+            )
         self.exponent = exponent
 
     def forward(self, x: Array) -> Array:
@@ -111,6 +115,8 @@ class Power(Function):
 
     def backward(self, grad_y: Array) -> Array:
         (x,) = self.saved
+        if self.exponent == 0:
+            return 0 * grad_y  # not 0·x⁻¹, which is NaN at 0
         return self.exponent * x ** (self.exponent - 1) * grad_y
 
 

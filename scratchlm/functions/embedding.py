@@ -13,6 +13,8 @@ class Embedding(Function):
     W (V, D), ids of any shape (…) → (…, D). Gradients of repeated tokens are added, always in the same order.
     """
 
+    float_inputs = 1
+
     def forward(self, weight: Array, ids: Array) -> Array:
         if ids.dtype.kind not in "iu":
             raise DtypeError(f"An embedding takes token ids (integers), got {ids.dtype}.")

@@ -7,6 +7,7 @@ PyTorch's order r, z, n.
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
+from .lstm import check_shapes
 from .matmul import linear
 from .shape import split, stack
 
@@ -18,18 +19,14 @@ class GRU(Function):
     and the gradients of the weights as products over all steps after it.
     """
 
+    float_inputs = None
+
     def forward(
         self, x: Array, h0: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array
     ) -> tuple[Array, Array]:
-        if x.ndim != 3 or x.shape[0] == 0 or x.shape[2] != weight_ih.shape[1]:
-            raise ShapeError(
-                f"GRU takes an input (time, batch, {weight_ih.shape[1]}), time ≥ 1, got {x.shape}."
-            )
-        if h0.shape != (x.shape[1], weight_hh.shape[1]):
-            raise ShapeError(
-                f"GRU expects the state as (batch, hidden) = {(x.shape[1], weight_hh.shape[1])}, "
-                f"got {h0.shape}."
-            )
+        if x.ndim != 3 or x.shape[0] == 0:
+            raise ShapeError(f"GRU takes an input (time, batch, features), time ≥ 1, got {x.shape}.")
+        check_shapes(self.name, 3, x, {"h": h0}, (weight_ih, weight_hh, bias_ih, bias_hh))
         T, B, D = x.shape
         gates = self.kernels.matmul(x.reshape(T * B, D), weight_ih.T) + bias_ih  # (TB, 3H)
         h, gates_seen = self.kernels.gru_forward(gates.reshape(T, B, -1), h0, weight_hh, bias_hh)

@@ -34,6 +34,8 @@ class ClassLoss(Function):
                 f"{self.name} got targets of shape {targets.shape} for logits with {rows} rows: "
                 f"one index for each row is expected, shape ({rows},)."
             )
+        if classes == 0:
+            raise ShapeError(f"{self.name} needs at least one class, the logits have none.")
         counted = targets != self.ignore_index
         wrong = counted & ((targets < 0) | (targets >= classes))
         if wrong.any():
@@ -62,6 +64,8 @@ class CrossEntropy(ClassLoss):
 
     Logits z (N, V), targets (N); the mean (or sum) over rows whose target is not `ignore_index`.
     """
+
+    float_inputs = 1
 
     def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0):
         super().__init__(ignore_index, reduction)
@@ -98,6 +102,8 @@ class LinearCrossEntropy(ClassLoss):
     as soon as the logits of some rows are: forward computes them on the way (three products instead of
     four), backward multiplies by ∂L/∂loss.
     """
+
+    float_inputs = 3
 
     def __init__(self, ignore_index: int = -100, reduction: str = "mean"):
         super().__init__(ignore_index, reduction)

@@ -11,11 +11,16 @@ from .matmul import linear
 from .shape import split, stack
 
 
-def _check(name: str, x: Array, h: Array, c: Array, *weights: Array) -> None:
-    """Refuse what does not fit together: a kernel would read beyond the end of an array."""
+def check_shapes(
+    name: str, gates: int, x: Array, states: dict[str, Array], weights: tuple[Array, ...]
+) -> None:
+    """Refuse what does not fit together: a kernel would read beyond the end of an array.
+
+    `gates` per layer: 4 for an LSTM, 3 for a GRU; states by name, each (B, H); weights in PyTorch's order.
+    """
     weight_ih, weight_hh = weights[:2]
     D, H = weight_ih.shape[-1], weight_hh.shape[-1]
-    expected = ((4 * H, D), (4 * H, H), (4 * H,), (4 * H,))
+    expected = ((gates * H, D), (gates * H, H), (gates * H,), (gates * H,))
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     for what, weight, shape in zip(names, weights, expected, strict=True):
         if weight.shape != shape:
@@ -26,7 +31,7 @@ def _check(name: str, x: Array, h: Array, c: Array, *weights: Array) -> None:
     if x.shape[-1] != D:
         raise ShapeError(f"{name} expects {D} features, got an input of shape {x.shape}.")
     B = x.shape[-2]
-    for what, state in (("h", h), ("c", c)):
+    for what, state in states.items():
         if state.shape != (B, H):
             raise ShapeError(
                 f"{name} expects the state {what} as (batch, hidden) = {(B, H)}, got {state.shape}."
@@ -41,12 +46,15 @@ class LSTMCell(Function):
     have those of a linear layer.
     """
 
+    float_inputs = None
+
     def forward(
         self, x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array
     ) -> tuple[Array, Array]:
         if x.ndim != 2:
             raise ShapeError(f"{self.name} takes an input (batch, features), got {x.shape}.")
-        _check(self.name, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
+        weights = (weight_ih, weight_hh, bias_ih, bias_hh)
+        check_shapes(self.name, 4, x, {"h": h, "c": c}, weights)
         gates = x @ weight_ih.T + h @ weight_hh.T + (bias_ih + bias_hh)  # (B, 4H)
         h_new, c_new = self.kernels.lstm_cell_forward(gates, c)
         self.save(x, h, c, weight_ih, weight_hh, gates, c_new)
@@ -75,6 +83,8 @@ class LSTM(Function):
     gates' gradients δ (T, B, 4H): ∂L/∂W_ih = Σ_t δ_tᵀ x_t, ∂L/∂W_hh = Σ_t δ_tᵀ h_(t−1), ∂L/∂x = δ W_ih.
     """
 
+    float_inputs = None
+
     def forward(
         self,
         x: Array,
@@ -87,7 +97,8 @@ class LSTM(Function):
     ) -> tuple[Array, Array, Array]:
         if x.ndim != 3 or x.shape[0] == 0:
             raise ShapeError(f"{self.name} takes an input (time, batch, features), time ≥ 1, got {x.shape}.")
-        _check(self.name, x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh)
+        weights = (weight_ih, weight_hh, bias_ih, bias_hh)
+        check_shapes(self.name, 4, x, {"h": h0, "c": c0}, weights)
         T, B, D = x.shape
         gates = self.kernels.matmul(x.reshape(T * B, D), weight_ih.T)  # (TB, 4H)
         gates += bias_ih + bias_hh

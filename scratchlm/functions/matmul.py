@@ -58,6 +58,8 @@ class Linear(Function):
     there are three matrix products in all.
     """
 
+    float_inputs = None
+
     def forward(self, x: Array, weight: Array, *bias: Array) -> Array:
         if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
             raise ShapeError(

@@ -14,6 +14,8 @@ class LayerNorm(Function):
     ∂L/∂x = (G − mean(G) − x̂ ⊙ mean(G ⊙ x̂)) / √(σ² + ε), ∂L/∂γ = Σ ∂L/∂y ⊙ x̂, ∂L/∂β = Σ ∂L/∂y.
     """
 
+    float_inputs = None
+
     def __init__(self, eps: float = 1e-5):
         self.eps = eps
 

@@ -18,6 +18,8 @@ class Reduction(Function):
         """Refuse an axis that x does not have."""
         axes = () if self.axis is None else (self.axis,) if isinstance(self.axis, int) else self.axis
         wrong = [axis for axis in axes if not -x.ndim <= axis < x.ndim]
+        if len({axis % (x.ndim or 1) for axis in axes}) < len(axes):
+            raise ShapeError(f"{self.name} over axes {axes}: name each axis once.")
         if wrong:
             raise ShapeError(
                 f"{self.name} over axis {wrong[0]} of a tensor of shape {x.shape}: no such axis."

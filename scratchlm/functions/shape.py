@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..device import Device
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
@@ -70,13 +71,30 @@ class BroadcastTo(Function):
         return sum_to(grad_y, self.former)
 
 
+class ToDevice(Function):
+    """The same values on another device;  the gradient goes back."""
+
+    view = True
+
+    def __init__(self, target: Device):
+        self.target = target
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, grad_y: Array) -> Array:
+        return grad_y
+
+
 class GetItem(Function):
     """y = x[index];  ∂L/∂x is 0 except at index, where ∂L/∂y is *added*: an element may be taken twice."""
 
     view = True  # for slices; harmless for index arrays, which copy
 
     def __init__(self, index: Any):
-        self.index = index
+        parts = index if isinstance(index, tuple) else (index,)
+        copied = tuple(part.copy() if hasattr(part, "copy") else part for part in parts)  # arrays and lists
+        self.index = copied if isinstance(index, tuple) else copied[0]
 
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
@@ -125,6 +143,8 @@ class Split(Function):
 
     def forward(self, x: Array) -> tuple[Array, ...]:
         axis_of(x, self.axis, "split")
+        if min(self.lengths, default=0) < 0:
+            raise ShapeError(f"split needs lengths from 0 on, got {self.lengths}.")
         if sum(self.lengths) != x.shape[self.axis]:
             raise ShapeError(
                 f"split into {self.lengths} needs {sum(self.lengths)} elements along axis {self.axis}, "
@@ -152,6 +172,19 @@ def reshape(x: Tensor, shape: tuple[Any, ...]) -> Tensor:
 def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
     """Axes in another order; reversed for None."""
     return Transpose(axes)(x)
+
+
+def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
+    """Two axes exchanged."""
+    order = list(range(x.ndim))
+    one, other = axis_of(x, axis1, "swapaxes"), axis_of(x, axis2, "swapaxes")
+    order[one], order[other] = other, one
+    return transpose(x, tuple(order))
+
+
+def to_device(x: Tensor, device: Device) -> Tensor:
+    """The same values on another device, still part of the graph."""
+    return ToDevice(device)(x)
 
 
 def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -199,6 +232,8 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 def split(x: Tensor, lengths: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
     """Parts along an axis: of the given lengths, or of one length each with a shorter rest."""
     if isinstance(lengths, int):
+        if lengths < 1:
+            raise ShapeError(f"split into parts of one length needs a length from 1 on, got {lengths}.")
         n = x.shape[axis_of(x, axis, "split")]
         lengths = [min(lengths, n - start) for start in range(0, n, lengths)]
     return Split(lengths, axis)(x)

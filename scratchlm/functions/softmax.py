@@ -8,6 +8,8 @@ from ..tensor import Tensor
 class RowFunction(Function):
     """A kernel over the rows of a matrix, applied along any axis of any tensor."""
 
+    float_inputs = 1
+
     def __init__(self, axis: int = -1):
         self.axis = axis
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import functions as F
 from ..device import Device
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..tensor import Tensor
 from .layers import uniform
 from .module import Module, Parameter
@@ -64,6 +64,8 @@ class Recurrent(Module):
         bidirectional: bool = False,
         device: "str | Device | None" = None,
     ):
+        if not 0 <= dropout < 1:
+            raise OptionError(f"Dropout probability is {dropout}, expected 0 ≤ p < 1.")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
