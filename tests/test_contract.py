@@ -7,207 +7,91 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchlm import get_device
-from scratchlm.kernels.contract import CONTRACT, Kernel
+from scratchlm.kernels.contract import CONTRACT
+
+from .draw import Draw, Fixed, copied, flat
+from .parts import kernel_set
+from .tolerance import TERMS, close, floors
 
 SETS = ["cpu"]
 BY_NAME = {kernel.name: kernel for kernel in CONTRACT}
-# (relative to the largest result, absolute) for sums of up to some hundred float32 numbers
-TOLERANCE = {np.float32: (2e-5, 1e-6), np.float64: (1e-11, 1e-13)}
+FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+EVERY = pytest.mark.parametrize("kernel", CONTRACT, ids=lambda kernel: kernel.name)
 
 
-class Draw:
-    """Arguments for one call of a kernel: lengths by letter, layout, magnitude."""
-
-    def __init__(self, data, dtype):
-        self.data, self.dtype = data, dtype
-        self.rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
-        self.lengths = {}
-        self.scale = data.draw(st.sampled_from([1.0, 1e-4, 30.0]), label="scale")
-
-    def length(self, letter):
-        if letter.isdigit():
-            return int(letter)
-        factor = int(letter[:-1]) if len(letter) > 1 and letter[:-1].isdigit() else 1
-        letter = letter[-1]
-        if letter not in self.lengths:
-            self.lengths[letter] = self.data.draw(st.integers(1, 37), label=letter)
-        return factor * self.lengths[letter]
-
-    def shape(self, letters):
-        if letters == ("…",):
-            if "…" not in self.lengths:
-                self.lengths["…"] = tuple(
-                    self.data.draw(st.lists(st.integers(0, 9), max_size=3), label="shape")
-                )
-            return self.lengths["…"]
-        return tuple(self.length(letter) for letter in letters)
-
-    def floats(self, shape, scale=None):
-        array = (self.rng.standard_normal(shape) * (scale or self.scale)).astype(self.dtype)
-        layout = self.data.draw(st.sampled_from(["contiguous", "transposed", "strided"]), label="layout")
-        if layout == "transposed" and array.ndim:
-            return np.asfortranarray(array)
-        if layout == "strided" and array.ndim:
-            wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), self.dtype)
-            wide[..., ::2] = array
-            return wide[..., ::2]
-        return array
-
-    def list_of_floats(self):
-        if "list" not in self.lengths:
-            shapes = st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=2), min_size=1, max_size=4)
-            self.lengths["list"] = self.data.draw(shapes, label="shapes")
-        return [self.floats(tuple(shape)) for shape in self.lengths["list"]]
-
-    def arguments(self, kernel: Kernel):
-        if kernel.formula == "layer_norm":  # one feature has no variance: its gradient is rounding times 1/√ε
-            self.lengths["D"] = self.data.draw(st.integers(2, 37), label="D")
-        drawn = {argument.name: self.argument(kernel, argument) for argument in kernel.arguments}
-        return drawn | self.consistent(kernel, drawn)
-
-    def consistent(self, kernel, drawn):
-        """What a backward kernel gets from its forward kernel, made by that (of the reference set)."""
-        reference = get_device("reference").kernels
-        if kernel.name == "cross_entropy_backward":
-            return {"logsumexp": np.logaddexp.reduce(drawn["logits"], axis=1)}
-        if kernel.name == "layer_norm_backward":
-            made = reference.layer_norm_forward(drawn["x"], drawn["weight"], drawn["weight"], 1e-5)
-            return {"mean": made[1], "scale": made[2]}
-        if kernel.formula == "attention":
-            S = drawn["k"].shape[1]
-            fixed = {"lengths": self.rng.integers(1, S + 1, len(drawn["q"]))}
-            fixed["causal"] = drawn["causal"] and drawn["q"].shape[1] <= S
-            if kernel.name == "attention_backward":
-                inputs = [(drawn | fixed)[name] for name in ("q", "k", "v", "lengths", "causal")]
-                fixed["y"], fixed["logsumexp"] = reference.attention_forward(*inputs)
-            return fixed
-        return {}
-
-    def argument(self, kernel, argument):
-        if argument.kind == "list":
-            arrays = self.list_of_floats()
-            return [abs(a) for a in arrays] if argument.name == "squares" else arrays
-        if argument.kind == "int":
-            classes = self.length("S" if argument.name == "lengths" else "V")
-            ids = self.rng.integers(0, classes, self.shape(argument.shape))
-            if argument.name == "targets":
-                ids[self.rng.random(ids.shape) < 0.2] = -100
-            kind = self.data.draw(st.sampled_from([np.int32, np.int64]), label="int type")
-            return ids.astype(kind)
-        if argument.kind == "number":
-            return (
-                self.data.draw(NUMBERS[argument.name], label=argument.name)
-                if argument.name in NUMBERS
-                else (
-                    self.length("V")  # vocabulary
-                )
-            )
-        # Weights much above 1/√inputs: a sequence becomes chaotic (rounding doubles at every step), and
-        # logits so large that one unit in their last place changes softmax by percents.
-        is_weight = argument.name in ("weight", "weight_hh")
-        scale = min(1, self.scale) * self.length(argument.shape[-1]) ** -0.5 if is_weight else None
-        if kernel.formula == "attention":
-            scale = min(
-                1, self.scale
-            )  # gradients are differences: their rounding is of the size of the terms
-        return self.valid(kernel, argument.name, self.floats(self.shape(argument.shape), scale))
-
-    def valid(self, kernel, name, array):
-        """Results of a forward pass that a backward kernel gets: within their range."""
-        if name == "y" and kernel.formula in ("tanh", "sigmoid"):
-            return np.tanh(array) if kernel.formula == "tanh" else 0.5 + 0.5 * np.tanh(array)
-        if name == "y" and kernel.name == "softmax_backward":
-            e = np.exp(array - array.max(axis=1, keepdims=True))
-            return e / e.sum(axis=1, keepdims=True)
-        if name == "y" and kernel.name == "log_softmax_backward":
-            shifted = array - array.max(axis=1, keepdims=True)
-            return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        if name in ("gates", "saved") and kernel.name.endswith("backward"):
-            return 0.5 + 0.49 * np.tanh(array)
-        return array
+def changes(kernel, after, before):
+    """What a kernel did to the arguments that it overwrites, one list for each."""
+    pairs = zip(kernel.arguments, after, before, strict=True)
+    return [
+        [a - b for a, b in zip(flat(one), flat(other), strict=True)]
+        for argument, one, other in pairs
+        if argument.in_place
+    ]
 
 
-NUMBERS = {
-    "ignore_index": st.just(-100),
-    "p": st.sampled_from([0.0, 0.1, 0.5, 0.9]),
-    "seed": st.integers(0, 2**63 - 1),
-    "call": st.integers(0, 2**40),
-    "lr": st.sampled_from([0.0, 1e-3, 0.5]),
-    "momentum": st.sampled_from([0.0, 0.9]),
-    "weight_decay": st.sampled_from([0.0, 0.1]),
-    "beta1": st.just(0.9),
-    "beta2": st.just(0.999),
-    "eps": st.sampled_from([1e-8, 1e-5]),
-    "smoothing": st.sampled_from([0.0, 0.1]),
-    "approximate": st.booleans(),
-    "causal": st.booleans(),
-    "decoupled": st.booleans(),
-    "step": st.integers(1, 1000),
-}
+def assert_agrees(kernel, results, changed, expected_results, expected_changed, sizes, dtype):
+    """Results, then changes in place, each within what rounding explains."""
+    assert len(flat(results)) == len(flat(expected_results)) == len(kernel.results)
+    parts = *kernel.results, *(argument for argument in kernel.arguments if argument.in_place)
+    names = [f"{kernel.name}: {part.name}" for part in parts]
+    found = [*([one] for one in flat(results)), *changed]
+    expected = [*([one] for one in flat(expected_results)), *expected_changed]
+    for ones, others, terms, name in zip(found, expected, sizes, names, strict=True):
+        for one, other in zip(ones, others, strict=True):
+            close(one, other, dtype, name, terms)
 
 
-def copied(value):
-    """A copy with the same memory layout: strides matter here."""
-    if isinstance(value, list):
-        return [copied(part) for part in value]
-    if not isinstance(value, np.ndarray):
-        return value
-    if value.ndim and value.size and not (value.flags.c_contiguous or value.flags.f_contiguous):
-        wide = np.zeros((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
-        wide[..., ::2] = value
-        return wide[..., ::2]
-    return value.copy(order="K")
-
-
-def flat(value):
-    """All arrays and numbers in nested results, in order."""
-    if isinstance(value, (list, tuple)):
-        return [leaf for part in value for leaf in flat(part)]
-    return [] if value is None else [value]
-
-
-def close(found, expected, dtype, what):
-    found, expected = np.asarray(found), np.asarray(expected)
-    assert found.shape == expected.shape, what
-    if expected.size == 0:
-        return
-    relative, absolute = TOLERANCE[dtype]
-    largest = max(1.0, float(np.abs(expected).max()))
-    np.testing.assert_allclose(
-        found, expected, rtol=relative, atol=(relative + absolute) * largest, err_msg=what, equal_nan=True
-    )
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("kernel", CONTRACT, ids=lambda kernel: kernel.name)
-@pytest.mark.parametrize("kernels", SETS)
+@FLOATS
+@EVERY
+@pytest.mark.parametrize("kernels", [*SETS, "cpu in small parts"])
 @given(data=st.data())
 def test_kernel_agrees_with_the_reference(kernels, kernel, dtype, data):
     arguments = Draw(data, dtype).arguments(kernel)
-    mine, theirs = copied(list(arguments.values())), copied(list(arguments.values()))
-    found = getattr(get_device(kernels).kernels, kernel.name)(*mine)
+    before = list(arguments.values())
+    mine, theirs = copied(before), copied(before)
+    with kernel_set(kernels) as module:
+        found = getattr(module, kernel.name)(*mine)
     expected = getattr(get_device("reference").kernels, kernel.name)(*theirs)
-    for result_found, result_expected, result in zip(
-        flat(found), flat(expected), kernel.results or [None] * 9, strict=False
-    ):
-        close(result_found, result_expected, dtype, f"{kernel.name}: {result}")
-        if isinstance(result_found, np.ndarray):
-            assert result_found.dtype == dtype, f"{kernel.name} returned {result_found.dtype}"
-            assert not any(
-                np.shares_memory(result_found, a) for a in flat(mine) if isinstance(a, np.ndarray)
-            ), f"{kernel.name} returned memory of an argument"
-    assert len(flat(found)) == len(flat(expected)) == len(kernel.results)
-    for argument, a, b, before in zip(kernel.arguments, mine, theirs, arguments.values(), strict=True):
-        for k, (one, other) in enumerate(zip(flat(a), flat(b), strict=True)):
-            if argument.in_place:
-                close(one, other, dtype, f"{kernel.name} changes {argument.name}")
-            elif isinstance(one, np.ndarray):
-                untouched = flat(before)[k]
+    for result in flat(found):
+        if isinstance(result, np.ndarray):
+            assert result.dtype == dtype, f"{kernel.name} returned {result.dtype}"
+            assert not any(np.shares_memory(result, a) for a in flat(mine) if isinstance(a, np.ndarray)), (
+                f"{kernel.name} returned memory of an argument"
+            )
+    changed = changes(kernel, mine, before), changes(kernel, theirs, before)
+    assert_agrees(kernel, found, changed[0], expected, changed[1], floors(kernel, arguments), dtype)
+    for argument, *values in zip(kernel.arguments, before, mine, theirs, strict=True):
+        for untouched, one, other in zip(*map(flat, values), strict=True):
+            if isinstance(one, np.ndarray) and not argument.in_place:
                 assert np.array_equal(one, untouched), f"{kernel.name} changed its argument {argument.name}"
                 assert np.array_equal(other, untouched), f"reference changed its argument {argument.name}"
 
 
-@pytest.mark.parametrize("kernel", CONTRACT, ids=lambda kernel: kernel.name)
+# ---------------------------------------------------------------- would the comparison notice?
+@FLOATS
+@EVERY
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 30.0])
+def test_an_all_zero_result_is_not_close(scale, kernel, dtype):
+    arguments = Draw(Fixed(scale), dtype).arguments(kernel)
+    before = list(arguments.values())
+    theirs = copied(before)
+    results = [np.asarray(r) for r in flat(getattr(get_device("reference").kernels, kernel.name)(*theirs))]
+    changed, sizes = changes(kernel, theirs, before), floors(kernel, arguments)
+    assert_agrees(kernel, results, changed, results, changed, sizes, dtype)
+    parts = [[result] for result in results] + changed
+    for k, (expected, terms) in enumerate(zip(parts, sizes, strict=True)):
+        for array in expected:  # of parameters changed in place: no change at all
+            assert np.any(array), f"{kernel.name}: part {k} says nothing"
+            with pytest.raises(AssertionError):
+                close(np.zeros_like(array), array, dtype, kernel.name, terms)
+
+
+def test_every_kernel_with_a_floor_says_why():
+    assert set(BY_NAME) >= set(TERMS)
+    assert all(reason for reason, _ in TERMS.values())
+
+
+@EVERY
 @pytest.mark.parametrize("kernels", ["reference", *SETS])
 @given(data=st.data())
 def test_same_call_same_bits(kernels, kernel, data):
@@ -217,6 +101,59 @@ def test_same_call_same_bits(kernels, kernel, data):
     first, second = flat(function(*once)), flat(function(*again))
     for one, other in zip(first + flat(once), second + flat(again), strict=True):
         assert np.array_equal(np.asarray(one), np.asarray(other), equal_nan=True)
+
+
+# ---------------------------------------------------------------- magnitudes at the ends
+FIRST = {  # rows that begin with −∞, of lengths with and without a rest for vector instructions
+    "two": [[-np.inf, 0.5]],
+    "then larger": [[-np.inf, 1, 3, 2]],
+    "then another": [[-np.inf, -np.inf, 2, -1, 0]],
+    "long": np.concatenate([[-np.inf], np.linspace(-3, 3, 40)])[None],
+    "every second": np.where(np.arange(37) % 2, np.linspace(-3, 3, 37), -np.inf)[None],
+    "last counts": [[-np.inf] * 33 + [1.0]],
+}
+
+
+def same_without_nan(kernels, name, *arguments):
+    found, expected = (
+        flat(getattr(get_device(device).kernels, name)(*arguments)) for device in (kernels, "reference")
+    )
+    for one, other in zip(found, expected, strict=True):
+        assert not np.isnan(one).any(), name
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6, err_msg=name)
+    return expected
+
+
+@FLOATS
+@pytest.mark.parametrize("row", FIRST)
+@pytest.mark.parametrize("kernels", SETS)
+class TestMinusInfinityFirst:
+    """A maximum that starts at the first score, or a sum that starts at 0 times it, would give NaN."""
+
+    def test_in_softmax_and_its_logarithm(self, kernels, row, dtype):
+        x, g = np.array(FIRST[row], dtype), np.ones_like(np.array(FIRST[row]), dtype)
+        for name in ("softmax", "log_softmax"):
+            (y,) = same_without_nan(kernels, f"{name}_forward", x)
+            same_without_nan(kernels, f"{name}_backward", y, g)
+
+    def test_in_cross_entropy(self, kernels, row, dtype):
+        z = np.array(FIRST[row], dtype)
+        targets = np.array([z.shape[1] - 1 if np.isfinite(z[0, -1]) else z.shape[1] - 2])
+        _, logsumexp = same_without_nan(kernels, "cross_entropy_forward", z, targets, -100, 0.0)
+        g = np.ones(1, dtype)
+        same_without_nan(kernels, "cross_entropy_backward", z, targets, logsumexp, g, -100, 0.0)
+
+    def test_in_linear_cross_entropy(self, kernels, row, dtype):
+        bias, x = np.array(FIRST[row][0], dtype), np.ones((2, 3), dtype)
+        weight = np.linspace(-1, 1, 3 * len(bias)).reshape(-1, 3).astype(dtype)
+        targets = np.full(2, len(bias) - 1 if np.isfinite(bias[-1]) else len(bias) - 2)
+        same_without_nan(kernels, "linear_cross_entropy_losses", x, weight, bias, targets, -100)
+        same_without_nan(kernels, "linear_cross_entropy", x, weight, bias, targets, np.ones(2, dtype), -100)
+
+    def test_in_attention(self, kernels, row, dtype):
+        keys = np.array(FIRST[row], dtype)[:, :, None]  # times a query of 1: the scores themselves
+        q, v = np.ones((1, 1, 1), dtype), np.linspace(-1, 1, keys.size).reshape(1, -1, 1).astype(dtype)
+        same_without_nan(kernels, "attention_forward", q, keys, v, np.array([keys.shape[1]]), False)
 
 
 @pytest.mark.filterwarnings("ignore:overflow")
@@ -302,41 +239,6 @@ class TestDropout:
         x = np.ones((123, 457), np.float32)
         expected = get_device("reference").kernels.dropout(x, 0.37, 2**50 + 3, 5)
         assert np.array_equal(get_device(kernels).kernels.dropout(x, 0.37, 2**50 + 3, 5), expected)
-
-
-def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
-    """Large enough that work is split."""
-    from scratchlm.kernels.cpu import threads as pool
-
-    k, rng = get_device("cpu").kernels, np.random.default_rng(0)
-    x = rng.standard_normal((64, 5000), dtype=np.float32)
-    targets = rng.integers(0, 5000, 64)
-    gates = rng.standard_normal((9, 16, 64), dtype=np.float32)
-    h, w = rng.standard_normal((16, 16), dtype=np.float32), rng.standard_normal((64, 16), dtype=np.float32)
-
-    def everything():
-        g, theta = gates.copy(), [x.copy()]
-        return [
-            k.tanh_forward(x),
-            k.softmax_forward(x),
-            k.cross_entropy_backward(x, targets, *k.cross_entropy_forward(x, targets, -100)[::-1], -100),
-            k.dropout(x, 0.5, 1, 2),
-            k.gradient_norm([x]),
-            k.lstm_forward(g, h, h, w),
-            k.lstm_backward(np.ones((9, 16, 16), np.float32), h, g, h, np.ones((9, 16, 16), np.float32), w),
-            k.sgd_step(theta, [x], [np.zeros_like(x)], 0.1, 0.9, 0.1),
-            theta,
-        ]
-
-    results = []
-    for threads in (1, 2, 3):
-        monkeypatch.setattr(pool, "_threads", threads)
-        results.append([np.asarray(leaf) for leaf in flat(everything())])
-    for other in results[1:]:
-        for one, two in zip(results[0], other, strict=True):
-            np.testing.assert_allclose(
-                one, two, rtol=1e-6, atol=1e-6
-            )  # a product of other rows: BLAS's order
 
 
 def test_every_row_is_complete():
