@@ -7,12 +7,6 @@
 tensor([2., 4.])
 """
 
-import os as _os
-
-# OpenBLAS reads this once, when NumPy loads it. Its worker threads spin for 2^26 cycles after a product and
-# take the core from our own kernels; 2^4 lets them sleep (two-layer LSTM step on 2 cores: 122 → 91 ms).
-_os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-
 from .tensor import Tensor, tensor  # first: it brings in the functions that its methods call
 
 # isort: split

@@ -9,7 +9,7 @@ import click
 
 from . import __version__
 from .device import DEVICES
-from .errors import CheckpointError, ScratchLMError
+from .errors import CheckpointError, DataError, ScratchLMError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,7 +81,7 @@ def train(
         if loaded.name == "unnamed":
             loaded.name = Path(recipe).stem
         if data:
-            loaded.data.paths = [str(Path(path).absolute()) for path in data]
+            loaded.data.paths = list(data)
         folder = out or _new_folder(loaded.name)
     trainer = Trainer(loaded, folder, TerminalReporter(console), resume=resume is not None)
     started = time.perf_counter()
@@ -105,7 +105,7 @@ def _new_folder(name: str) -> Path:
 def _console() -> "Console":
     from rich.console import Console
 
-    return Console(soft_wrap=True)
+    return Console(soft_wrap=True, markup=False)
 
 
 def _table(title: str, rows: list[tuple[str, str]]) -> Any:
@@ -199,6 +199,11 @@ def evaluate(run: Path, data: tuple[str, ...], baseline: str | None, order: int,
     training = held_out = ""
     if not data or baseline:
         corpus = load_corpus(source.paths) if source.paths else default_corpus()
+        if corpus.sha256 != loaded.state.get("text"):
+            raise DataError(
+                f"The text that {run} was trained on has changed since (its SHA-256 differs): what was held "
+                "out is no longer known: name another text with --data, without --baseline."
+            )
         training, held_out = split(corpus.text, source.validation)
     if data:
         held_out = load_corpus(data).text
@@ -245,9 +250,7 @@ def recipes() -> None:
     for name in shipped():
         recipe = load_recipe(name)
         table.add_row(name, _data(recipe), _model(recipe), recipe.expected)
-    from rich.console import Console
-
-    Console().print(table)
+    _console().print(table, soft_wrap=False)
     click.echo(
         "\nscratchlm train NAME; a copy of a recipe in a .toml file can be changed and trained as well."
     )
@@ -319,6 +322,9 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line; what goes wrong on purpose is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # Windows' cp1252 in a pipe has no →, and no Chinese
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as ending:

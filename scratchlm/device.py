@@ -58,6 +58,8 @@ def _open(name: str) -> Device:
             f"Device '{name}' needs the package '{error.name}': run `pip install {error.name}`, "
             "or use the device 'reference', which needs NumPy alone."
         ) from None
+    except ValueError as error:  # a setting in the environment that makes no sense
+        raise DeviceError(str(error)) from None
     _check_complete(name, kernels)
     return Device(name, numpy, kernels)
 

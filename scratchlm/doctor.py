@@ -8,6 +8,8 @@ import platform
 import sys
 from pathlib import Path
 
+from .device import get_device
+
 
 def examine() -> list[tuple[str, str]]:
     """Name and finding of everything that decides what runs here and how fast."""
@@ -51,6 +53,7 @@ def _blas() -> str:
 def _threads() -> str:
     if importlib.util.find_spec("numba") is None:
         return "kernels run on one"
+    get_device("cpu")  # refuses a SCRATCHLM_THREADS that is no number
     from scratchlm.kernels.cpu.threads import threads
 
     return f"kernels are split over {threads()} (set SCRATCHLM_THREADS to change it)"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from .errors import CheckpointError
 
+ASIDE = ".aside"  # how the name of a file ends that is not yet whole
+
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
@@ -20,7 +22,7 @@ def written_aside(path: Path) -> Iterator[Path]:
     """
     aside = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=ASIDE, dir=path.parent)
         os.close(handle)
         aside = Path(name)
         yield aside
@@ -31,7 +33,7 @@ def written_aside(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise CheckpointError(
             f"Cannot write {path}: {error.strerror or error}; nothing that was there is lost. "
-            "Free some space or choose another folder with --out."
+            "Free some space, or choose another folder."
         ) from error
     finally:
         if aside is not None:
@@ -53,3 +55,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Replace the file at `path` by UTF-8 text, or leave it as it was. Errors as `written_aside`."""
     write_bytes(path, content.encode())
+
+
+def remove_asides(folder: Path) -> None:
+    """Remove what a killed process was writing in a folder and never renamed."""
+    for path in folder.glob(f".*{ASIDE}"):
+        path.unlink(missing_ok=True)

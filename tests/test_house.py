@@ -63,14 +63,21 @@ BELOW = {
     "device": {"kernels"},
     "random": set(),
     "graph": set(),
-    "tensor": {"device", "graph", "functions", "function"},  # the last two at its end, for the methods
+    "arrays": {"device"},
+    "tensor": {
+        "arrays",
+        "device",
+        "graph",
+        "functions",
+        "function",
+    },  # the last two at its end, for the methods
     "function": {"device", "graph", "tensor"},
     "functions": {"device", "random", "tensor", "function"},
     "nn": {"device", "random", "tensor", "function", "functions"},
     "optim": {"device", "tensor", "function", "nn"},
     "models": {"device", "random", "tensor", "function", "functions", "nn"},
     "debugger": {"device", "tensor", "function", "functions", "nn"},
-    "generation": {"tensor", "function"},
+    "generation": {"tensor", "function", "nn"},
     "text": {"files"},
 }
 

@@ -135,7 +135,8 @@ def test_what_a_run_measures(data, tmp_path):
     assert lines[0]["lr"] == pytest.approx(3e-3 * (1 + math.cos(math.pi * 3 / 12)) / 2)
     best = min(line["validation_loss"] for line in lines if "validation_loss" in line)
     run = load_run(tmp_path / "run")
-    assert run.state == {"step": trainer.best_step, "validation_loss": best}
+    expected = {"step": trainer.best_step, "validation_loss": best, "text": trainer.text.corpus.sha256}
+    assert run.state == expected
     again = evaluate(run.model, trainer.text.validation, trainer.text.validation_characters)
     assert again.loss == best
 

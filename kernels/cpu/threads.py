@@ -20,7 +20,10 @@ from threadpoolctl import threadpool_limits
 threadpool_limits(limits=1, user_api="blas")
 
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_threads = int(os.environ.get("SCRATCHLM_THREADS", _threads))
+if given := os.environ.get("SCRATCHLM_THREADS"):
+    if not given.isdecimal() or int(given) < 1:
+        raise ValueError(f"SCRATCHLM_THREADS is {given!r}, expected a whole number from 1 on.")
+    _threads = int(given)
 _busy = threading.Lock()  # held by the thread whose work is being split
 
 
@@ -72,15 +75,18 @@ def split(n: int, work: Callable[[int, int], Any], at_least: int = 1) -> None:
         work(0, n)
         return
     try:
-        helpers = _workers(os.getpid(), parts - 1)  # new ones after a fork: threads do not survive it
+        # Helpers are kept for each process, because no thread survives a fork.
+        helpers = _workers(os.getpid(), _threads - 1)[: parts - 1]
         ends = [n * k // parts for k in range(parts + 1)]
         for k, helper in enumerate(helpers, 1):
             helper.give(work, ends[k], ends[k + 1])
         try:
-            work(ends[0], ends[1])
-            for helper in helpers:
-                helper.done.acquire()
-        except BaseException:  # Ctrl-C, say: nobody waits for these helpers any more, so take new ones
+            try:
+                work(ends[0], ends[1])
+            finally:
+                for helper in helpers:
+                    helper.done.acquire()
+        except KeyboardInterrupt:  # perhaps in the midst of waiting: take new helpers the next time
             _workers.cache_clear()
             raise
         for helper in helpers:

@@ -84,9 +84,14 @@ def _ms(run: dict[str, Any]) -> float:
     return statistics.median(run["seconds"]) * 1000
 
 
+def _command(name: str, peer: str, steps: int, threads: int) -> list[str]:
+    """-P: a checkout in the current folder must not hide the installed package."""
+    child = [sys.executable, "-P", "-m", "scratchlm.bench.child"]
+    return [*child, name, peer, str(steps), str(threads)]
+
+
 def _child(name: str, peer: str, steps: int, threads: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "scratchlm.bench.child", name, peer, str(steps), str(threads)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(_command(name, peer, steps, threads), capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         hint = "; install it with pip install torch" if "No module named 'torch'" in last else ""

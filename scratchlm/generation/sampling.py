@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import NumberError, OptionError
 from ..function import no_grad
+from ..nn import evaluating
 
 
 def probabilities(
@@ -86,10 +87,9 @@ def _tokens(
     never: list[int],
 ) -> Iterator[int]:
     generator = np.random.default_rng(seed)
-    model.eval()
     ids, state = prompt, None
     for _ in range(tokens):
-        with no_grad():
+        with no_grad(), evaluating(model):
             logits, state = model(ids[None, :], state)  # (1, T, V)
         scores = logits.numpy()[0, -1].copy()  # (V)
         scores[never] = -np.inf

@@ -14,7 +14,7 @@ from .layers import (
     Softmax,
     Tanh,
 )
-from .module import Module, Parameter, Sequential
+from .module import Module, Parameter, Sequential, evaluating
 from .recurrent import GRU, LSTM, LSTMCell
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "Softmax",
     "Tanh",
     "TransformerBlock",
+    "evaluating",
 ]

@@ -1,6 +1,7 @@
 """Module: a part of a model that has parameters. Names and state dict as in PyTorch."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -135,6 +136,17 @@ class Module:
     def extra_repr(self) -> str:
         """The options shown in `repr`."""
         return ""
+
+
+@contextmanager
+def evaluating(module: Module) -> Iterator[Module]:
+    """Dropout off inside the block, and as it was afterwards."""
+    before = module.training
+    module.eval()
+    try:
+        yield module
+    finally:
+        module.train(before)
 
 
 class Sequential(Module):

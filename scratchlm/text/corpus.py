@@ -7,6 +7,7 @@ import platform
 import sysconfig
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,7 +31,7 @@ class Corpus:
     text: str
     source: str
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The fingerprint of the text: two runs trained on the same text where it is the same."""
         return hashlib.sha256(self.text.encode()).hexdigest()

@@ -4,11 +4,9 @@ The file is the one of the Hugging Face `tokenizers` library, which reads it and
 """
 
 import json
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scratchlm.errors import DataError, DtypeError, RecipeError, TokenError, did_you_mean
+from scratchlm.files import write_text
 
 Json = dict[str, Any]
 
@@ -157,23 +156,8 @@ class Tokenizer(ABC):
         return head | {"post_processor": None} | self._pipeline()
 
     def save(self, path: str | Path) -> None:
-        """Write tokenizer.json aside and rename it, so that no reader ever sees half a file.
-
-        Raises DataError where it cannot be written.
-        """
-        path = Path(path)
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with aside.open("w", encoding="utf-8") as file:
-                json.dump(self.to_json(), file, ensure_ascii=False, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, path)
-        except OSError as error:
-            raise DataError(f"cannot write the tokenizer to {path}: {error.strerror}") from error
-        finally:
-            with suppress(OSError):  # it is there no more once renamed
-                aside.unlink()
+        """Write tokenizer.json, whole or not at all. Raises CheckpointError where it cannot be written."""
+        write_text(Path(path), json.dumps(self.to_json(), ensure_ascii=False, indent=1))
 
 
 def train_tokenizer(kind: str, text: str | Iterable[str], **options: Any) -> Tokenizer:

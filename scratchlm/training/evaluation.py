@@ -8,6 +8,7 @@ import numpy as np
 
 from ..function import no_grad
 from ..functions import perplexity
+from ..nn import evaluating
 from ..text import IGNORE, evaluation_windows
 
 BATCH, LENGTH = 32, 64  # the text is read as 32 streams; 2048 tokens at once keep BLAS busy
@@ -39,17 +40,15 @@ def evaluate(model: Any, ids: np.ndarray, characters: int) -> Evaluation:
 
     A text shorter than the usual batch of streams is read as fewer streams. Dropout is off meanwhile.
     """
-    was_training = model.training
-    model.eval()
     length = getattr(model, "context", LENGTH)  # a GPT reads windows of its context
     batch = max(1, min(BATCH, (len(ids) - 1) // length))
     total, tokens, state = 0.0, 0, None
-    for inputs, targets, _ in evaluation_windows(ids, batch, length):
-        count = int((targets != IGNORE).sum())
-        if count == 0:
-            continue
-        loss, state = model.loss(inputs, targets, state)
-        total += loss.item() * count
-        tokens += count
-    model.train(was_training)
+    with evaluating(model):
+        for inputs, targets, _ in evaluation_windows(ids, batch, length):
+            count = int((targets != IGNORE).sum())
+            if count == 0:
+                continue
+            loss, state = model.loss(inputs, targets, state)
+            total += loss.item() * count
+            tokens += count
     return Evaluation(total / tokens, tokens, characters)

@@ -27,15 +27,18 @@ class Metrics:
             raise CheckpointError(f"Cannot write {self.path}: {error.strerror}; free some space.") from None
 
     def read(self) -> list[dict[str, Any]]:
-        """All measurements; a last line that a crash cut off is left out."""
+        """All measurements up to the first line that is damaged, say cut off by a crash."""
         if not self.path.exists():
             return []
         lines = []
-        for text in self.path.read_text(encoding="utf-8").splitlines():
+        for text in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                lines.append(json.loads(text))
+                line = json.loads(text)
             except json.JSONDecodeError:
                 break
+            if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+                break
+            lines.append(line)
         return lines
 
     def keep_until(self, step: int) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import models, optim
 from ..errors import CheckpointError, DataError, NumberError
-from ..files import write_text
+from ..files import remove_asides, write_text
 from ..function import detect_anomaly
 from ..random import manual_seed, random_state
 from ..tensor import Tensor
@@ -126,7 +126,9 @@ class Trainer:
     """
 
     def __init__(self, recipe: Recipe, folder: Path, reporter: Reporter | None = None, resume: bool = False):
-        self.recipe = recipe
+        # A run must find its text from any folder: the recipe that is kept names whole paths.
+        paths = [str(Path(path).absolute()) for path in recipe.data.paths]
+        self.recipe = recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, paths=paths))
         self.folder = folder
         self.reporter = reporter or Reporter()
         self.steps_done = 0
@@ -138,7 +140,6 @@ class Trainer:
         self.pending = [0.0, 0, 0.0]  # since the last line of metrics: sum of losses, their number, seconds
         self.state: Any = None  # of the LSTM, carried along streams
         self.metrics = Metrics(folder / "metrics.jsonl")
-        self.arrays: dict[str, np.ndarray] = {}
         stored = self._open(resume)
         self.text = prepare_text(recipe.data, stored and load_tokenizer(folder / "tokenizer.json"))
         manual_seed(recipe.training.seed)
@@ -193,16 +194,16 @@ class Trainer:
         """One batch forward and backward, one change of the parameters."""
         t = self.recipe.training
         inputs, targets, *fresh = next(self.batches)
-        state = None if not fresh or fresh[0] else self.state
+        before = None if not fresh or fresh[0] else self.state
         self.optimizer.zero_grad()
-        loss, state = self.model.loss(inputs, targets, state)
+        loss, state = self.model.loss(inputs, targets, before)
         number = loss.item()
         if not math.isfinite(number):
-            raise NumberError(self._explain(f"The loss is {number}", inputs, targets, state))
+            raise NumberError(self._explain(f"The loss is {number}", inputs, targets, before))
         loss.backward()
         norm = optim.clip_grad_norm_(self.optimizer.parameters, t.clip or math.inf)
         if not math.isfinite(norm):
-            raise NumberError(self._explain(f"The gradient's norm is {norm}", inputs, targets, state))
+            raise NumberError(self._explain(f"The gradient's norm is {norm}", inputs, targets, before))
         self.optimizer.lr = t.lr * self.schedule(self.steps_done + 1)
         self.optimizer.step()
         self.state = tuple(part.detach() for part in state) if fresh and state else None
@@ -215,13 +216,17 @@ class Trainer:
         where = ""
         try:
             with detect_anomaly():
-                self.model.loss(inputs, targets, None)[0].backward()
+                broken = [p for p in state or () if not np.isfinite(p.numpy()).all()]
+                if broken:
+                    raise NumberError("it came with the state that is carried from batch to batch")
+                self.model.loss(inputs, targets, state)[0].backward()
         except NumberError as error:
             where = f" ({error})"
+        saved = (self.folder / "checkpoint.safetensors").exists()
         return (
             f"{what} at step {self.steps_done + 1}{where}: lower training.lr (now "
-            f"{self.recipe.training.lr:g}) or set training.clip. "
-            f"The last checkpoint in {self.folder} is not touched."
+            f"{self.recipe.training.lr:g}) or set training.clip."
+            + (f" The last checkpoint in {self.folder} is not touched." if saved else "")
         )
 
     def _log(self) -> None:
@@ -265,6 +270,7 @@ class Trainer:
         """Make the folder of a new run, or read the checkpoint of an old one."""
         checkpoint = self.folder / "checkpoint.safetensors"
         if resume:
+            remove_asides(self.folder)
             begun = (self.folder / "recipe.toml").exists() and not checkpoint.exists()
             return None if begun else load_arrays(checkpoint)  # None: ended before its first checkpoint
         if (self.folder / "recipe.toml").exists():
@@ -293,7 +299,11 @@ class Trainer:
 
     def save_weights(self) -> None:
         """Write the weights alone, as the best so far."""
-        state = {"step": self.steps_done, "validation_loss": self.best if self.best_step else None}
+        state = {
+            "step": self.steps_done,
+            "validation_loss": self.best if self.best_step else None,
+            "text": self.text.corpus.sha256,
+        }
         save_arrays(self.folder / "weights.safetensors", self.model.state_dict(), state)
 
     def save(self) -> None:

@@ -30,5 +30,5 @@ def test_imports(name):
         modules = [node.module] if isinstance(node, ast.ImportFrom) else []
         modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         for module in modules:
-            ours = module == "scratchlm.errors" or module.startswith("scratchlm.text.")
+            ours = module in ("scratchlm.errors", "scratchlm.files") or module.startswith("scratchlm.text.")
             assert ours or module.split(".")[0] in {"numpy", *sys.stdlib_module_names}, f"{name}: {module}"

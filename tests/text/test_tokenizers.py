@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.errors import DataError, DtypeError, RecipeError, TokenError
+from scratchlm.errors import CheckpointError, DataError, DtypeError, RecipeError, TokenError
 from scratchlm.text import CharTokenizer, WordTokenizer, load_tokenizer, train_tokenizer
 
 KINDS = ["characters", "words", "bpe"]
@@ -185,13 +185,13 @@ def test_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DataError, match=r"cannot write the tokenizer to .*: No space left"):
+    with pytest.raises(CheckpointError, match=r"Cannot write .*tokenizer.json: No space left"):
         CharTokenizer.train("xyz").save(path)
     assert load_tokenizer(path).tokens == ["<unk>", "a", "b", "c"]
     assert os.listdir(tmp_path) == ["tokenizer.json"]
-    with pytest.raises(DataError, match="No such file"):
+    with pytest.raises(CheckpointError, match="No such file"):
         CharTokenizer.train("xyz").save(tmp_path / "no" / "tokenizer.json")
-    with pytest.raises(DataError, match="Not a directory"):
+    with pytest.raises(CheckpointError, match="Not a directory"):
         CharTokenizer.train("xyz").save(path / "tokenizer.json")
 
 
