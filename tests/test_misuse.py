@@ -7,6 +7,7 @@ import pytest
 
 import scratchlm as sl
 from scratchlm import functions as F
+from scratchlm.debugger import gradcheck
 from scratchlm.errors import DeviceError, DtypeError, NumberError, ShapeError, TokenError
 
 X, IDS = np.ones((2, 3), np.float32), np.array([0, 1])
@@ -19,6 +20,14 @@ LSTM_SHAPES = {
     "bias_ih": (16,),
     "bias_hh": (16,),
 }
+GRU_SHAPES = {
+    "x": (5, 2, 3),
+    "h": (2, 4),
+    "weight_ih": (12, 3),
+    "weight_hh": (12, 4),
+    "bias_ih": (12,),
+    "bias_hh": (12,),
+}
 
 
 def lstm(function=F.lstm, **changes):
@@ -27,6 +36,10 @@ def lstm(function=F.lstm, **changes):
 
 def cell(**changes):
     return lstm(F.lstm_cell, **({"x": (2, 3)} | changes))
+
+
+def gru(**changes):
+    return F.gru(*(sl.tensor(np.ones(shape)) for shape in (GRU_SHAPES | changes).values()))
 
 
 MISUSE = {
@@ -41,7 +54,11 @@ MISUSE = {
         ShapeError,
         "batch axes",
     ),
-    "linear": (lambda x: F.linear(x, sl.tensor(np.ones((4, 2), np.float32))), ShapeError, r"Linear .*\(2, 3\)"),
+    "linear": (
+        lambda x: F.linear(x, sl.tensor(np.ones((4, 2), np.float32))),
+        ShapeError,
+        r"Linear .*\(2, 3\)",
+    ),
     "linear vector": (lambda x: F.linear(x, sl.tensor([1.0, 2.0, 3.0])), ShapeError, r"weight .*\(3,\)"),
     "sum": (lambda x: x.sum(5), ShapeError, "Sum over axis 5"),
     "mean": (lambda x: x.mean((0, -3)), ShapeError, "Mean over axis -3"),
@@ -79,6 +96,26 @@ MISUSE = {
         f"cell {name}": (lambda x, n=name: cell(**{n: (5,)}), ShapeError, "LSTMCell (expects|takes) ")
         for name in LSTM_SHAPES
     },
+    **{
+        f"gru {name} {shape}": (lambda x, n=name, s=shape: gru(**{n: s}), ShapeError, "GRU (expects|takes) ")
+        for name in GRU_SHAPES
+        for shape in ((2, 3), (5,), (16, 4), ())
+    },
+    "compare": (lambda x: x == sl.tensor([1.0, 2.0]), ShapeError, r"\(2, 3\) and \(2,\)"),
+    "compare with less": (lambda x: x < np.ones(2), ShapeError, r"\(2, 3\) and \(2,\)"),
+    "swapaxes": (lambda x: x.swapaxes(0, 5), ShapeError, "swapaxes .*5"),
+    "split by nothing": (lambda x: F.split(x, 0), ShapeError, "split .*0"),
+    "split by less": (lambda x: F.split(x, [3, -1]), ShapeError, r"split .*-1"),
+    "sum twice": (lambda x: x.sum((0, 0)), ShapeError, "Sum over ax.*0"),
+    "sum twice from the end": (lambda x: x.sum((1, -1)), ShapeError, "Sum over ax"),
+    "loss without classes": (lambda x: F.cross_entropy(x[:, :0], IDS), ValueError, "class"),
+    "ignored loss without classes": (
+        lambda x: F.cross_entropy(x[:, :0], [-100, -100], reduction="sum"),
+        ShapeError,
+        "class",
+    ),
+    "seed": (lambda x: sl.manual_seed(-1), ValueError, "seed.*-1"),
+    "power": (lambda x: x**x, TypeError, r"\*\*|exponent"),
     "in place": (lambda x: x.detach().copy_([1.0, 2.0]), ShapeError, r"\(2,\)"),
     "item": (lambda x: x.item(), ShapeError, r"one element.*\(2, 3\)"),
 }
@@ -91,6 +128,68 @@ def test_misuse_is_one_sentence_that_names_the_thing(name, device):
         call(sl.tensor(X, requires_grad=True))
     assert isinstance(caught.value, sl.ScratchLMError)
     assert "\n" not in str(caught.value)
+
+
+OTHER_TYPES = {
+    "softmax": lambda x, f: F.softmax(x),
+    "log_softmax": lambda x, f: F.log_softmax(x),
+    "tanh": lambda x, f: x.tanh(),
+    "sigmoid": lambda x, f: x.sigmoid(),
+    "relu": lambda x, f: x.relu(),
+    "gelu": lambda x, f: F.gelu(x),
+    "gelu by tanh": lambda x, f: F.gelu(x, "tanh"),
+    "layer_norm": lambda x, f: F.layer_norm(x, f[0], f[0]),
+    "layer_norm weight": lambda x, f: F.layer_norm(f, x[0], f[0]),
+    "cross_entropy": lambda x, f: F.cross_entropy(x, IDS),
+    "linear_cross_entropy": lambda x, f: F.linear_cross_entropy(x, f, f[:, 0], IDS),
+    "linear_cross_entropy weight": lambda x, f: F.linear_cross_entropy(f, x, f[:, 0], IDS),
+    "linear": lambda x, f: F.linear(x, f),
+    "linear weight": lambda x, f: F.linear(f, x),
+    "dropout": lambda x, f: F.dropout(x, 0.5),
+    "attention": lambda x, f: F.attention(*(t.unsqueeze(0) for t in (x, x, x))),
+    "attention values": lambda x, f: F.attention(*(t.unsqueeze(0) for t in (f, f, x))),
+    "lstm": lambda x, f: F.lstm(*(typed(shape, x.dtype) for shape in LSTM_SHAPES.values())),
+    "lstm_cell": lambda x, f: F.lstm_cell(
+        *(typed(s, x.dtype) for s in (LSTM_SHAPES | {"x": (2, 3)}).values())
+    ),
+    "gru": lambda x, f: F.gru(*(typed(shape, x.dtype) for shape in GRU_SHAPES.values())),
+    "lstm weight": lambda x, f: F.lstm(
+        *(typed(s, x.dtype if n == "weight_hh" else f.dtype) for n, s in LSTM_SHAPES.items())
+    ),
+    "gru weight": lambda x, f: F.gru(
+        *(typed(s, x.dtype if n == "weight_hh" else f.dtype) for n, s in GRU_SHAPES.items())
+    ),
+}
+
+
+def typed(shape, dtype):
+    return sl.tensor(np.ones(shape, dtype))
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.int64, np.uint8, np.bool_, np.float16], ids=lambda dtype: dtype.__name__
+)
+@pytest.mark.parametrize("name", OTHER_TYPES)
+def test_what_a_kernel_is_not_compiled_for_is_to_be_converted(name, dtype, device):
+    with pytest.raises(DtypeError, match=r"convert .*\.astype\(np\.float32\)") as caught:
+        OTHER_TYPES[name](typed((2, 3), dtype), typed((2, 3), np.float32))
+    assert np.dtype(dtype).name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_gradient_check_of_nothing_but_nan_says_so(device):
+    x = sl.tensor(np.array([-1.0, -2.0]), requires_grad=True)
+    with pytest.raises(NumberError, match=r"input 0 .*nan"):
+        gradcheck(lambda x: x.log(), [x])
+
+
+def test_a_seed_that_is_refused_changes_nothing():
+    sl.manual_seed(3)
+    before = sl.random.random_state.state_dict()
+    with pytest.raises(sl.ScratchLMError):
+        sl.manual_seed(-1)
+    assert sl.random.random_state.state_dict() == before
 
 
 def test_mixed_devices_are_refused_by_name():

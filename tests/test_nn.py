@@ -1,5 +1,8 @@
 """Modules: names, state dicts and outputs as PyTorch's, whole layers by differences, moving and loading."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -241,6 +244,30 @@ def test_a_state_dict_that_does_not_fit_changes_nothing(name, device):
     assert all(np.array_equal(array, before[key]) for key, array in lstm.state_dict().items())
 
 
+def through_pickle(module):
+    return pickle.loads(pickle.dumps(module))
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, through_pickle], ids=["deepcopy", "pickle"])
+def test_a_copied_module_is_equal_and_apart(way, device):
+    model = nn.Sequential(tied(), nn.LayerNorm(6), nn.GRU(6, 4, 2), nn.Dropout(0.5)).eval()
+    model[0](np.array([1, 2])).sum().backward()
+    made = way(model)
+    expected, found = model.state_dict(), made.state_dict()
+    assert found.keys() == expected.keys()
+    for name in expected:
+        assert np.array_equal(found[name], expected[name])
+        assert found[name].dtype == expected[name].dtype
+        assert not np.shares_memory(found[name], expected[name])
+    assert made[0][1].weight is made[0][0].weight  # shared as before
+    assert [m.training for m in made.modules()] == [m.training for m in model.modules()]
+    assert {(p.requires_grad, p.device.name) for p in made.parameters()} == {(True, device)}
+    made.zero_grad()
+    F.cross_entropy(made[0](np.array([1, 2])), [0, 1]).backward()  # and it can be trained
+    optim.SGD(made.parameters(), lr=0.1).step()
+    assert not np.array_equal(made.state_dict()["0.1.bias"], model.state_dict()["0.1.bias"])
+
+
 def test_a_part_can_be_loaded_without_strict(device):
     layer = nn.Linear(2, 2)
     layer.load_state_dict({"bias": [5, 6], "other": [1]}, strict=False)
@@ -307,5 +334,6 @@ def test_layers_refuse_what_they_cannot_take(device):
     state = sl.tensor(np.ones((1, 2, 4))), sl.tensor(np.ones((1, 2, 5)))
     with pytest.raises(ShapeError, match=r"\(1, 2, 4\), got .*\(1, 2, 5\)"):
         nn.LSTM(3, 4)(sl.tensor(np.ones((5, 2, 3))), state)
-    with pytest.raises(OptionError, match=r"1\.5"):
-        nn.Dropout(1.5)
+    for make in (nn.Dropout, lambda p: nn.LSTM(3, 4, 2, dropout=p), lambda p: nn.GRU(3, 4, dropout=p)):
+        with pytest.raises(OptionError, match=r"1\.5"):
+            make(1.5)

@@ -65,12 +65,13 @@ def test_parts_cover_the_work_once(n, threads, monkeypatch):
     assert sorted(seen) == list(range(n))
 
 
-def test_helper_threads_are_kept_for_any_number_of_parts():
+def test_splitting_into_two_to_eight_parts_keeps_seven_helpers():
     code = """
-import threading
+import os, threading
+os.environ["SCRATCHLM_THREADS"] = "8"
 from scratchlm.kernels.cpu import threads as pool
 for parts in [*range(2, 9), *range(8, 1, -1)]:
-    pool._threads, seen = parts, []
+    seen = []
     pool.split(parts, lambda start, end: seen.append((start, end)))
     assert len(seen) == parts, seen
 print(threading.active_count() - 1)
