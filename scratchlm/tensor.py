@@ -54,7 +54,8 @@ class Tensor:
         self.grad: Tensor | None = None
         self._function: Any = None  # the Function that made this tensor; None for a leaf
         self._index = 0  # which of that Function's outputs it is
-        self._version = data._version if isinstance(data, Tensor) else Version()  # one memory, one version
+        # One memory has one version, whatever names it goes by.
+        self._version: Version = data._version if isinstance(data, Tensor) else Version()
 
     # ---------------------------------------------------------------- the array and its description
     @property
