@@ -1,10 +1,14 @@
 import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
 import scratchlm as sl
+from scratchlm import cli
 
 # The first call of a cpu kernel compiles it, so times say nothing; CI draws the same examples every time.
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -25,3 +29,41 @@ def device(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+# ---------------------------------------------------------------- the command line, and a run to use it on
+@pytest.fixture
+def scratchlm(monkeypatch, capsys):
+    """Run the command line in this process: (exit code, standard output, standard error)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["scratchlm", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ending:
+            code = ending.code or 0
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A text and a run of five steps on it."""
+    from .test_cli import SMALL
+    from .test_training import text
+
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "text.txt").write_text(text(), encoding="utf-8")
+    arguments = ["train", "--data", str(folder / "text.txt"), "--out", str(folder / "run"), *SMALL]
+    code = f"import sys; sys.argv = ['scratchlm', *{arguments!r}]; from scratchlm.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8")
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder, done.stdout
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of that run, to spoil."""
+    return shutil.copytree(trained[0] / "run", tmp_path / "run")

@@ -1,55 +1,17 @@
 """The command line: what it prints, and that bad input is one line, exit code 2, and nothing lost."""
 
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-from scratchlm import cli
 from scratchlm.training import shipped
-
-from .test_training import text
 
 SMALL = [
     "--set", "model.embedding_dim=8", "--set", "model.hidden_size=8", "--set", "training.length=16",
     "--set", "training.batch=4", "--set", "sample.tokens=20", "--steps", "5",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def scratchlm(monkeypatch, capsys):
-    """Run the command line in this process: (exit code, standard output, standard error)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["scratchlm", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ending:
-            code = ending.code or 0
-        return code, *capsys.readouterr()
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A text and a run of five steps on it."""
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "text.txt").write_text(text(), encoding="utf-8")
-    arguments = ["train", "--data", str(folder / "text.txt"), "--out", str(folder / "run"), *SMALL]
-    code = f"import sys; sys.argv = ['scratchlm', *{arguments!r}]; from scratchlm.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8")
-    assert (done.returncode, done.stderr) == (0, "")
-    return folder, done.stdout
-
-
-@pytest.fixture
-def run(trained, tmp_path):
-    """A copy of that run, to spoil."""
-    return shutil.copytree(trained[0] / "run", tmp_path / "run")
 
 
 def files(folder):

@@ -1,6 +1,8 @@
 """Recipes, the trainer, what it leaves on disk, and that going on gives bit for bit the same."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -227,6 +229,29 @@ def test_a_learning_rate_beyond_all_bounds_is_noticed(data, tmp_path):
         train(chosen, tmp_path / "run")
 
 
+def test_a_nan_in_the_carried_state_is_explained_by_name(data, tmp_path):
+    chosen = recipe(data, model__dropout=0.0, training__batches='"streams"')
+    trainer = Trainer(chosen, tmp_path / "run", StopAfter(5))
+    with pytest.raises(InterruptedError):
+        trainer.run()
+    for part in trainer.state:
+        part.data[0, 0, 0] = np.nan
+    trainer.reporter = Reporter()
+    with pytest.raises(NumberError, match=r"loss is nan at step 6 \(.*state that is carried"):
+        trainer.run()
+
+
+def test_the_carried_state_is_not_blamed_for_a_broken_weight(data, tmp_path):
+    chosen = recipe(data, model__dropout=0.0, training__batches='"streams"')
+    trainer = Trainer(chosen, tmp_path / "run", StopAfter(5))
+    with pytest.raises(InterruptedError):
+        trainer.run()
+    trainer.model.head.weight.data[0, 0] = np.nan
+    trainer.reporter = Reporter()
+    with pytest.raises(NumberError, match=r"at step 6 \(LinearCrossEntropy\.forward made"):
+        trainer.run()
+
+
 # ---------------------------------------------------------------- the folder
 def test_bad_text_leaves_no_run_behind(tmp_path):
     short = tmp_path / "short.txt"
@@ -282,3 +307,43 @@ def test_a_metrics_file_with_a_cut_last_line_is_repaired(data, tmp_path):
     assert [line["step"] for line in without_times(tmp_path / "run")] == [3, 6, 6, 9]
     train(chosen, tmp_path / "run", resume=True)
     assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+SPOILT = {
+    "a byte that is no UTF-8": b"\xff",
+    "no step": b"{}",
+    "no object": b"[1]",
+    "a word as step": b'{"step": "9"}',
+    "UTF-16": '{"step": 9}'.encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_metrics_file_with_a_damaged_line_is_good_up_to_there(name, data, tmp_path):
+    chosen, path = recipe(data), tmp_path / "run" / "metrics.jsonl"
+    train(chosen, tmp_path / "whole")
+    with pytest.raises(InterruptedError):
+        Trainer(chosen, tmp_path / "run", StopAfter(10)).run()
+    with open(path, "ab") as file:
+        file.write(SPOILT[name] + b'\n{"step": 7, "loss": 0.5}\n')
+    assert [line["step"] for line in without_times(tmp_path / "run")] == [3, 6, 6, 9]
+    train(chosen, tmp_path / "run", resume=True)
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def test_what_a_killed_process_was_writing_is_gone_after_resume(data, tmp_path):
+    chosen, folder = recipe(data), tmp_path / "run"
+    with pytest.raises(InterruptedError):
+        Trainer(chosen, folder, StopAfter(5)).run()
+    (folder / ".mine").write_text("kept", encoding="utf-8")
+    before = {path.name for path in folder.iterdir()}
+    for name in ("checkpoint.safetensors", "weights.safetensors", "metrics.jsonl"):
+        code = "import os, sys; from pathlib import Path; from scratchlm.files import written_aside\n"
+        code += "with written_aside(Path(sys.argv[1])) as aside: aside.write_bytes(b'half'); os._exit(9)"
+        killed = subprocess.run([sys.executable, "-c", code, str(folder / name)])
+        assert killed.returncode == 9
+    assert len({path.name for path in folder.iterdir()} - before) == 3
+    train(chosen, folder, resume=True)
+    assert {path.name for path in folder.iterdir()} == before
+    train(chosen, tmp_path / "whole")
+    assert content(folder) == content(tmp_path / "whole")
