@@ -5,10 +5,8 @@ checks) and keeps the machine code on disk. Numba notices a change in the kernel
 helper's: so the cache folder's name contains a hash of all files here.
 """
 
-import hashlib
 import math
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,18 +16,13 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
+from ..cache import cache_home, digest
+
 
 def cache_folder() -> Path:
     """Where compiled kernels are kept: a folder of the user's cache, one for each state of these sources."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
-    if home := os.environ.get("SCRATCHLM_CACHE"):
-        base = Path(home)
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "scratchlm"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scratchlm"
-    return base / f"kernels-{digest}"
+    return cache_home() / f"kernels-{digest(path.read_bytes() for path in sources)}"
 
 
 def _writable(folder: Path) -> bool:

@@ -1,0 +1,122 @@
+"""Compiles kernels for the CPU with g++ or clang++, else with the compiler of the package ziglang.
+
+The result is kept in the user's cache under a hash of everything that went into it. Several processes may
+compile the same kernel at once: each writes a file of its own and renames it, so nobody sees half of one.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from ..cache import cache_home, digest
+from .errors import KernelError
+from .source import Source
+
+HERE = Path(__file__).parent
+COMMON = ["-std=c++17", "-fPIC", "-nostdinc++", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
+# Steps are counted by a call in every basic block, so that a loop without end is noticed; not under gdb, where
+# a person decides. No contraction: the same bits in every mode.
+COUNTED, NO_FMA = "-fsanitize-coverage=trace-pc", "-ffp-contract=off"
+MODES = {
+    "fast": ["-O2", "-gdwarf-4", COUNTED, NO_FMA],
+    "check": ["-O0", "-gdwarf-4", COUNTED, NO_FMA, "-fsanitize=thread"],
+    "debug": ["-O0", "-gdwarf-4", NO_FMA],
+}
+WARNINGS = ["-w", "-Wno-unknown-warning-option"]
+
+
+@cache
+def compiler() -> tuple[str, ...]:
+    """The command of the compiler (environment variable SCRATCHLM_CXX, or the first that is found).
+
+    Raises:
+        KernelError: there is none.
+    """
+    if sys.platform != "linux":
+        raise KernelError("compiler", "The emulator runs on Linux (or Windows' subsystem for it): start it there.")
+    if chosen := os.environ.get("SCRATCHLM_CXX"):
+        return tuple(chosen.split())
+    for name in ("g++", "clang++"):
+        if path := shutil.which(name):
+            return (path,)
+    if importlib.util.find_spec("ziglang"):
+        return (sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=undefined")
+    raise KernelError(
+        "compiler",
+        "The emulator compiles kernels for the CPU and found no compiler: install g++ or clang, "
+        "or run `pip install ziglang`.",
+    )
+
+
+@cache
+def _version() -> bytes:
+    return subprocess.run([*compiler(), "--version"], capture_output=True).stdout
+
+
+def _run(arguments: list[str], source: Source | None) -> None:
+    done = subprocess.run([*compiler(), *arguments], capture_output=True, text=True)
+    if done.returncode == 0:
+        return
+    first = re.search(r"^(.*?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$", done.stderr, re.M)
+    if source is None or first is None:
+        raise KernelError("compiler", f"{compiler()[0]} failed: {done.stderr.strip()[-2000:]}")
+    raise KernelError("compile", f"The compiler says: {first[3]}.", Path(first[1]).name, int(first[2]))
+
+
+def _made(name: str, key: str, make) -> Path:
+    """The file `name` of this key in the cache; made by `make(folder)`, which returns its path, where missing."""
+    folder = cache_home() / "emulator"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"scratchlm-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"{key}-{name}"
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            os.replace(make(Path(work)), path)
+    return path
+
+
+@cache
+def _runtime() -> list[Path]:
+    """The objects of the runtime, the same for all modes."""
+    files = sorted([*HERE.glob("*.h"), *HERE.glob("*.cpp")])
+    key = digest([_version(), *(file.read_bytes() for file in files), *map(str.encode, COMMON)])
+
+    def build(source: Path):
+        def make(work: Path) -> Path:
+            out = work / "object.o"
+            _run([*COMMON, "-O2", "-c", str(source), "-o", str(out)], None)
+            return out
+
+        return make
+
+    return [_made(f"{file.stem}.o", key, build(file)) for file in files if file.suffix == ".cpp"]
+
+
+def build(source: Source, mode: str, options: tuple[str, ...]) -> Path:
+    """Compile and link; returns the shared object.
+
+    Raises:
+        KernelError: no compiler, or the kernel does not compile.
+    """
+    objects = _runtime()
+    flags = [*COMMON, *MODES[mode], *WARNINGS, "-DEMULATOR", *options]
+    key = digest([source.text.encode(), *map(str.encode, flags), *(path.name.encode() for path in objects)])
+
+    def make(work: Path) -> Path:
+        text, compiled, linked = work / "kernel.cpp", work / "kernel.o", work / "kernel.so"
+        text.write_text(source.text, encoding="utf-8")
+        _run([*flags, "-include", str(HERE / "cuda.h"), "-c", str(text), "-o", str(compiled)], source)
+        bound = ["-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", str(linked)]
+        _run([str(compiled), *map(str, objects), *bound, "-lm"], None)
+        return linked
+
+    return _made(f"{Path(source.name).stem.strip('<>')}-{mode}.so", key, make)

@@ -1,0 +1,236 @@
+// The words of CUDA C++ for a CPU compiler; included before every .cu. Only what needs no GPU to be exact.
+#pragma once
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime.h"
+
+#define __global__ __attribute__((noinline))
+#define __device__
+#define __host__
+#define __constant__ static
+#define __forceinline__ inline
+#define __noinline__ __attribute__((noinline))
+#define __align__(n) alignas(n)
+#define __launch_bounds__(...)
+// One section for all shared variables of a file, so that they can be poisoned before each block.
+#define EMU_SHARED static __attribute__((section("emu_shared")))
+// Helpers of this header that touch the kernel's memory report the access themselves.
+#define EMU_UNSEEN __attribute__((no_sanitize_thread, noinline))
+
+#undef assert
+#define assert(condition) ((condition) ? (void)0 : emu_assertion(#condition, __builtin_FILE(), __builtin_LINE()))
+
+static const int warpSize = 32;
+
+// ---------------------------------------------------------------------------------------------- vectors
+#define EMU_VECTORS(type, name)                                                                              \
+    struct alignas(2 * sizeof(type)) name##2 { type x, y; };                                                 \
+    struct name##3 { type x, y, z; };                                                                        \
+    struct alignas(4 * sizeof(type) < 16 ? 4 * sizeof(type) : 16) name##4 { type x, y, z, w; };               \
+    inline name##2 make_##name##2(type x, type y) { return {x, y}; }                                         \
+    inline name##3 make_##name##3(type x, type y, type z) { return {x, y, z}; }                               \
+    inline name##4 make_##name##4(type x, type y, type z, type w) { return {x, y, z, w}; }
+EMU_VECTORS(float, float)
+EMU_VECTORS(double, double)
+EMU_VECTORS(int, int)
+EMU_VECTORS(unsigned char, uchar)
+EMU_VECTORS(long long, longlong)
+struct alignas(8) uint2 { unsigned x, y; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+
+// ---------------------------------------------------------------------------------------------- numbers
+// C has one name for each type, CUDA one name for all: exp(float) is expf.
+#define EMU_UNARY(name) inline float name(float x) { return name##f(x); }
+EMU_UNARY(exp) EMU_UNARY(exp2) EMU_UNARY(expm1) EMU_UNARY(log) EMU_UNARY(log2) EMU_UNARY(log10)
+EMU_UNARY(log1p) EMU_UNARY(sqrt) EMU_UNARY(cbrt) EMU_UNARY(sin) EMU_UNARY(cos) EMU_UNARY(tan) EMU_UNARY(tanh)
+EMU_UNARY(sinh) EMU_UNARY(cosh) EMU_UNARY(asin) EMU_UNARY(acos) EMU_UNARY(atan) EMU_UNARY(erf) EMU_UNARY(erfc)
+EMU_UNARY(floor) EMU_UNARY(ceil) EMU_UNARY(round) EMU_UNARY(rint) EMU_UNARY(trunc) EMU_UNARY(fabs)
+#define EMU_BINARY(name) inline float name(float x, float y) { return name##f(x, y); }
+EMU_BINARY(pow) EMU_BINARY(fmod) EMU_BINARY(atan2) EMU_BINARY(fmax) EMU_BINARY(fmin) EMU_BINARY(copysign)
+EMU_BINARY(hypot)
+inline float fma(float x, float y, float z) { return fmaf(x, y, z); }
+inline float abs(float x) { return fabsf(x); }
+inline double abs(double x) { return fabs(x); }
+inline long long abs(long long x) { return llabs(x); }
+inline float rsqrtf(float x) { return 1 / sqrtf(x); }
+inline double rsqrt(double x) { return 1 / sqrt(x); }
+inline float rsqrt(float x) { return rsqrtf(x); }
+inline float normcdff(float x) { return 0.5f * erfcf(-x * 0.70710678118654752f); }
+inline double normcdf(double x) { return 0.5 * erfc(-x * 0.70710678118654752); }
+
+#define EMU_MIN_MAX(type)                                                                                    \
+    inline type min(type a, type b) { return b < a ? b : a; }                                                \
+    inline type max(type a, type b) { return a < b ? b : a; }
+EMU_MIN_MAX(int) EMU_MIN_MAX(unsigned) EMU_MIN_MAX(long) EMU_MIN_MAX(unsigned long)
+EMU_MIN_MAX(long long) EMU_MIN_MAX(unsigned long long)
+inline float min(float a, float b) { return fminf(a, b); }
+inline float max(float a, float b) { return fmaxf(a, b); }
+inline double min(double a, double b) { return fmin(a, b); }
+inline double max(double a, double b) { return fmax(a, b); }
+
+// The fast intrinsics give the exact function here: a GPU's are off by a few units in the last place.
+inline float __expf(float x) { return expf(x); }
+inline float __exp10f(float x) { return powf(10, x); }
+inline float __logf(float x) { return logf(x); }
+inline float __log2f(float x) { return log2f(x); }
+inline float __sinf(float x) { return sinf(x); }
+inline float __cosf(float x) { return cosf(x); }
+inline float __powf(float x, float y) { return powf(x, y); }
+inline float __fdividef(float x, float y) { return x / y; }
+inline float __fadd_rn(float x, float y) { return x + y; }
+inline float __fsub_rn(float x, float y) { return x - y; }
+inline float __fmul_rn(float x, float y) { return x * y; }
+inline float __fdiv_rn(float x, float y) { return x / y; }
+inline float __fmaf_rn(float x, float y, float z) { return fmaf(x, y, z); }
+inline float __fsqrt_rn(float x) { return sqrtf(x); }
+inline float __frcp_rn(float x) { return 1 / x; }
+inline float __frsqrt_rn(float x) { return 1 / sqrtf(x); }
+inline float __saturatef(float x) { return x > 0 ? (x < 1 ? x : 1) : 0; }
+inline int __float2int_rn(float x) { return (int)rintf(x); }
+inline int __float2int_rz(float x) { return (int)x; }
+inline int __float2int_rd(float x) { return (int)floorf(x); }
+inline int __float2int_ru(float x) { return (int)ceilf(x); }
+inline float __int2float_rn(int x) { return (float)x; }
+inline float __uint2float_rn(unsigned x) { return (float)x; }
+
+template <class To, class From> inline To emu_bits(From from) {
+    static_assert(sizeof(To) == sizeof(From), "the same bits");
+    To to;
+    memcpy(&to, &from, sizeof to);
+    return to;
+}
+inline int __float_as_int(float x) { return emu_bits<int>(x); }
+inline unsigned __float_as_uint(float x) { return emu_bits<unsigned>(x); }
+inline float __int_as_float(int x) { return emu_bits<float>(x); }
+inline float __uint_as_float(unsigned x) { return emu_bits<float>(x); }
+inline long long __double_as_longlong(double x) { return emu_bits<long long>(x); }
+inline double __longlong_as_double(long long x) { return emu_bits<double>(x); }
+
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
+inline int __clz(int x) { return x ? __builtin_clz(x) : 32; }
+inline int __ffs(int x) { return __builtin_ffs(x); }
+inline unsigned __brev(unsigned x) {
+    unsigned y = 0;
+    for (int i = 0; i < 32; i++) y |= (x >> i & 1) << (31 - i);
+    return y;
+}
+inline int __mulhi(int a, int b) { return (int)((int64_t)a * b >> 32); }
+inline unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)((uint64_t)a * b >> 32); }
+inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
+    return (unsigned long long)((unsigned __int128)a * b >> 64);
+}
+template <class T> inline T __ldg(const T *p) { return *p; }
+
+// ---------------------------------------------------------------------------------------------- waiting
+inline void __syncthreads(EMU_HERE) { emu_barrier(0, file, line); }
+inline int __syncthreads_count(int p, EMU_HERE) { return emu_barrier(p, file, line); }
+inline int __syncthreads_or(int p, EMU_HERE) { return emu_barrier(p, file, line) != 0; }
+inline int __syncthreads_and(int p, EMU_HERE) { return emu_barrier(!p, file, line) == 0; }
+inline void __threadfence() {}
+inline void __threadfence_block() {}
+inline void __threadfence_system() {}
+
+inline void __syncwarp(unsigned mask = ~0u, EMU_HERE) { emu_vote("__syncwarp", mask, 0, 1, file, line); }
+inline unsigned __ballot_sync(unsigned mask, int p, EMU_HERE) {
+    return emu_vote("__ballot_sync", mask, p, 0, file, line);
+}
+inline int __any_sync(unsigned mask, int p, EMU_HERE) { return emu_vote("__any_sync", mask, p, 0, file, line) != 0; }
+inline int __all_sync(unsigned mask, int p, EMU_HERE) { return emu_vote("__all_sync", mask, !p, 0, file, line) == 0; }
+
+template <class T> inline T emu_from(const char *name, unsigned mask, T value, int source, EMU_HERE) {
+    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles move 4 or 8 bytes");
+    uint64_t posted = 0;
+    memcpy(&posted, &value, sizeof value);
+    posted = emu_exchange(name, mask, posted, source, file, line);
+    memcpy(&value, &posted, sizeof value);
+    return value;
+}
+// A segment is `width` neighbouring lanes; a source outside of it is the lane itself, as on the card.
+template <class T> inline T __shfl_sync(unsigned mask, T v, int source, int width = 32, EMU_HERE) {
+    int lane = emu_thread % 32, first = lane & ~(width - 1);
+    return emu_from("__shfl_sync", mask, v, first | (source & (width - 1)), file, line);
+}
+template <class T> inline T __shfl_up_sync(unsigned mask, T v, unsigned delta, int width = 32, EMU_HERE) {
+    int lane = emu_thread % 32, first = lane & ~(width - 1), source = lane - (int)delta;
+    return emu_from("__shfl_up_sync", mask, v, source < first ? lane : source, file, line);
+}
+template <class T> inline T __shfl_down_sync(unsigned mask, T v, unsigned delta, int width = 32, EMU_HERE) {
+    int lane = emu_thread % 32, first = lane & ~(width - 1), source = lane + (int)delta;
+    return emu_from("__shfl_down_sync", mask, v, source >= first + width ? lane : source, file, line);
+}
+template <class T> inline T __shfl_xor_sync(unsigned mask, T v, int change, int width = 32, EMU_HERE) {
+    int lane = emu_thread % 32, first = lane & ~(width - 1), source = lane ^ change;
+    return emu_from("__shfl_xor_sync", mask, v, source >= first + width ? lane : source, file, line);
+}
+
+// ---------------------------------------------------------------------------------------------- atomics
+// Threads switch at waits only, so a plain read and write is indivisible here.
+template <class T> struct emu_same { typedef T type; };
+template <class T> using emu_value = typename emu_same<T>::type;
+#define EMU_ATOMIC(name, formula)                                                                            \
+    template <class T> EMU_UNSEEN T name(T *p, emu_value<T> v) {                                             \
+        emu_access(p, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));                                   \
+        T old = *p;                                                                                          \
+        *p = formula;                                                                                        \
+        return old;                                                                                          \
+    }
+EMU_ATOMIC(atomicAdd, old + v)
+EMU_ATOMIC(atomicSub, old - v)
+EMU_ATOMIC(atomicMin, v < old ? v : old)
+EMU_ATOMIC(atomicMax, old < v ? v : old)
+EMU_ATOMIC(atomicExch, v)
+EMU_ATOMIC(atomicAnd, old & v)
+EMU_ATOMIC(atomicOr, old | v)
+EMU_ATOMIC(atomicXor, old ^ v)
+EMU_ATOMIC(atomicInc, old >= v ? 0 : old + 1)
+EMU_ATOMIC(atomicDec, old == 0 || old > v ? v : old - 1)
+#undef EMU_ATOMIC
+template <class T> EMU_UNSEEN T atomicCAS(T *p, emu_value<T> expected, emu_value<T> v) {
+    emu_access(p, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));
+    T old = *p;
+    if (old == expected) *p = v;
+    return old;
+}
+
+// ---------------------------------------------------------------------------------------------- launching
+// What a kernel takes, one code a parameter: f4, i8, u1, … and a star for a pointer. The compiler resolves
+// typedefs and macros, so nothing has to be parsed.
+template <class T> struct emu_code { static constexpr const char *text = "?"; };
+#define EMU_CODE(type, code)                                                                                 \
+    template <> struct emu_code<type> { static constexpr const char *text = code; };                        \
+    template <> struct emu_code<type *> { static constexpr const char *text = code "*"; };                   \
+    template <> struct emu_code<const type *> { static constexpr const char *text = code "*"; };
+EMU_CODE(float, "f4") EMU_CODE(double, "f8") EMU_CODE(bool, "b1") EMU_CODE(char, "i1")
+EMU_CODE(signed char, "i1") EMU_CODE(unsigned char, "u1") EMU_CODE(short, "i2") EMU_CODE(unsigned short, "u2")
+EMU_CODE(int, "i4") EMU_CODE(unsigned, "u4") EMU_CODE(long, "i8") EMU_CODE(unsigned long, "u8")
+EMU_CODE(long long, "i8") EMU_CODE(unsigned long long, "u8")
+EMU_CODE(float2, "f4") EMU_CODE(float4, "f4") EMU_CODE(double2, "f8") EMU_CODE(int2, "i4") EMU_CODE(int4, "i4")
+
+template <int... I> struct emu_indices {};
+template <int N, int... I> struct emu_count : emu_count<N - 1, N - 1, I...> {};
+template <int... I> struct emu_count<0, I...> { typedef emu_indices<I...> type; };
+
+template <class... A, int... I>
+__attribute__((no_sanitize_thread)) void emu_apply(void (*kernel)(A...), void **arguments, emu_indices<I...>) {
+    kernel(*(A *)arguments[I]...);
+}
+template <class... A> void emu_call(void (*kernel)(A...), void **arguments) {
+    emu_apply(kernel, arguments, typename emu_count<sizeof...(A)>::type());
+}
+template <class Kernel> struct emu_signature;
+template <class... A> struct emu_signature<void(A...)> {
+    static constexpr const char *codes[] = {emu_code<A>::text..., nullptr};
+};
+// One such line follows for each kernel of the file.
+#define EMU_KERNEL(name)                                                                                     \
+    extern "C" __attribute__((visibility("default"))) void emu_call_##name(void **a) { emu_call(name, a); }  \
+    extern "C" __attribute__((visibility("default"))) const char *const *emu_codes_##name;                   \
+    const char *const *emu_codes_##name = emu_signature<decltype(name)>::codes;

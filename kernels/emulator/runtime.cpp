@@ -1,0 +1,366 @@
+// Threads of a block as fibers on one core. A fiber runs until it waits (barrier, shuffle, vote) or ends; when
+// all wait, whoever has everybody he waits for goes on. Blocks run one after another.
+#include "state.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+unsigned emu_thread;
+alignas(1024) char emu_dynamic[EMU_DYNAMIC_BYTES];
+
+extern "C" char __start_emu_shared[], __stop_emu_shared[];
+
+namespace emu {
+Launch *launch;
+Report *report;
+Counts counts;
+Fiber fibers[MAX_THREADS];
+Fiber *current;
+unsigned threads, epoch, block_start, block_number;
+char *stacks;
+
+static const size_t STACK = 256 << 10;  // of a fiber, in bytes; pages that it never touches cost nothing
+static const long SLICE = 1 << 20;      // steps (basic blocks) after which a fiber looks up
+static long fuel;                       // steps left of the slice
+static bool failed;
+
+// ------------------------------------------------------------------------------------------ switching
+#ifdef __x86_64__
+extern "C" void emu_switch(void **save, void *load);
+asm(R"(
+.text
+.hidden emu_switch
+.globl emu_switch
+.type emu_switch, @function
+emu_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+.size emu_switch, .-emu_switch
+)");
+static void *scheduler;
+
+static void prepare(Fiber &f, char *stack, void (*entry)()) {
+    void **top = (void **)(stack + STACK);
+    *--top = nullptr;  // where entry would return to: gdb's list of callers ends here
+    *--top = (void *)entry;
+    for (int i = 0; i < 6; i++) *--top = nullptr;  // the six saved registers
+    f.context = top;
+}
+static void enter(Fiber &f) { emu_switch(&scheduler, f.context); }
+static void leave() { emu_switch(&current->context, scheduler); }
+#else
+#include <ucontext.h>
+static ucontext_t scheduler, contexts[MAX_THREADS];
+
+static void prepare(Fiber &f, char *stack, void (*entry)()) {
+    ucontext_t &c = contexts[&f - fibers];
+    getcontext(&c);
+    c.uc_stack.ss_sp = stack;
+    c.uc_stack.ss_size = STACK;
+    makecontext(&c, entry, 0);
+}
+static void enter(Fiber &f) { swapcontext(&scheduler, &contexts[&f - fibers]); }
+static void leave() { swapcontext(&contexts[current - fibers], &scheduler); }
+#endif
+
+static void entry() {
+    launch->call(launch->arguments);
+    current->state = DONE;
+    leave();
+}
+
+void fail(int kind, const Fiber &who, const char *file, int line, const void *pc) {
+    failed = true;
+    report->kind = kind;
+    report->thread = (unsigned)(&who - fibers);
+    report->block = block_number;
+    report->file = file;
+    report->line = line;
+    report->pc = pc;
+}
+
+void stop() {  // the fiber is never resumed
+    leave();
+    __builtin_unreachable();
+}
+
+// ------------------------------------------------------------------------------------------ waiting
+static void wait(State state, const char *name, unsigned mask, const char *file, int line) {
+    current->state = state;
+    current->name = name;
+    current->mask = mask;
+    current->file = file;
+    current->line = line;
+    leave();
+}
+
+static bool same_place(const Fiber &a, const Fiber &b) { return a.line == b.line && !strcmp(a.file, b.file); }
+
+// The paths that the lanes of a warp took since they last waited: different ones mean divergence.
+static void count_paths(unsigned first) {
+    uint64_t path = 0;
+    bool differ = false;
+    for (unsigned t = first; t < first + 32 && t < threads; t++) {
+        if (t > first && fibers[t].path != path) differ = true;
+        path = fibers[t].path;
+    }
+    counts.segments++;
+    counts.divergent += differ;
+    for (unsigned t = first; t < first + 32 && t < threads; t++) fibers[t].path = 0;
+}
+
+// Lanes of the warp that starts at `first` whose partners have all come go on. Returns false on a fault.
+static bool release_warp(unsigned first, bool &progress) {
+    for (unsigned t = first; t < first + 32 && t < threads; t++) {
+        Fiber &f = fibers[t];
+        if (f.state != WARP) continue;
+        unsigned came = 0;
+        bool complete = true;
+        for (unsigned lane = 0; lane < 32 && first + lane < threads; lane++) {
+            Fiber &other = fibers[first + lane];
+            if (!(f.mask >> lane & 1) || other.state == DONE) continue;
+            bool here = other.state == WARP && other.mask == f.mask && other.name == f.name && same_place(other, f);
+            if (here) came |= 1u << lane;
+            complete = complete && here;
+        }
+        if (!complete) continue;
+        unsigned votes = 0;
+        for (unsigned lane = 0; lane < 32; lane++)
+            if (came >> lane & 1 && fibers[first + lane].posted) votes |= 1u << lane;
+        for (unsigned lane = 0; lane < 32; lane++) {
+            if (!(came >> lane & 1)) continue;
+            Fiber &member = fibers[first + lane];
+            if (member.source < 0)
+                member.result = votes;
+            else if (came >> member.source & 1)
+                member.result = fibers[first + member.source].posted;
+            else {
+                report->other_thread = first + member.source;
+                fail(LANE_ABSENT, member, member.file, member.line, nullptr);
+                return false;
+            }
+        }
+        if (f.orders) order_lanes(first, came);
+        for (unsigned lane = 0; lane < 32; lane++)
+            if (came >> lane & 1) fibers[first + lane].state = READY;
+        counts.exchanges++;
+        count_paths(first);
+        progress = true;
+    }
+    return true;
+}
+
+static bool release_block() {
+    Fiber *waiting = nullptr, *gone = nullptr, *lane = nullptr;
+    int sum = 0;
+    for (unsigned t = 0; t < threads; t++) {
+        Fiber &f = fibers[t];
+        if (f.state == WARP && !lane) lane = &f;
+        if (f.state == DONE && !gone) gone = &f;
+        if (f.state != BARRIER) continue;
+        if (!waiting) waiting = &f;
+        sum += f.posted != 0;
+    }
+    if (lane) {  // no warp could go on: somebody whom this lane waits for is elsewhere
+        unsigned first = (unsigned)(lane - fibers) / 32 * 32;
+        for (unsigned t = first; t < first + 32 && t < threads; t++) {
+            Fiber &other = fibers[t];
+            bool awaited = lane->mask >> (t - first) & 1 && other.state != DONE;
+            if (!awaited || (other.state == WARP && other.name == lane->name && same_place(other, *lane))) continue;
+            report->other_thread = t;
+            report->other_file = other.file;
+            report->other_line = other.line;
+            break;
+        }
+        fail(LANE_MISSING, *lane, lane->file, lane->line, nullptr);
+        return false;
+    }
+    for (unsigned t = 0; t < threads; t++)
+        if (fibers[t].state == BARRIER && !same_place(fibers[t], *waiting)) {
+            report->other_thread = t;
+            report->other_file = fibers[t].file;
+            report->other_line = fibers[t].line;
+            fail(BARRIERS_DIFFER, *waiting, waiting->file, waiting->line, nullptr);
+            return false;
+        }
+    if (gone) {
+        report->other_thread = (unsigned)(gone - fibers);
+        fail(EARLY_EXIT, *waiting, waiting->file, waiting->line, nullptr);
+        return false;
+    }
+    for (unsigned t = 0; t < threads; t++) fibers[t].state = READY, fibers[t].result = sum;
+    for (unsigned first = 0; first < threads; first += 32) count_paths(first);
+    counts.barriers++;
+    epoch++;
+    return true;
+}
+
+// ------------------------------------------------------------------------------------------ the scheduler
+static uint64_t random_state;
+static unsigned below(unsigned n) {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (unsigned)((random_state >> 33) % n);
+}
+
+static void arrange(unsigned *order, unsigned n) {
+    for (unsigned i = 0; i < n; i++) order[i] = launch->order == REVERSED ? n - 1 - i : i;
+    if (launch->order == SHUFFLED)
+        for (unsigned i = n; i > 1; i--) {
+            unsigned j = below(i), kept = order[i - 1];
+            order[i - 1] = order[j];
+            order[j] = kept;
+        }
+}
+
+static bool interrupted() {
+    int reason = launch->poll();
+    if (!reason) return false;
+    fail(reason == 1 ? INTERRUPTED : TOO_SLOW, *current, nullptr, 0, current->pc);
+    return true;
+}
+
+static void run(Fiber &f) {
+    unsigned t = (unsigned)(&f - fibers);
+    current = &f;
+    emu_thread = t;
+    threadIdx = {t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y)};
+    fuel = SLICE;
+    for (long slices = 0;; fuel = SLICE) {
+        enter(f);
+        if (failed || f.state != SPENT) return;
+        if (++slices >= launch->max_slices) {
+            fail(ENDLESS, f, nullptr, 0, f.pc);
+            return;
+        }
+        if (interrupted()) return;
+        f.state = READY;
+    }
+}
+
+static bool run_block(unsigned *order) {
+    memset(__start_emu_shared, 0xff, __stop_emu_shared - __start_emu_shared);  // all bits set is a NaN
+    memset(emu_dynamic, 0xff, sizeof emu_dynamic < launch->dynamic + 256 ? sizeof emu_dynamic : launch->dynamic + 256);
+    block_start = ++epoch;
+    for (unsigned t = 0; t < threads; t++) {
+        fibers[t] = Fiber();
+        prepare(fibers[t], stacks + (t + 1) * STACK - STACK, entry);
+    }
+    for (unsigned rounds = 1;; rounds++) {
+        arrange(order, threads);
+        bool live = false, progress = false;
+        for (unsigned k = 0; k < threads; k++) {
+            Fiber &f = fibers[order[k]];
+            if (f.state == READY) run(f);
+            if (failed) return false;
+            live = live || f.state != DONE;
+        }
+        if (!live) break;
+        for (unsigned first = 0; first < threads; first += 32)
+            if (!release_warp(first, progress)) return false;
+        if (!progress && !release_block()) return false;
+        if (rounds % 1024 == 0 && interrupted()) return false;
+    }
+    for (unsigned first = 0; first < threads; first += 32) count_paths(first);
+    return true;
+}
+
+char *stacks_end() { return stacks + MAX_THREADS * STACK; }
+}  // namespace emu
+
+using namespace emu;
+
+// So that the section is there in a file without shared variables.
+__attribute__((section("emu_shared"), used)) static char emu_nothing[16] = {1};
+
+extern "C" {
+int emu_barrier(int predicate, const char *file, int line) {
+    current->posted = predicate != 0;
+    wait(BARRIER, "__syncthreads", 0, file, line);
+    return (int)current->result;
+}
+
+static uint64_t meet(const char *name, unsigned mask, uint64_t posted, int source, bool orders, const char *file,
+                     int line) {
+    if (!(mask >> emu_thread % 32 & 1)) {
+        fail(NOT_IN_MASK, *current, file, line, nullptr);
+        stop();
+    }
+    current->posted = posted;
+    current->source = source;
+    current->orders = orders;
+    wait(WARP, name, mask, file, line);
+    return current->result;
+}
+
+uint64_t emu_exchange(const char *name, unsigned mask, uint64_t value, int source, const char *file, int line) {
+    return meet(name, mask, value, source, false, file, line);
+}
+
+unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, const char *file, int line) {
+    return (unsigned)meet(name, mask, predicate != 0, -1, orders, file, line);
+}
+
+void emu_assertion(const char *text, const char *file, int line) {
+    report->text = text;
+    fail(ASSERTION, *current, file, line, nullptr);
+    stop();
+}
+
+// Called by the compiled kernel at the start of every basic block.
+void __sanitizer_cov_trace_pc() {
+    if (!launch) return;  // the loader runs what the compiler adds to the file
+    current->path = (current->path ^ (uintptr_t)__builtin_return_address(0)) * 0x100000001b3;
+    if (--fuel > 0) return;
+    current->pc = __builtin_return_address(0);
+    current->state = SPENT;
+    leave();
+}
+
+__attribute__((visibility("default"))) int emu_launch(Launch *what, Report *where, Counts *totals) {
+    static unsigned order[MAX_THREADS];
+    if (!stacks) {
+        void *memory = mmap(nullptr, MAX_THREADS * STACK, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED) return -1;
+        stacks = (char *)memory;
+    }
+    launch = what;
+    report = where;
+    *report = Report();
+    counts = Counts();
+    failed = false;
+    epoch = 0;
+    random_state = what->seed * 2 + 0x9e3779b97f4a7c15;
+    gridDim = dim3(what->grid[0], what->grid[1], what->grid[2]);
+    blockDim = dim3(what->block[0], what->block[1], what->block[2]);
+    threads = blockDim.x * blockDim.y * blockDim.z;
+    unsigned blocks = gridDim.x * gridDim.y * gridDim.z, offset = what->order == SHUFFLED ? below(blocks) : 0;
+    for (unsigned k = 0; k < blocks && !failed; k++) {
+        block_number = what->order == REVERSED ? blocks - 1 - k : (k + offset) % blocks;
+        blockIdx = {block_number % gridDim.x, block_number / gridDim.x % gridDim.y,
+                    block_number / (gridDim.x * gridDim.y)};
+        current = fibers;
+        if (k % 64 == 63 && interrupted()) break;
+        run_block(order);
+    }
+    *totals = counts;
+    return failed;
+}
+}

@@ -1,0 +1,37 @@
+// What the compiled kernel and the runtime say to each other. No C++ library is used on either side, so that
+// a compiler without one (zig) builds it in seconds.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+struct uint3 {
+    unsigned x, y, z;
+};
+
+struct dim3 {
+    unsigned x, y, z;
+    constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+
+// The thread that runs now: the scheduler sets them before it switches to a thread.
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
+extern unsigned emu_thread;  // x + y·width + z·width·height; its lane is the remainder by 32
+extern char emu_dynamic[];   // dynamic shared memory
+
+// The place in the .cu of the call that has this as its last parameters.
+#define EMU_HERE const char *file = __builtin_FILE(), int line = __builtin_LINE()
+
+enum emu_access_kind { EMU_READ = 0, EMU_WRITE = 1, EMU_ATOMIC = 2 };
+
+extern "C" {
+// Wait for the block; returns how many threads came with predicate ≠ 0.
+int emu_barrier(int predicate, const char *file, int line);
+// Wait for the lanes of `mask`. `name` is the intrinsic; each lane posts a value and gets that of lane `source`.
+uint64_t emu_exchange(const char *name, unsigned mask, uint64_t value, int source, const char *file, int line);
+// Wait for the lanes of `mask`; returns the lanes that came with predicate ≠ 0. `orders`: memory too.
+unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, const char *file, int line);
+// An access that the compiler does not report by itself; checked in mode "check" only.
+void emu_access(const void *address, size_t size, int kind, const void *pc);
+[[noreturn]] void emu_assertion(const char *text, const char *file, int line);
+}
