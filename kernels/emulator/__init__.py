@@ -6,7 +6,7 @@
 
 - source.py: the .cu becomes C++; compiling.py: compiler and cache; cuda.h: the words of CUDA
 - runtime.cpp: threads as fibers, barriers, shuffles; check.cpp: races, bounds, uninitialised reads
-- launch.py: the call; report.py: what went wrong, in a sentence; symbols.py: lines and variables of the object
+- launch.py: the call; report.py: what went wrong, in a sentence; symbols.py: lines and variables
 """
 
 from .errors import KernelError

@@ -20,12 +20,12 @@ from .source import Source
 
 HERE = Path(__file__).parent
 COMMON = ["-std=c++17", "-fPIC", "-nostdinc++", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
-# Steps are counted by a call in every basic block, so that a loop without end is noticed; not under gdb, where
+# Steps are counted by a call in every basic block, so that an endless loop is noticed; not under gdb, where
 # a person decides. No contraction: the same bits in every mode.
 COUNTED, NO_FMA = "-fsanitize-coverage=trace-pc", "-ffp-contract=off"
 MODES = {
     "fast": ["-O2", "-gdwarf-4", COUNTED, NO_FMA],
-    "check": ["-O0", "-gdwarf-4", COUNTED, NO_FMA, "-fsanitize=thread"],
+    "check": ["-O0", "-gdwarf-4", COUNTED, NO_FMA, "-fsanitize=thread", "-DEMU_CHECK"],
     "debug": ["-O0", "-gdwarf-4", NO_FMA],
 }
 WARNINGS = ["-w", "-Wno-unknown-warning-option"]
@@ -39,7 +39,9 @@ def compiler() -> tuple[str, ...]:
         KernelError: there is none.
     """
     if sys.platform != "linux":
-        raise KernelError("compiler", "The emulator runs on Linux (or Windows' subsystem for it): start it there.")
+        raise KernelError(
+            "compiler", "The emulator runs on Linux (or Windows' subsystem for it): start it there."
+        )
     if chosen := os.environ.get("SCRATCHLM_CXX"):
         return tuple(chosen.split())
     for name in ("g++", "clang++"):
@@ -70,7 +72,7 @@ def _run(arguments: list[str], source: Source | None) -> None:
 
 
 def _made(name: str, key: str, make) -> Path:
-    """The file `name` of this key in the cache; made by `make(folder)`, which returns its path, where missing."""
+    """The file `name` of this key in the cache; made by `make(folder)` where missing."""
     folder = cache_home() / "emulator"
     try:
         folder.mkdir(parents=True, exist_ok=True)

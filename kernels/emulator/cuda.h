@@ -17,9 +17,16 @@
 #define __align__(n) alignas(n)
 #define __launch_bounds__(...)
 // One section for all shared variables of a file, so that they can be poisoned before each block.
-#define EMU_SHARED static __attribute__((section("emu_shared")))
+#define EMU_SHARED static __attribute__((section("emu_shared"), used))
 // Helpers of this header that touch the kernel's memory report the access themselves.
 #define EMU_UNSEEN __attribute__((no_sanitize_thread, noinline))
+
+// Steps and paths are those of the kernel, not of this header.
+#if defined(__clang__)
+#define EMU_QUIET __attribute__((no_sanitize("coverage"))) inline
+#else
+#define EMU_QUIET __attribute__((no_sanitize_coverage)) inline
+#endif
 
 #undef assert
 #define assert(condition) ((condition) ? (void)0 : emu_assertion(#condition, __builtin_FILE(), __builtin_LINE()))
@@ -27,23 +34,44 @@
 static const int warpSize = 32;
 
 // ---------------------------------------------------------------------------------------------- vectors
-#define EMU_VECTORS(type, name)                                                                              \
-    struct alignas(2 * sizeof(type)) name##2 { type x, y; };                                                 \
-    struct name##3 { type x, y, z; };                                                                        \
-    struct alignas(4 * sizeof(type) < 16 ? 4 * sizeof(type) : 16) name##4 { type x, y, z, w; };               \
-    inline name##2 make_##name##2(type x, type y) { return {x, y}; }                                         \
-    inline name##3 make_##name##3(type x, type y, type z) { return {x, y, z}; }                               \
-    inline name##4 make_##name##4(type x, type y, type z, type w) { return {x, y, z, w}; }
-EMU_VECTORS(float, float)
-EMU_VECTORS(double, double)
-EMU_VECTORS(int, int)
-EMU_VECTORS(unsigned char, uchar)
-EMU_VECTORS(long long, longlong)
-struct alignas(8) uint2 { unsigned x, y; };
-struct alignas(16) uint4 { unsigned x, y, z, w; };
-inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+// A copy of a vector is one access. Compilers do not report all of them, so in mode "check" vectors do it.
+#ifdef EMU_CHECK
+#define EMU_COPIES(name)                                                                                     \
+    name() = default;                                                                                        \
+    EMU_UNSEEN name(const name &other) {                                                                     \
+        emu_access(&other, sizeof other, EMU_READ, __builtin_return_address(0));                             \
+        memcpy((void *)this, (const void *)&other, sizeof other);                                            \
+    }                                                                                                        \
+    EMU_UNSEEN name &operator=(const name &other) {                                                          \
+        emu_access(&other, sizeof other, EMU_READ, __builtin_return_address(0));                             \
+        emu_access(this, sizeof other, EMU_WRITE, __builtin_return_address(0));                              \
+        memcpy((void *)this, (const void *)&other, sizeof other);                                            \
+        return *this;                                                                                        \
+    }
+#else
+#define EMU_COPIES(name) name() = default;
+#endif
+#define EMU_VECTOR2(type, name)                                                                              \
+    struct alignas(2 * sizeof(type)) name {                                                                  \
+        type x, y;                                                                                           \
+        EMU_COPIES(name)                                                                                     \
+        name(type x, type y) : x(x), y(y) {}                                                                 \
+    };                                                                                                       \
+    inline name make_##name(type x, type y) { return name(x, y); }
+#define EMU_VECTOR4(type, name)                                                                              \
+    struct alignas(4 * sizeof(type) < 16 ? 4 * sizeof(type) : 16) name {                                     \
+        type x, y, z, w;                                                                                     \
+        EMU_COPIES(name)                                                                                     \
+        name(type x, type y, type z, type w) : x(x), y(y), z(z), w(w) {}                                     \
+    };                                                                                                       \
+    inline name make_##name(type x, type y, type z, type w) { return name(x, y, z, w); }
+EMU_VECTOR2(float, float2) EMU_VECTOR2(double, double2) EMU_VECTOR2(int, int2) EMU_VECTOR2(unsigned, uint2)
+EMU_VECTOR4(float, float4) EMU_VECTOR4(int, int4) EMU_VECTOR4(unsigned, uint4) EMU_VECTOR4(unsigned char, uchar4)
+struct float3 {
+    float x, y, z;
+};
+inline float3 make_float3(float x, float y, float z) { return {x, y, z}; }
 inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
-inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 
 // ---------------------------------------------------------------------------------------------- numbers
 // C has one name for each type, CUDA one name for all: exp(float) is expf.
@@ -130,22 +158,22 @@ inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b)
 template <class T> inline T __ldg(const T *p) { return *p; }
 
 // ---------------------------------------------------------------------------------------------- waiting
-inline void __syncthreads(EMU_HERE) { emu_barrier(0, file, line); }
-inline int __syncthreads_count(int p, EMU_HERE) { return emu_barrier(p, file, line); }
-inline int __syncthreads_or(int p, EMU_HERE) { return emu_barrier(p, file, line) != 0; }
-inline int __syncthreads_and(int p, EMU_HERE) { return emu_barrier(!p, file, line) == 0; }
-inline void __threadfence() {}
-inline void __threadfence_block() {}
-inline void __threadfence_system() {}
+EMU_QUIET void __syncthreads(EMU_HERE) { emu_barrier(0, file, line); }
+EMU_QUIET int __syncthreads_count(int p, EMU_HERE) { return emu_barrier(p, file, line); }
+EMU_QUIET int __syncthreads_or(int p, EMU_HERE) { return emu_barrier(p, file, line) != 0; }
+EMU_QUIET int __syncthreads_and(int p, EMU_HERE) { return emu_barrier(!p, file, line) == 0; }
+EMU_QUIET void __threadfence() {}
+EMU_QUIET void __threadfence_block() {}
+EMU_QUIET void __threadfence_system() {}
 
-inline void __syncwarp(unsigned mask = ~0u, EMU_HERE) { emu_vote("__syncwarp", mask, 0, 1, file, line); }
-inline unsigned __ballot_sync(unsigned mask, int p, EMU_HERE) {
+EMU_QUIET void __syncwarp(unsigned mask = ~0u, EMU_HERE) { emu_vote("__syncwarp", mask, 0, 1, file, line); }
+EMU_QUIET unsigned __ballot_sync(unsigned mask, int p, EMU_HERE) {
     return emu_vote("__ballot_sync", mask, p, 0, file, line);
 }
-inline int __any_sync(unsigned mask, int p, EMU_HERE) { return emu_vote("__any_sync", mask, p, 0, file, line) != 0; }
-inline int __all_sync(unsigned mask, int p, EMU_HERE) { return emu_vote("__all_sync", mask, !p, 0, file, line) == 0; }
+EMU_QUIET int __any_sync(unsigned mask, int p, EMU_HERE) { return emu_vote("__any_sync", mask, p, 0, file, line) != 0; }
+EMU_QUIET int __all_sync(unsigned mask, int p, EMU_HERE) { return emu_vote("__all_sync", mask, !p, 0, file, line) == 0; }
 
-template <class T> inline T emu_from(const char *name, unsigned mask, T value, int source, EMU_HERE) {
+template <class T> EMU_QUIET T emu_from(const char *name, unsigned mask, T value, int source, EMU_HERE) {
     static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles move 4 or 8 bytes");
     uint64_t posted = 0;
     memcpy(&posted, &value, sizeof value);
@@ -154,19 +182,19 @@ template <class T> inline T emu_from(const char *name, unsigned mask, T value, i
     return value;
 }
 // A segment is `width` neighbouring lanes; a source outside of it is the lane itself, as on the card.
-template <class T> inline T __shfl_sync(unsigned mask, T v, int source, int width = 32, EMU_HERE) {
+template <class T> EMU_QUIET T __shfl_sync(unsigned mask, T v, int source, int width = 32, EMU_HERE) {
     int lane = emu_thread % 32, first = lane & ~(width - 1);
     return emu_from("__shfl_sync", mask, v, first | (source & (width - 1)), file, line);
 }
-template <class T> inline T __shfl_up_sync(unsigned mask, T v, unsigned delta, int width = 32, EMU_HERE) {
+template <class T> EMU_QUIET T __shfl_up_sync(unsigned mask, T v, unsigned delta, int width = 32, EMU_HERE) {
     int lane = emu_thread % 32, first = lane & ~(width - 1), source = lane - (int)delta;
     return emu_from("__shfl_up_sync", mask, v, source < first ? lane : source, file, line);
 }
-template <class T> inline T __shfl_down_sync(unsigned mask, T v, unsigned delta, int width = 32, EMU_HERE) {
+template <class T> EMU_QUIET T __shfl_down_sync(unsigned mask, T v, unsigned delta, int width = 32, EMU_HERE) {
     int lane = emu_thread % 32, first = lane & ~(width - 1), source = lane + (int)delta;
     return emu_from("__shfl_down_sync", mask, v, source >= first + width ? lane : source, file, line);
 }
-template <class T> inline T __shfl_xor_sync(unsigned mask, T v, int change, int width = 32, EMU_HERE) {
+template <class T> EMU_QUIET T __shfl_xor_sync(unsigned mask, T v, int change, int width = 32, EMU_HERE) {
     int lane = emu_thread % 32, first = lane & ~(width - 1), source = lane ^ change;
     return emu_from("__shfl_xor_sync", mask, v, source >= first + width ? lane : source, file, line);
 }

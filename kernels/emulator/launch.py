@@ -1,4 +1,4 @@
-"""The call of a kernel: arguments checked against its parameters, memory laid out, the launch, the verdict."""
+"""The call of a kernel: arguments against parameters, memory laid out, the launch, the verdict."""
 
 import ctypes
 import signal
@@ -35,7 +35,8 @@ class _Launch(Structure):
         ("call", c_void_p), ("arguments", c_void_p), ("grid", c_uint32 * 3), ("block", c_uint32 * 3),
         ("dynamic", c_uint64), ("order", c_int32), ("checking", c_int32), ("seed", c_uint64),
         ("max_slices", c_int64), ("poll", Poll), ("regions", POINTER(_Region)), ("region_count", c_uint64),
-        ("image_begin", c_void_p), ("image_end", c_void_p), ("shared_begin", c_void_p), ("shared_end", c_void_p),
+        ("image_begin", c_void_p), ("image_end", c_void_p), ("shared_begin", c_void_p),
+        ("shared_end", c_void_p),
     )  # fmt: skip
 
 
@@ -85,7 +86,9 @@ def _three(value: Any, what: str, kernel: str) -> tuple[int, int, int]:
     numbers = tuple(value) if isinstance(value, tuple | list) else (value,)
     whole = all(isinstance(n, int | np.integer) and n > 0 for n in numbers)
     if not (1 <= len(numbers) <= 3 and whole):
-        raise KernelError("launch", f"{kernel}: {what} is {value!r}: give one to three whole numbers above 0.")
+        raise KernelError(
+            "launch", f"{kernel}: {what} is {value!r}: give one to three whole numbers above 0."
+        )
     filled = [*map(int, numbers), 1, 1]
     return filled[0], filled[1], filled[2]
 
@@ -193,7 +196,9 @@ class Function:
         for number, (argument, code, name) in enumerate(zip(args, self.codes, self.parameters, strict=True)):
             given = f"{type(argument).__name__}"
             if isinstance(argument, np.ndarray | np.generic):
-                given = f"{'an array' if isinstance(argument, np.ndarray) else 'a number'} of {argument.dtype}"
+                given = (
+                    f"{'an array' if isinstance(argument, np.ndarray) else 'a number'} of {argument.dtype}"
+                )
                 found = f"{argument.dtype.kind}{argument.dtype.itemsize}"
                 if isinstance(argument, np.ndarray):
                     found += "*"
@@ -252,9 +257,9 @@ class Function:
         clock = _Clock(emulator.seconds if emulator.mode != "debug" else float("inf"))
         call = getattr(emulator.library, f"emu_call_{self.name}")
         launch = _Launch(
-            ctypes.cast(call, c_void_p), ctypes.addressof(values), (c_uint32 * 3)(*grid), (c_uint32 * 3)(*block),
-            shared_mem, ORDERS.index(emulator.order), checking, emulator.seed, -(-emulator.steps // SLICE),
-            Poll(clock.poll), regions, len(regions), emulator.base, emulator.base + image.size,
+            ctypes.cast(call, c_void_p), ctypes.addressof(values), (c_uint32 * 3)(*grid),
+            (c_uint32 * 3)(*block), shared_mem, ORDERS.index(emulator.order), checking,
+            emulator.seed, -(-emulator.steps // SLICE), Poll(clock.poll), regions, len(regions), emulator.base, emulator.base + image.size,
             emulator.base + section, emulator.base + section + length,
         )  # fmt: skip
         told, self.counts = Report(), Counts()
@@ -322,7 +327,9 @@ class _Clock:
     """Ends a launch after its time, or on Ctrl-C: Python's handlers run while the runtime asks here."""
 
     def __init__(self, seconds: float) -> None:
-        self.end, self.interrupt, self.handler = time.monotonic() + seconds, None, None
+        self.end = time.monotonic() + seconds
+        self.interrupt: tuple | None = None
+        self.handler: Any = None
 
     def poll(self) -> int:
         if self.interrupt is not None:

@@ -47,7 +47,10 @@ class _Sentence:
     def array(self) -> tuple[str, str]:
         """The element that was touched, and how many there are."""
         told, address = self.told, self.told.address
-        near = [(max(m.begin - address, address + 1 - m.begin - m.size, 0), k) for k, m in enumerate(self.memories)]
+        near = [
+            (max(m.begin - address, address + 1 - m.begin - m.size, 0), k)
+            for k, m in enumerate(self.memories)
+        ]
         distance, k = min(near)
         memory = self.memories[k]
         if distance > FAR:
@@ -68,7 +71,8 @@ class _Sentence:
         else:
             other = f"{whose} {HAD[told.other_access]}"
             advice = "put __syncthreads() between the two (inside one warp __syncwarp() is enough)"
-        return f"{DID[told.access]} {element}, which {other} at {self.line_of_other()} with nothing to order them: {advice}."
+        where = f"{self.line_of_other()} with nothing to order them"
+        return f"{DID[told.access]} {element}, which {other} at {where}: {advice}."
 
     def text(self) -> tuple[str, str]:
         """Kind and what happened."""
@@ -77,10 +81,16 @@ class _Sentence:
             return "race", self.race()
         if told.kind == OUT_OF_BOUNDS:
             element, size = self.array()
-            return "out of bounds", f"{DID[told.access]} {element}, but {size}: test the index before it is used."
+            return (
+                "out of bounds",
+                f"{DID[told.access]} {element}, but {size}: test the index before it is used.",
+            )
         if told.kind == UNINITIALISED:
             element, _ = self.array()
-            return "uninitialised", f"reads {element}, which no thread of the block has written: write it first."
+            return (
+                "uninitialised",
+                f"reads {element}, which no thread of the block has written: write it first.",
+            )
         if told.kind == MISALIGNED:
             element, _ = self.array()
             return "misaligned", (
@@ -101,7 +111,8 @@ class _Sentence:
             where = f"waits at {self.line_of_other()}" if told.other_line else "is elsewhere"
             return "missing lanes", (
                 f"waits here for lane {told.other_thread % 32} of its warp, which the mask names, but "
-                f"{self.thread(told.other_thread)} {where}: call it with all lanes of the mask, outside of the `if`."
+                f"{self.thread(told.other_thread)} {where}: call it with all lanes of the mask, "
+                "outside of the `if`."
             )
         if told.kind == LANE_ABSENT:
             return "missing lanes", (
@@ -109,14 +120,17 @@ class _Sentence:
                 "let all lanes of the warp call it, or name fewer in mask and width."
             )
         if told.kind == NOT_IN_MASK:
-            return "missing lanes", "calls this, but its own lane is not in the mask: put it in, or do not call."
+            return (
+                "missing lanes",
+                "calls this, but its own lane is not in the mask: put it in, or do not call.",
+            )
         if told.kind == ASSERTION:
             return "assertion", f"does not have {told.text.decode()}."
         if told.kind == ENDLESS:
             steps = self.function.emulator.steps
             return "endless loop", (
-                f"ran {steps:,} steps without a wait and was still in this loop: see whether its condition can "
-                "become false (waiting for another thread needs a barrier), or raise `steps`."
+                f"ran {steps:,} steps without a wait and was still in this loop: see whether its condition "
+                "can become false (waiting for another thread needs a barrier), or raise `steps`."
             )
         seconds = self.function.emulator.seconds
         return "endless loop", (
@@ -124,7 +138,9 @@ class _Sentence:
         )
 
 
-def explain(told: "Report", function: "Function", memories: list["Memory"], grid: Any, block: Any) -> KernelError:
+def explain(
+    told: "Report", function: "Function", memories: list["Memory"], grid: Any, block: Any
+) -> KernelError:
     """The error for what the runtime reported."""
     sentence = _Sentence(told, function, memories, grid, block)
     kind, text = sentence.text()

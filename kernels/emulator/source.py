@@ -12,10 +12,9 @@ from .errors import KernelError
 # What has no meaning on a CPU that runs one thread after another, and what to do instead.
 REFUSED = {
     r"\basm\b": "inline PTX: give it a plain C++ path",
-    r"\bcp_async|__pipeline_\w+|\bcuda::pipeline\b|\bmemcpy_async\b": "cp.async: copy with plain loads and stores",
-    r"\bwgmma\w*|\bmma_sync\b|\bwmma\b|\bmma\.h\b": "tensor core instructions: give it a path with plain products",
-    r"\bcooperative_groups\b|\bgrid_group\b|\bthis_grid\b": "cooperative groups and waits for the whole grid: "
-    "split the kernel in two launches",
+    r"\bcp_async|__pipeline_\w+|\bcuda::pipeline\b|\bmemcpy_async\b": "cp.async: use plain loads and stores",
+    r"\bwgmma\w*|\bmma_sync\b|\bwmma\b|\bmma\.h\b": "tensor cores: give it a path with plain products",
+    r"\bcooperative_groups\b|\bgrid_group\b|\bthis_grid\b": "a wait for the whole grid: launch twice",
     r"\bcuda::barrier\b|\bmbarrier\w*|\bcluster_\w+": "barriers in memory and clusters: use __syncthreads",
     r"<<<": "launches from a kernel: launch from Python",
     r"\bcuda_fp16\.h|\bcuda_bf16\.h|\b__half2?\b|\b__nv_bfloat16\b": "16-bit floats: compute in float",
@@ -42,7 +41,7 @@ class Source:
 
 
 def expand(path: Path, seen: set[Path] | None = None) -> str:
-    """The text of a file with its own `#include "…"` put in, once each; NVRTC and the emulator both take it."""
+    """The text of a file with its own `#include "…"` put in, once each; NVRTC takes it too."""
     seen = set() if seen is None else seen
     seen.add(path.resolve())
     lines = [f'#line 1 "{path.as_posix()}"']
@@ -82,7 +81,9 @@ def place(text: str, at: int) -> tuple[str, int]:
 def _refuse(text: str) -> None:
     for pattern, advice in REFUSED.items():
         if found := re.search(pattern, text):
-            message = f"The emulator cannot run `{found[0].strip()}` ({advice}, under #ifndef EMULATOR if need be)."
+            message = (
+                f"The emulator cannot run `{found[0].strip()}` ({advice}, under #ifndef EMULATOR if need be)."
+            )
             raise KernelError("unsupported", message, *place(text, found.start()))
 
 
@@ -104,7 +105,11 @@ def _shared(found: re.Match) -> str:
         sizes = declarator.strip()[len(name) :]
         if dynamic:
             inner = re.sub(r"^\s*\[[^\]]*\]", "", sizes)
-            pointer = f"{volatile}{kind} (*const {name}){inner}" if inner.strip() else f"{volatile}{kind} *const {name}"
+            pointer = (
+                f"{volatile}{kind} (*const {name}){inner}"
+                if inner.strip()
+                else f"{volatile}{kind} *const {name}"
+            )
             cast = f"{volatile}{kind} (*){inner}" if inner.strip() else f"{volatile}{kind} *"
             result.append(f"{pointer} = ({cast})emu_dynamic;")
         else:
@@ -141,7 +146,9 @@ def read(code: str | Path) -> Source:
     _refuse(text)
     kernels = _kernels(text)
     if not kernels:
-        raise KernelError("compile", f'{name} has no kernel: write extern "C" __global__ void NAME(...) {{ ... }}.')
+        raise KernelError(
+            "compile", f'{name} has no kernel: write extern "C" __global__ void NAME(...) {{ ... }}.'
+        )
     text = re.sub(r"\b(extern\s+)?__shared__\s+([^;{}=()]*(?:\([^)]*\)[^;{}=()]*)?)(?=;)", _shared, text)
-    text += "\n#line 1 \"<emulator>\"\n" + "".join(f"EMU_KERNEL({kernel})\n" for kernel in kernels)
+    text += '\n#line 1 "<emulator>"\n' + "".join(f"EMU_KERNEL({kernel})\n" for kernel in kernels)
     return Source(name, text, kernels)

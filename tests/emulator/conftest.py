@@ -1,4 +1,5 @@
 import pytest
+
 from scratchlm.kernels.emulator import KernelError
 from scratchlm.kernels.emulator.compiling import compiler
 

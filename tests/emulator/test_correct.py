@@ -1,0 +1,228 @@
+"""Kernels without a fault: no report, and the same bits in every mode and every order of the threads."""
+
+import numpy as np
+import pytest
+
+from scratchlm.kernels.emulator import Emulator
+
+WARP_SUM = """
+__device__ float warp_sum(float v) {
+    for (int o = 16; o > 0; o /= 2) v += __shfl_xor_sync(0xffffffff, v, o);
+    return v;
+}
+"""
+ROWS = (
+    WARP_SUM
+    + """
+__device__ float block_sum(float v, float* part) {
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    v = warp_sum(v);
+    __syncthreads();  // part may still be read from the call before
+    if (lane == 0) part[warp] = v;
+    __syncthreads();
+    return warp_sum(lane < blockDim.x / 32 ? part[lane] : 0);
+}
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+    __shared__ float part[32];
+    const float* row = x + blockIdx.x * n;
+    float sum = 0, square = 0;
+    for (int i = threadIdx.x; i < n; i += blockDim.x) sum += row[i];
+    float mean = block_sum(sum, part) / n;
+    for (int i = threadIdx.x; i < n; i += blockDim.x) square += (row[i] - mean) * (row[i] - mean);
+    float scale = rsqrtf(block_sum(square, part) / n + 1e-5f);
+    for (int i = threadIdx.x; i < n; i += blockDim.x) y[blockIdx.x * n + i] = (row[i] - mean) * scale;
+}
+"""
+)
+TRANSPOSE = """
+#define T 16
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+    __shared__ float tile[T][T + 1];
+    int c = blockIdx.x * T + threadIdx.x, r = blockIdx.y * T + threadIdx.y;
+    if (r < n && c < n) tile[threadIdx.y][threadIdx.x] = x[r * n + c];
+    __syncthreads();
+    c = blockIdx.y * T + threadIdx.x, r = blockIdx.x * T + threadIdx.y;
+    if (r < n && c < n) y[r * n + c] = tile[threadIdx.x][threadIdx.y];
+}
+"""
+TREE = """
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+    extern __shared__ float s[];
+    int t = threadIdx.x;
+    s[t] = t < n ? x[t] : 0;
+    for (int o = blockDim.x / 2; o > 0; o /= 2) {
+        __syncthreads();
+        if (t < o) s[t] += s[t + o];
+    }
+    if (t == 0) y[0] = s[0];
+}
+"""
+WARP_TREE = """
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+    __shared__ volatile float s[64];
+    int t = threadIdx.x, lane = t % 32;
+    s[t] = x[t];
+    __syncwarp();
+    for (int o = 16; o > 0; o /= 2) {
+        float v = lane < o ? s[t + o] : 0;
+        __syncwarp();
+        if (lane < o) s[t] = s[t] + v;
+        __syncwarp();
+    }
+    if (lane == 0) y[t / 32] = s[t];
+}
+"""
+HISTOGRAM = """
+extern "C" __global__ void kernel(const int* x, int* y, int n) {
+    __shared__ int count[8];
+    if (threadIdx.x < 8) count[threadIdx.x] = 0;
+    __syncthreads();
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x)
+        atomicAdd(&count[x[i] & 7], 1);
+    __syncthreads();
+    if (threadIdx.x < 8) atomicAdd(&y[threadIdx.x], count[threadIdx.x]);
+}
+"""
+VECTORS = """
+extern "C" __global__ void kernel(const float4* x, float4* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    float4 v = x[i];
+    y[i] = make_float4(v.w, v.z, v.y, v.x);
+}
+"""
+VOTES = """
+extern "C" __global__ void kernel(const int* x, int* y, int n) {
+    int t = threadIdx.x, lane = t % 32;
+    unsigned odd = __ballot_sync(0xffffffff, x[t] % 2);
+    int before = __popc(odd & ((1u << lane) - 1));
+    int any = __any_sync(0xffffffff, x[t] > 60), all = __all_sync(0xffffffff, x[t] >= 0);
+    int up = __shfl_up_sync(0xffffffff, t, 3), segment = __shfl_down_sync(0xffffffff, t, 1, 8);
+    y[t] = before + 100 * any + 1000 * all + 10000 * up + 1000000 * segment;
+    y[t] += __syncthreads_count(x[t] > 31) + __syncthreads_or(t == 5) + __syncthreads_and(t >= 0);
+}
+"""
+HALF_WARPS = """
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+    int t = threadIdx.x, lane = t % 32;
+    unsigned half = lane < 16 ? 0x0000ffff : 0xffff0000;
+    float v = x[t];
+    if (lane < 16) for (int o = 8; o > 0; o /= 2) v += __shfl_xor_sync(half, v, o);
+    else for (int o = 8; o > 0; o /= 2) v *= __shfl_xor_sync(half, v, o);
+    y[t] = v;
+}
+"""
+TYPES = """
+typedef float real;
+struct Pair { float a, b; };
+__constant__ float table[4] = {1, 2, 4, 8};
+extern "C" __global__ void __launch_bounds__(64) kernel(
+    const real* __restrict__ x,  // a comment with a ) and a __shared__ word
+    float* __restrict__ y, const int n) {
+    __shared__ __align__(16) unsigned char bytes[64 * 4], marks[64];
+    __shared__ Pair pairs[64];
+    int t = threadIdx.x;
+    marks[t] = t;
+    reinterpret_cast<float*>(bytes)[t] = x[t];
+    pairs[t].a = table[t % 4];
+    __syncthreads();
+    y[t] = reinterpret_cast<float*>(bytes)[63 - t] * pairs[63 - t].a + marks[63 - t];
+}
+"""
+
+
+def floats(rng, n):
+    return rng.standard_normal(n, dtype=np.float32)
+
+
+def flat(rng, n, results, length):
+    """A random input, an output of zeros, and the number that the kernel takes."""
+    return floats(rng, n), np.zeros(results, np.float32), np.int32(length)
+
+
+def whole(rng):
+    return rng.integers(0, 8, 500, np.int32), np.zeros(8, np.int32), np.int32(500)
+
+
+def counting(rng):
+    return np.arange(64, dtype=np.int32), np.zeros(64, np.int32), np.int32(64)
+
+
+# name: source, grid, block, shared_mem, maker of the arguments
+CASES = {
+    "rows": (ROWS, 5, 96, 0, lambda rng: flat(rng, 5 * 77, 5 * 77, 77)),
+    "transpose": (TRANSPOSE, (3, 3), (16, 16), 0, lambda rng: flat(rng, 41 * 41, 41 * 41, 41)),
+    "tree": (TREE, 1, 128, 512, lambda rng: flat(rng, 100, 1, 100)),
+    "warp tree": (WARP_TREE, 1, 64, 0, lambda rng: flat(rng, 64, 2, 64)),
+    "histogram": (HISTOGRAM, 3, 64, 0, whole),
+    "vectors": (VECTORS, 2, 64, 0, lambda rng: flat(rng, 400, 400, 100)),
+    "votes": (VOTES, 1, 64, 0, counting),
+    "half warps": (HALF_WARPS, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
+    "types": (TYPES, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
+}
+
+
+def run(name, mode, order, seed=0):
+    source, grid, block, shared, make = CASES[name]
+    args = make(np.random.default_rng(0))
+    kernel = Emulator(source, mode=mode, order=order, seed=seed).get_function("kernel")
+    kernel(grid, block, args, shared_mem=shared)
+    return args
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_report_and_the_same_bits(name):
+    expected = run(name, "fast", "forward")[1]
+    assert np.any(expected)
+    for mode in ("fast", "check", "debug"):
+        for order, seed in (("forward", 0), ("reversed", 0), ("shuffled", 1), ("shuffled", 2)):
+            assert run(name, mode, order, seed)[1].tobytes() == expected.tobytes(), (mode, order, seed)
+
+
+def test_values():
+    x, y, _ = run("rows", "fast", "forward")
+    rows = x.reshape(5, 77).astype(np.float64)
+    normed = (rows - rows.mean(1, keepdims=True)) / np.sqrt(rows.var(1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(y.reshape(5, 77), normed, rtol=1e-5, atol=1e-6)
+    x, y, _ = run("transpose", "fast", "forward")
+    assert np.array_equal(y.reshape(41, 41), x.reshape(41, 41).T)
+    x, y, _ = run("histogram", "fast", "forward")
+    assert np.array_equal(y, np.bincount(x, minlength=8))
+    x, y, _ = run("vectors", "fast", "forward")
+    assert np.array_equal(y.reshape(100, 4), x.reshape(100, 4)[:, ::-1])
+    x, y, _ = run("types", "check", "forward")
+    back = np.arange(64, dtype=np.float32)[::-1]
+    assert np.array_equal(y, x[::-1] * 2 ** (back % 4) + back)
+
+
+def test_votes_and_segments():
+    y = run("votes", "check", "shuffled", 3)[1]
+    t = np.arange(64)
+    lane = t % 32
+    expected = lane // 2 + 100 * (t > 31) + 1000 + 10000 * np.where(lane < 3, t, t - 3)
+    expected += 1000000 * np.where(lane % 8 == 7, t, t + 1) + 32 + 1 + 1
+    assert np.array_equal(y, expected)
+
+
+def test_counts():
+    source, grid, block, shared, make = CASES["tree"]
+    kernel = Emulator(source, mode="check").get_function("kernel")
+    kernel(grid, block, make(np.random.default_rng(0)), shared_mem=shared)
+    c = kernel.counts
+    assert (c.global_reads, c.global_writes) == (100, 1)
+    assert (c.shared_reads, c.shared_writes) == (2 * 127 + 1, 128 + 127)
+    assert (c.barriers, c.exchanges) == (7, 0)
+    assert 0 < c.divergent < c.segments
+
+
+def test_arguments_that_overlap_and_views():
+    """One array as two arguments, and rows of a larger one: as on the card, by address."""
+    source = (
+        'extern "C" __global__ void kernel(const float* a, float* b) { b[threadIdx.x] = 2 * a[threadIdx.x]; }'
+    )
+    for mode in ("fast", "check"):
+        whole = np.ones((4, 32), np.float32)
+        kernel = Emulator(source, mode=mode).get_function("kernel")
+        kernel(1, 32, (whole[1], whole[1]))
+        kernel(1, 32, (whole[1], whole[3]))
+        assert whole[:, 0].tolist() == [1, 2, 1, 4]

@@ -1,0 +1,176 @@
+"""The call: arguments, sizes, sources that are refused, compilers, the cache, Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scratchlm.kernels.emulator import Emulator, KernelError, compiling
+
+SCALE = """extern "C" __global__ void scale(float* x, float a, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) x[i] *= a;
+}
+"""
+X = np.ones(100, np.float32)
+A, N = np.float32(2), np.int32(100)
+
+
+@pytest.fixture
+def scale():
+    return Emulator(SCALE).get_function("scale")
+
+
+def test_a_kernel_from_a_string_and_from_a_file_with_an_include(tmp_path, scale):
+    x = X.copy()
+    scale((2,), (64,), (x, A, N))
+    assert (x == 2).all()
+    (tmp_path / "twice.cuh").write_text("__device__ float twice(float v) {\n    return 2 * v;\n}\n")
+    path = tmp_path / "own.cu"
+    path.write_text(
+        '#include "twice.cuh"\nextern "C" __global__ void own(float* x) {\n    x[threadIdx.x] = twice(x[1]);\n}\n'
+    )
+    Emulator(path).get_function("own")((1,), (1,), (x,))
+    assert x[0] == 4
+    with pytest.raises(KernelError, match=r"^own.cu:3: own, thread 0, block 0, reads x\[1\], but"):
+        Emulator(path, mode="check").get_function("own")(1, 1, (x[:1],))
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ((X, 2.0, N), r"argument 2, a, is float: pass np.float32"),
+        ((X, A, 100), r"argument 3, n, is int: pass np.int32"),
+        ((X, np.int32(2), N), "argument 2, a, is a number of int32: pass np.float32"),
+        ((X.astype(np.float64), A, N), "argument 1, x, is an array of float64: pass an array of float32"),
+        ((A, A, N), "argument 1, x, is a number of float32: pass an array of float32"),
+        ((X, X, N), "argument 2, a, is an array of float32: pass np.float32"),
+        ((X, A), r"takes 3 arguments \(x, a, n\), not 2"),
+    ],
+)
+def test_arguments_are_checked_against_the_parameters(scale, args, says):
+    with pytest.raises(KernelError, match=says) as caught:
+        scale((1,), (64,), args)
+    assert caught.value.kind == "argument"
+
+
+@pytest.mark.parametrize(
+    ("grid", "block"),
+    [(0, 64), ((1, 1, 1, 1), 64), (1.5, 64), (1, 1025), (1, (64, 64)), (1, (1, 1, 65))],
+)
+def test_grids_and_blocks_that_no_card_takes(scale, grid, block):
+    with pytest.raises(KernelError) as caught:
+        scale(grid, block, (X, A, N))
+    assert caught.value.kind == "launch"
+
+
+def test_shared_memory_over_the_limit():
+    source = 'extern "C" __global__ void big(float* x) {{ __shared__ float s[{}]; s[0] = x[0]; }}'
+    fits = Emulator(source.format(12 * 1024)).get_function("big")
+    fits(1, 1, (X.copy(),))
+    with pytest.raises(KernelError, match="shared_mem=4 beside 49,152 bytes of its own is more than the 0"):
+        fits(1, 1, (X.copy(),), shared_mem=4)
+    with pytest.raises(
+        KernelError, match="declares 49,168 bytes of shared memory, a block has 49,152"
+    ) as caught:
+        Emulator(source.format(12 * 1024 + 4)).get_function("big")(1, 1, (X.copy(),))
+    assert caught.value.kind == "shared memory"
+    scale = Emulator(SCALE).get_function("scale")
+    with pytest.raises(KernelError, match="raise max_dynamic_shared_size_bytes"):
+        scale(1, 1, (X.copy(), A, N), shared_mem=50_000)
+    scale.max_dynamic_shared_size_bytes = 100_000
+    scale(1, 1, (X.copy(), A, N), shared_mem=50_000)
+    with pytest.raises(KernelError, match="shared_mem"):
+        scale(1, 1, (X.copy(), A, N), shared_mem=100_001)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('asm("mov.u32 %0, 1;" : "=r"(n));', "inline PTX"),
+        ("__pipeline_commit();", "cp.async"),
+        ("wgmma_fence();", "tensor core"),
+        ("cooperative_groups::this_grid().sync();", "whole grid"),
+        ("scale<<<1, 1>>>(x, a, n);", "launches from a kernel"),
+        ("x[0] = clock64();", "clocks"),
+    ],
+)
+def test_what_it_cannot_run_is_refused_by_name(line, says):
+    with pytest.raises(KernelError, match=says) as caught:
+        Emulator(SCALE.replace("    if", f"    // asm in a comment is fine\n    {line}\n    if"))
+    assert (caught.value.kind, caught.value.line) == ("unsupported", 4)
+
+
+def test_a_part_for_cards_only_is_left_out():
+    source = SCALE.replace("    if", '#ifndef EMULATOR\n    asm("exit;");\n#endif\n    if')
+    Emulator(source).get_function("scale")(1, 1, (X.copy(), A, N))
+
+
+def test_a_compile_error_names_the_line():
+    with pytest.raises(KernelError, match=r"<source>:2: The compiler says: .*thread_id") as caught:
+        Emulator(SCALE.replace("threadIdx", "thread_id"))
+    assert caught.value.kind == "compile"
+    with pytest.raises(KernelError, match="has no kernel: write extern"):
+        Emulator("int nothing;")
+    with pytest.raises(KernelError, match="has no kernel sclae: it has scale"):
+        Emulator(SCALE).get_function("sclae")
+    with pytest.raises(KernelError, match="There is no kernel file"):
+        Emulator(Path("missing.cu"))
+
+
+def test_no_compiler(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("SCRATCHLM_CXX", raising=False)
+    monkeypatch.setattr(compiling.importlib.util, "find_spec", lambda name: None)
+    compiling.compiler.cache_clear()
+    try:
+        with pytest.raises(KernelError, match=r"install g\+\+ or clang, or run `pip install ziglang`"):
+            compiling.compiler()
+    finally:
+        compiling.compiler.cache_clear()
+
+
+def test_processes_that_compile_the_same_kernel_at_once(tmp_path):
+    code = (
+        "import numpy as np\nfrom scratchlm.kernels.emulator import Emulator\n"
+        "x = np.ones(100, np.float32)\n"
+        f"scale = Emulator({SCALE!r}).get_function('scale')\n"
+        "scale(2, 64, (x, np.float32(3), np.int32(100)))\nassert (x == 3).all()\n"
+    )
+    environment = {**os.environ, "SCRATCHLM_CACHE": str(tmp_path)}
+    with ThreadPoolExecutor(3) as pool:
+        done = list(
+            pool.map(lambda _: subprocess.run([sys.executable, "-c", code], env=environment), range(3))
+        )
+    assert [process.returncode for process in done] == [0, 0, 0]
+    kept = sorted(path.name.split("-", 1)[1] for path in (tmp_path / "emulator").iterdir())
+    assert kept == ["check.o", "runtime.o", "source-fast.so"]
+
+
+def test_threads_launch_one_after_another(scale):
+    arrays = [np.ones(100, np.float32) for _ in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda x: scale(2, 64, (x, A, N)), arrays))
+    assert all((x == 2).all() for x in arrays)
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_control_c_ends_a_kernel(mode):
+    spin = Emulator(
+        'extern "C" __global__ void spin(float* x) { while (x[0] < 2) x[0] *= 0.5f; }',
+        mode=mode,
+        steps=10**15,
+    )
+    started = time.monotonic()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        spin.get_function("spin")(1, 1, (X.copy(),))
+    assert time.monotonic() - started < 5
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
