@@ -259,7 +259,8 @@ class Function:
         launch = _Launch(
             ctypes.cast(call, c_void_p), ctypes.addressof(values), (c_uint32 * 3)(*grid),
             (c_uint32 * 3)(*block), shared_mem, ORDERS.index(emulator.order), checking,
-            emulator.seed, -(-emulator.steps // SLICE), Poll(clock.poll), regions, len(regions), emulator.base, emulator.base + image.size,
+            emulator.seed, -(-emulator.steps // SLICE), Poll(clock.poll),
+            regions, len(regions), emulator.base, emulator.base + image.size,
             emulator.base + section, emulator.base + section + length,
         )  # fmt: skip
         told, self.counts = Report(), Counts()

@@ -35,7 +35,7 @@ def test_a_kernel_from_a_string_and_from_a_file_with_an_include(tmp_path, scale)
     (tmp_path / "twice.cuh").write_text("__device__ float twice(float v) {\n    return 2 * v;\n}\n")
     path = tmp_path / "own.cu"
     path.write_text(
-        '#include "twice.cuh"\nextern "C" __global__ void own(float* x) {\n    x[threadIdx.x] = twice(x[1]);\n}\n'
+        '#include "twice.cuh"\nextern "C" __global__ void own(float* x) {\n    x[0] = twice(x[1]);\n}\n'
     )
     Emulator(path).get_function("own")((1,), (1,), (x,))
     assert x[0] == 4
