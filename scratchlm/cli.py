@@ -285,29 +285,39 @@ def _model(recipe: "Recipe") -> str:
 def bench(
     workloads: tuple[str, ...], against: str, pairs: int, steps: int, threads: int, json_file: Path | None
 ) -> None:
-    """Time training steps beside PyTorch's, in turn, in fresh processes."""
-    from .bench.compare import as_json, compare
+    """Time training steps, kernels, generation and tokenizers beside their peers, in fresh processes.
+
+    WORKLOADS: W1, W2 (LSTM), W3, W4 (GPT), W5 (single kernels), W6 (generation), W7 (BPE); all for none.
+    """
+    from rich.table import Table
+
+    from .bench.compare import as_json, choose, compare
     from .bench.workloads import WORKLOADS
     from .files import write_text
 
-    results = [compare(name, against, pairs, steps, threads, click.echo) for name in workloads or WORKLOADS]
+    names = choose(workloads)
+    results = [compare(name, against, pairs, steps, threads, click.echo) for name in names]
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("", "what", "ours", "peer", "ratio (pairs from, to)", "memory", "first step after"):
+        table.add_column(column, overflow="fold")
     for r in results:
-        rows = [
-            ("step", f"{r.milliseconds:.1f} ms, {r.peer} {r.peer_milliseconds:.1f} ms"),
-            (
-                "ratio",
-                f"{r.ratio:.2f} (pairs from {r.ratio_low:.2f} to {r.ratio_high:.2f}); above 1 is ahead",
-            ),
-            (
-                "peak memory",
-                f"{r.memory_mb:.0f} MB, {r.peer} {r.peer_memory_mb:.0f} MB: {r.memory_ratio:.2f}×",
-            ),
-            ("first step after", f"{r.first_step_seconds:.2f} s, {r.peer} {r.peer_first_step_seconds:.2f} s"),
-            ("products", f"{r.gflops_per_second:.0f} GFLOP/s over the whole step"),
-        ]
-        if r.load_before > 0.5:
-            rows.append(("warning", f"the machine was busy (load {r.load_before:.1f}): measure again"))
-        _console().print(_table(f"\n{r.name}, {r.pairs} pairs, {r.threads} threads", rows))
+        table.add_row(
+            r.name,
+            WORKLOADS[r.name].description,
+            f"{r.milliseconds:.2f} ms",
+            f"{r.peer_milliseconds:.2f} ms",
+            f"{r.ratio:.2f} ({r.ratio_low:.2f}, {r.ratio_high:.2f})",
+            f"{r.memory_mb:.0f} of {r.peer_memory_mb:.0f} MB: {r.memory_ratio:.2f}×",
+            f"{r.first_step_seconds:.2f}, {r.peer_first_step_seconds:.2f} s",
+        )
+    click.echo()
+    _console().print(table, soft_wrap=False)
+    click.echo(
+        f"{pairs} pairs of processes, {steps} steps each, {threads} threads; a ratio above 1 is ahead."
+    )
+    if busy := [r for r in results if r.load_before > 0.5]:
+        most = max(r.load_before for r in busy)
+        click.echo(f"Warning: the machine was busy (load {most:.1f} before {busy[0].name}): measure again.")
     if json_file:
         write_text(json_file, as_json(results))
 

@@ -5,7 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,18 +37,30 @@ class Result:
     load_before: float  # other work on the machine, in busy processors
 
 
+def choose(names: Sequence[str]) -> list[str]:
+    """Whole names of workloads: "W5" stands for all that begin with "W5."; none stands for all.
+
+    Raises:
+        OptionError: there is no such workload.
+    """
+    chosen = []
+    for name in names or WORKLOADS:
+        found = [known for known in WORKLOADS if known == name or known.startswith(f"{name}.")]
+        if not found:
+            near = did_you_mean(name, WORKLOADS)
+            raise OptionError(f"Unknown workload '{name}'{near}: {', '.join(WORKLOADS)}.")
+        chosen += found
+    return chosen
+
+
 def compare(
     name: str, peer: str, pairs: int, steps: int, threads: int, say: Callable[[str], Any] = print
 ) -> Result:
     """Run `pairs` times one process of ours and one of the peer's, `steps` steps each.
 
     Raises:
-        OptionError: unknown workload or peer, or the peer is not installed.
+        OptionError: unknown peer, or the peer is not installed.
     """
-    if name not in WORKLOADS:
-        raise OptionError(
-            f"Unknown workload '{name}'{did_you_mean(name, WORKLOADS)}: {', '.join(WORKLOADS)}."
-        )
     if peer not in PEERS:
         raise OptionError(f"Unknown peer '{peer}'{did_you_mean(peer, PEERS)}: {', '.join(PEERS)}.")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -1,15 +1,39 @@
-"""What is timed: one training step (forward, loss, backward, clip, optimizer) of models of fixed sizes.
+"""What is timed, by name: training steps of models of fixed sizes, single kernels, generation, tokenizers.
 
-V vocabulary, D embedding, H hidden, L layers, B batch, T time. Each workload exists once for this engine and
-once for PyTorch, with the same data, the same initial weights' distribution, float32.
+V vocabulary, D embedding or features, H hidden or heads, L layers, B batch, T time. Each workload exists once
+for this engine and once for its peer, with the same data and the same initial weights' distribution, float32.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
-Step = Callable[[], float]  # makes one training step, returns the loss
+from .gpt import GPTGeneration, GPTStep
+from .single import BPE, AdamAlone, Single, normal
+from .steps import Step
+
+
+class Workload(Protocol):
+    """One row of the table."""
+
+    @property
+    def name(self) -> str:
+        """Its name on the command line."""
+
+    @property
+    def description(self) -> str:
+        """What it is, in a few words."""
+
+    @property
+    def product_flops(self) -> int:
+        """Floating-point operations of its matrix products; 0 where they do not decide."""
+
+    def ours(self) -> Step:
+        """This engine's."""
+
+    def torch(self, fused: bool = False) -> Step:
+        """The peer's."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +48,7 @@ class LSTMStep:
     B: int
     T: int
     middle: int = 0  # features of a Linear + ReLU before the last layer; 0: none
+    description: str = ""
 
     def data(self) -> tuple[np.ndarray, np.ndarray]:
         """Random ids and targets (B, T)."""
@@ -93,10 +118,121 @@ class LSTMStep:
         return step
 
 
-WORKLOADS = {
-    w.name: w
-    for w in (
-        LSTMStep("W1", V=10000, D=128, H=128, L=2, B=32, T=35, middle=128),
-        LSTMStep("W2", V=65, D=128, H=256, L=2, B=32, T=64),
-    )
-}
+@dataclass(frozen=True)
+class LSTMGeneration:
+    """Characters drawn one by one, batch 1, from the LSTM of a training workload."""
+
+    name: str
+    model: LSTMStep
+    tokens: int
+    description: str = ""
+    product_flops: int = 0
+
+    def ours(self) -> Step:
+        """This engine's generation; the returned number is the last token."""
+        from .. import models, set_default_device
+        from ..generation import generate
+
+        set_default_device("cpu")
+        m = self.model
+        model = models.LSTMLanguageModel(m.V, m.D, m.H, m.L)
+        return lambda: float(list(generate(model, [0], self.tokens))[-1])
+
+    def torch(self, fused: bool = False) -> Step:
+        """The loop that one writes in PyTorch."""
+        import torch
+        from torch import nn
+
+        m = self.model
+        embedding, lstm, head = nn.Embedding(m.V, m.D), nn.LSTM(m.D, m.H, m.L), nn.Linear(m.H, m.V)
+
+        @torch.inference_mode()
+        def step() -> float:
+            state, ids = None, torch.zeros(1, 1, dtype=torch.long)
+            for _ in range(self.tokens):
+                h, state = lstm(embedding(ids), state)
+                ids = torch.multinomial(torch.softmax(head(h[-1]), -1), 1)
+            return float(ids)
+
+        return step
+
+
+def kernels() -> list[Workload]:
+    """W5: single kernels at the sizes of the models above."""
+    from .. import functions as F
+
+    def torch_f(name: str, *args: Any, **options: Any) -> Any:
+        def call(*inputs: Any) -> Any:
+            import torch
+
+            return getattr(torch.nn.functional, name)(*inputs, *args, **options)
+
+        return call
+
+    def torch_cell(*inputs: Any) -> Any:
+        import torch
+
+        x, h, c, *weights = inputs
+        return torch.lstm_cell(x, (h, c), *weights)[0]
+
+    rng = np.random.default_rng(1)
+    heads = normal(8, 6, 256, 64), normal(8, 6, 256, 64), normal(8, 6, 256, 64)
+    cell = (normal(32, 256), normal(32, 256), normal(32, 256), normal(1024, 256), normal(1024, 256))
+    ids = rng.integers(0, 10000, 1120)
+    return [
+        Single(
+            "W5.cross_entropy",
+            (normal(1120, 10000), ids),
+            F.cross_entropy,
+            torch_f("cross_entropy"),
+            "softmax + cross-entropy (1120, 10000)",
+        ),
+        Single(
+            "W5.layer_norm",
+            (normal(2048, 384), normal(384), normal(384)),
+            F.layer_norm,
+            lambda x, w, b: torch_f("layer_norm")(x, (384,), w, b),
+            "layer norm (2048, 384)",
+        ),
+        Single(
+            "W5.attention",
+            heads,
+            lambda q, k, v: F.attention(q, k, v, causal=True),
+            torch_f("scaled_dot_product_attention", is_causal=True),
+            "causal attention (8, 6, 256, 64)",
+        ),
+        AdamAlone("W5.adam", 2_000_000, "Adam, 2 M parameters"),
+        Single(
+            "W5.embedding",
+            (normal(10000, 128), ids),
+            F.embedding,
+            lambda w, i: torch_f("embedding")(i, w),
+            "embedding 10000×128, 1120 ids",
+        ),
+        Single(
+            "W5.lstm_cell",
+            (*cell, normal(1024), normal(1024)),
+            lambda *inputs: F.lstm_cell(*inputs)[0],
+            torch_cell,
+            "LSTM cell with its products (32, 4·256)",
+        ),
+        Single("W5.gelu", (normal(768, 512),), F.gelu, torch_f("gelu"), "GELU (768, 512)"),
+    ]
+
+
+W1 = LSTMStep("W1", V=10000, D=128, H=128, L=2, B=32, T=35, middle=128, description="words, LSTM 2×128")
+W2 = LSTMStep("W2", V=65, D=128, H=256, L=2, B=32, T=64, description="characters, LSTM 2×256")
+W3 = GPTStep("W3", V=65, L=4, H=4, D=128, T=64, B=12, description="GPT 4×128, context 64")
+W4 = GPTStep("W4", V=65, L=6, H=6, D=384, T=256, B=8, description="GPT 6×384, context 256")
+ALL: list[Workload] = [
+    W1,
+    W2,
+    W3,
+    W4,
+    *kernels(),
+    LSTMGeneration("W6.lstm", W2, 500, "500 characters from the LSTM of W2"),
+    GPTGeneration("W6.gpt", W3, 500, "500 tokens from the GPT of W3, cached"),
+    BPE("W7.train", False, "BPE: 1,024 merges on the default text, beside Hugging Face"),
+    BPE("W7.encode", True, "BPE: encoding the default text, beside Hugging Face"),
+]
+WORKLOADS = {workload.name: workload for workload in ALL}

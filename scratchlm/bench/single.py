@@ -1,0 +1,151 @@
+"""Single kernels, forward and backward, on arrays of fixed sizes; and the tokenizer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .steps import Step
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape: int) -> np.ndarray:
+    """Random float32 numbers."""
+    return RNG.standard_normal(shape, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Single:
+    """A function with its gradient: `mine` on tensors of ours, `theirs` on PyTorch's, same inputs."""
+
+    name: str
+    inputs: tuple[Any, ...]
+    mine: Callable[..., Any]
+    theirs: Callable[..., Any]
+    description: str = ""
+    product_flops: int = 0
+
+    def ours(self) -> Step:
+        """Forward, sum, backward."""
+        from .. import Tensor, set_default_device
+
+        set_default_device("cpu")
+        tensors = [Tensor(a, requires_grad=a.dtype.kind == "f") for a in self.inputs]
+        ones = Tensor(np.ones(self.mine(*tensors).shape, np.float32))
+
+        def step() -> float:
+            for t in tensors:
+                t.grad = None
+            y = self.mine(*tensors)
+            y.backward(ones)
+            return float(y.numpy().flat[0])
+
+        return step
+
+    def torch(self, fused: bool = False) -> Step:
+        """The same in PyTorch."""
+        import torch
+
+        tensors = [torch.from_numpy(a).requires_grad_(a.dtype.kind == "f") for a in self.inputs]
+        ones = torch.ones(self.theirs(*tensors).shape)
+
+        def step() -> float:
+            for t in tensors:
+                t.grad = None
+            y = self.theirs(*tensors)
+            y.backward(ones)
+            return float(y.detach().flatten()[0])
+
+        return step
+
+
+@dataclass(frozen=True)
+class AdamAlone:
+    """One Adam step over n parameters in arrays of a GPT's shapes."""
+
+    name: str
+    n: int
+    description: str = ""
+    product_flops: int = 0
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Square matrices of 512, and a rest."""
+        whole = self.n // 512**2
+        return [(512, 512)] * whole + [(self.n - whole * 512**2,)]
+
+    def ours(self) -> Step:
+        """This engine's kernel."""
+        from .. import Tensor, optim, set_default_device
+        from ..nn import Parameter
+
+        set_default_device("cpu")
+        parameters = [Parameter(normal(*shape)) for shape in self.shapes()]
+        for p in parameters:
+            p.grad = Tensor(normal(*p.shape))
+        optimizer = optim.Adam(parameters)
+
+        def step() -> float:
+            optimizer.step()
+            return float(parameters[0].data.flat[0])
+
+        return step
+
+    def torch(self, fused: bool = False) -> Step:
+        """PyTorch's default Adam, or its fused one."""
+        import torch
+
+        parameters = [torch.nn.Parameter(torch.from_numpy(normal(*shape))) for shape in self.shapes()]
+        for p in parameters:
+            p.grad = torch.from_numpy(normal(*p.shape))
+        optimizer = torch.optim.Adam(parameters, fused=fused or None)
+
+        def step() -> float:
+            optimizer.step()
+            return float(parameters[0].detach().flatten()[0])
+
+        return step
+
+
+@dataclass(frozen=True)
+class BPE:
+    """Byte-level BPE on the default text: 1,024 merges learned, or the text encoded (with a fresh cache)."""
+
+    name: str
+    encode: bool
+    description: str = ""
+    product_flops: int = 0
+
+    def ours(self) -> Step:
+        """This engine's tokenizer."""
+        from ..text import BPETokenizer, default_corpus
+
+        text = default_corpus().text
+        if not self.encode:
+            return lambda: float(BPETokenizer.train(text, 1280).vocab_size)
+        merges = BPETokenizer.train(text, 1280).merges
+        return lambda: float(len(BPETokenizer(merges).encode(text)))
+
+    def torch(self, fused: bool = False) -> Step:
+        """The Hugging Face library's; PyTorch has none."""
+        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+        from ..text import default_corpus
+
+        text = default_corpus().text
+        lines = text.splitlines(keepends=True)
+
+        def train() -> Any:
+            tokenizer = Tokenizer(models.BPE())
+            tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+            tokenizer.decoder = decoders.ByteLevel()
+            alphabet = pre_tokenizers.ByteLevel.alphabet()
+            trainer = trainers.BpeTrainer(vocab_size=1280, initial_alphabet=alphabet, show_progress=False)
+            tokenizer.train_from_iterator(lines, trainer)
+            return tokenizer
+
+        if not self.encode:
+            return lambda: float(train().get_vocab_size())
+        state = train().to_str()
+        return lambda: float(len(Tokenizer.from_str(state).encode(text).ids))
