@@ -1,5 +1,6 @@
 """The computation graph: in which order `backward` walks it, and what it hands on at each Function."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,17 +44,18 @@ def run_function(function: Any, grads: dict[Any, list[Any]]) -> None:
         if grad_outputs[index] is not None:
             watched._accumulate(grad_outputs[index], owned=False)
     results = function.run_backward(grad_outputs)
-    for t, grad in zip(function.inputs, results, strict=True):
+    for index, t in enumerate(function.inputs):
+        grad = results[index]
         if grad is None or not t.requires_grad:
             continue
+        # Kept without a copy only where nobody else can reach it: memory of its own, known to the tuple
+        # `results`, to the name `grad` and to the call of getrefcount alone.
+        owned = grad.base is None and sys.getrefcount(grad) <= 3
         if grad.dtype != t.dtype:
             grad = grad.astype(t.dtype)  # beside a float64 operand, say
         maker = t._function
         if maker is None:
-            # Kept without a copy only where it cannot be somebody else's: fresh memory, returned once.
-            held = (*results, *grad_outputs, *function._saved, *vars(function).values())
-            alias = sum(grad is other for other in held) > 1
-            t._accumulate(grad, owned=grad.base is None and not alias)
+            t._accumulate(grad, owned)
         else:
             sums = grads.setdefault(maker, [None] * len(maker.output_specs))
             sums[t._index] = grad if sums[t._index] is None else sums[t._index] + grad

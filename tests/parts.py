@@ -53,18 +53,23 @@ def spied_parts():
     """Gives a list that gets, for each piece of work that a kernel splits, the parts that ran."""
     pieces = []
 
-    def split(n, work, *rest, **options):
-        parts = []
+    def spy(splits):
+        def split(n, work, *rest, **options):
+            parts = []
 
-        def noted(start, end):
-            parts.append((start, end))
-            return work(start, end)
+            def noted(start, end):
+                parts.append((start, end))
+                return work(start, end)
 
-        pieces.append(parts)
-        return pool.split(n, noted, *rest, **options)
+            pieces.append(parts)
+            return splits(n, noted, *rest, **options)
+
+        return split
 
     with pytest.MonkeyPatch.context() as patch:
         for _, name, _ in pkgutil.iter_modules(cpu.__path__):
-            if name != "threads" and hasattr(import_module(f"{cpu.__name__}.{name}"), "split"):
-                patch.setattr(import_module(f"{cpu.__name__}.{name}"), "split", split)
+            module = import_module(f"{cpu.__name__}.{name}")
+            for splits in (pool.split, pool.split_elements):
+                if module is not pool and hasattr(module, splits.__name__):
+                    patch.setattr(module, splits.__name__, spy(splits))
         yield pieces

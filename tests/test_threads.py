@@ -13,6 +13,7 @@ from .test_graph import python
 
 UNSPLIT = {"embedding_forward", "embedding_backward", "lstm_cell_forward", "lstm_cell_backward"}
 SPLIT = [kernel for kernel in CONTRACT if kernel.name not in UNSPLIT]
+ELEMENTWISE = {"tanh", "sigmoid", "relu", "gelu", "sgd", "adam"}
 PRODUCTS = {"matmul", "linear_cross_entropy", "lstm.sequence", "gru"}  # BLAS adds otherwise for other rows
 
 
@@ -20,7 +21,18 @@ def large(kernel, dtype):
     """Arguments of which every kernel makes at least three parts."""
     if kernel.name == "gradient_norm":  # its blocks are constants of compiled code
         return [[np.random.default_rng(0).standard_normal((1000, 1001)).astype(dtype)]]
-    return list(Draw(Fixed(1.0), dtype).arguments(kernel).values())
+    arguments = list(Draw(Fixed(1.0), dtype).arguments(kernel).values())
+    if kernel.formula in ELEMENTWISE:  # parts begin at multiples of 64 elements
+        rng = np.random.default_rng(0)
+        return [
+            [abs(rng.standard_normal((31, 41))).astype(dtype)]
+            if isinstance(a, list)
+            else rng.standard_normal((31, 41)).astype(dtype)
+            if isinstance(a, np.ndarray)
+            else a
+            for a in arguments
+        ]
+    return arguments
 
 
 def call(kernel, arguments, threads):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .compiling import exp, kernel, normal_cdf, sigmoid, tanh
-from .threads import split
+from .threads import split_elements
 
 AT_LEAST = 1 << 17  # elements a thread: about 50 µs of work
 
@@ -15,7 +15,7 @@ def _each(loop, *inputs):
     result = np.empty(inputs[0].shape, inputs[0].dtype)
     flat = [np.ascontiguousarray(x).reshape(-1) for x in inputs]
     y = result.reshape(-1)
-    split(y.size, lambda a, b: loop(*(x[a:b] for x in flat), y[a:b]), AT_LEAST)
+    split_elements(y.size, lambda a, b: loop(*(x[a:b] for x in flat), y[a:b]), AT_LEAST)
     return result
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .compiling import kernel
-from .threads import split
+from .threads import split, split_elements
 
 AT_LEAST = 1 << 16  # elements a thread: Adam over them takes about 60 µs
 BLOCK = 1 << 15  # elements summed at once: the result must not depend on the number of threads
@@ -60,7 +60,7 @@ def _in_place(update, changed, gradients):
     for *arrays, g in zip(*changed, gradients, strict=True):
         work = [np.ascontiguousarray(a) for a in arrays]
         flat = [a.reshape(-1) for a in (*work, np.ascontiguousarray(g))]
-        split(g.size, _part(update, flat), AT_LEAST)
+        split_elements(g.size, _part(update, flat), AT_LEAST)
         for array, copy in zip(arrays, work, strict=True):
             if copy is not array:  # a non-contiguous parameter was worked on in a copy
                 array[...] = copy

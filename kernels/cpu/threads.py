@@ -94,3 +94,12 @@ def split(n: int, work: Callable[[int, int], Any], at_least: int = 1) -> None:
                 raise helper.error
     finally:
         _busy.release()
+
+
+def split_elements(n: int, work: Callable[[int, int], Any], at_least: int) -> None:
+    """`split` for loops over elements: parts begin at multiples of 64.
+
+    A compiled loop treats the last few elements, which fill no vector, by other instructions, whose last bit
+    may differ: this way they are the same elements for any number of threads.
+    """
+    split(-(-n // 64), lambda a, b: work(64 * a, min(64 * b, n)), at_least // 64)

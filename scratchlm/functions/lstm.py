@@ -19,6 +19,11 @@ def check_shapes(
     `gates` per layer: 4 for an LSTM, 3 for a GRU; states by name, each (B, H); weights in PyTorch's order.
     """
     weight_ih, weight_hh = weights[:2]
+    if weight_ih.ndim != 2 or weight_hh.ndim != 2:
+        raise ShapeError(
+            f"{name} expects weights ({gates}H, D) and ({gates}H, H), "
+            f"got shapes {weight_ih.shape} and {weight_hh.shape}."
+        )
     D, H = weight_ih.shape[-1], weight_hh.shape[-1]
     expected = ((gates * H, D), (gates * H, H), (gates * H,), (gates * H,))
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
