@@ -1,5 +1,6 @@
 """The command line. Heavy imports stand inside the commands, so that --help answers at once."""
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -63,7 +64,8 @@ def train(
     source = click.get_current_context().get_parameter_source("recipe")
     if resume is not None and (data or every or out or source is not click.core.ParameterSource.DEFAULT):
         raise click.UsageError(
-            "--resume goes on exactly as the run began: leave RECIPE and other options away."
+            "--resume goes on exactly as the run began: leave RECIPE and other options away. "
+            "To train longer, begin a new run with more --steps."
         )
 
     from .training import Trainer, load_recipe
@@ -128,25 +130,29 @@ def _summary(console: "Console", trainer: "Trainer", ending: str, seconds: float
     rows = [
         ("ended", f"{words[ending]} ({trainer.steps_done:,} steps, {seconds:.0f} s in this session)"),
         ("best validation loss", f"{best.loss:.4f} nats a token, after step {trainer.best_step:,}"),
-        ("perplexity", f"{best.perplexity:.3f}"),
+        ("perplexity", best.shown_perplexity),
         ("bits a character", f"{best.bits_per_character:.3f}"),
         ("parameters", f"{trainer.model.count_parameters():,}"),
         ("folder", f"{trainer.folder} (loss.png, metrics.jsonl, weights.safetensors, tokenizer.json)"),
     ]
+    if best.loss > math.log(run.tokenizer.vocab_size):
+        rows.append(("warning", "worse than guessing among all tokens: try a lower training.lr"))
     console.print()
     console.print(_table("Summary", rows))
     sample = run.recipe.sample
     console.print(f"\nA sample at temperature {sample.temperature}:\n", highlight=False)
     _stream(run, sample.prompt, sample.tokens, temperature=sample.temperature)
+    prompt = "" if run.tokenizer.unknown_tokens("The ") else " --prompt 'The '"
     click.echo(
-        f"\nMore of it:      scratchlm generate {trainer.folder} --prompt 'The '"
+        f"\nMore of it:      scratchlm generate {trainer.folder}{prompt}"
         f"\nAgainst 6-grams: scratchlm evaluate {trainer.folder} --baseline ngram"
     )
 
 
 def _stream(run: "Run", prompt: str, tokens: int, **options: Any) -> None:
+    pieces = run.stream(prompt, tokens, **options)  # refuses an unknown prompt before anything is printed
     click.echo(prompt, nl=False)
-    for piece in run.stream(prompt, tokens, **options):
+    for piece in pieces:
         click.echo(piece, nl=False)
         sys.stdout.flush()
     click.echo()
@@ -186,10 +192,13 @@ def generate(
     "--data", multiple=True, type=click.Path(), help="Text to measure on [the run's held-out part]."
 )
 @click.option("--baseline", type=click.Choice(["ngram"]), help="Compare with counts of character n-grams.")
-@click.option("--order", default=6, show_default=True, type=click.IntRange(1, 12), help="n of the n-grams.")
+@click.option("--order", type=click.IntRange(1, 12), help="n of the n-grams [6]; means --baseline ngram.")
 @click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
-def evaluate(run: Path, data: tuple[str, ...], baseline: str | None, order: int, device: str | None) -> None:
+def evaluate(
+    run: Path, data: tuple[str, ...], baseline: str | None, order: int | None, device: str | None
+) -> None:
     """Measure the model in the folder RUN: loss, perplexity, bits per character."""
+    baseline, order = baseline or (order and "ngram"), order or 6
     from .text import bits_per_character, default_corpus, load_corpus, split
     from .training import evaluate as measure
     from .training import load_run
@@ -214,7 +223,7 @@ def evaluate(run: Path, data: tuple[str, ...], baseline: str | None, order: int,
         ("text", ", ".join(data) if data else f"held-out part of the run's text ({source.validation:.0%})"),
         ("tokens", f"{result.tokens:,} ({loaded.tokenizer.kind}), {result.characters:,} characters"),
         ("loss", f"{result.loss:.4f} nats a token"),
-        ("perplexity", f"{result.perplexity:.3f}"),
+        ("perplexity", result.shown_perplexity),
         ("bits per character", f"{result.bits_per_character:.3f}"),
     ]
     if unknown:

@@ -51,8 +51,8 @@ def _open(name: str) -> Device:
     except ModuleNotFoundError as error:
         if error.name in (f"scratchlm.kernels.{name}", "scratchlm.kernels"):
             raise DeviceError(
-                "The kernels are not installed: run `pip install -e .` in the checkout (they are installed "
-                "as scratchlm.kernels)."
+                "The kernels are not beside this scratchlm: in a checkout, whose folder hides an installed "
+                "package, run `pip install -e .`, or start Python in another folder."
             ) from None
         raise DeviceError(
             f"Device '{name}' needs the package '{error.name}': run `pip install {error.name}`, "

@@ -23,7 +23,13 @@ def examine() -> list[tuple[str, str]]:
         ("kernel cache", _cache()),
         ("GPU", _gpu()),
         ("CuPy", _version("cupy", "none: there is no device 'cuda' in this version yet")),
-        ("PyTorch", _version("torch", "none: only comparisons in the tests need it (pip install torch)")),
+        (
+            "PyTorch",
+            _version(
+                "torch",
+                "none: only `scratchlm bench` and comparisons in the tests need it (pip install torch)",
+            ),
+        ),
         ("default text", _text()),
         ("runs", str(Path("runs").absolute())),
     ]

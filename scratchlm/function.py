@@ -203,6 +203,11 @@ class Function:
                 "return one for each, None where an input has none."
             )
         for index, (grad, t) in enumerate(zip(grads, self.inputs, strict=True)):
+            if grad is not None and not hasattr(grad, "shape"):
+                raise GraphError(
+                    f"{self.name}.backward returned a {type(grad).__name__} for input {index}: return an "
+                    f"array of shape {t.data.shape}, or None."
+                )
             if grad is not None and t.requires_grad and grad.shape != t.data.shape:
                 raise GraphError(
                     f"{self.name}.backward returned a gradient of shape {grad.shape} for input {index} "

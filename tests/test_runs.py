@@ -102,7 +102,7 @@ def test_names_with_brackets_are_printed_as_they_are(scratchlm, tmp_path, monkey
     code, out, err = scratchlm("train", "--data", "text[new].txt", "--out", "run[draft]", *SMALL)
     assert (code, err) == (0, "")
     assert re.search(r"^folder +run\[draft\] ", out, re.M)
-    assert "scratchlm generate run[draft] " in out
+    assert "scratchlm generate run[draft]" in out
     assert "run " not in out.replace("run[draft]", "").replace("this run ", "")
     for command in (
         ["evaluate", "run[draft]", "--data", "text[new].txt"],

@@ -7,6 +7,7 @@ helper's: so the cache folder's name contains a hash of all files here.
 
 import math
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from numba.extending import intrinsic, overload
 
 from ..cache import cache_home, digest
 
+KEPT = 8  # caches of other states of the sources: of the last changes, of other installations
+
 
 def cache_folder() -> Path:
     """Where compiled kernels are kept: a folder of the user's cache, one for each state of these sources."""
@@ -28,6 +31,9 @@ def cache_folder() -> Path:
 def _writable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        others = (path for path in folder.parent.glob("kernels-*") if path != folder)
+        for old in sorted(others, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
         return os.access(folder, os.W_OK)
     except OSError:
         return False  # compiled code then lives as long as the process

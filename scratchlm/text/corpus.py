@@ -94,6 +94,7 @@ def _text_files(folder: Path) -> list[Path]:
             ]
     except OSError as error:
         raise DataError(f"cannot read the folder {error.filename}: {error.strerror}") from error
+    found = [file for file in found if file.stat().st_size]  # an empty one in a folder is no mistake
     if not found:
         raise DataError(
             f"the folder {folder} has no text file: put one in that ends in {', '.join(SUFFIXES)}"

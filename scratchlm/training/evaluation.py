@@ -28,6 +28,11 @@ class Evaluation:
         return perplexity(self.loss)
 
     @property
+    def shown_perplexity(self) -> str:
+        """Perplexity for a line of text: 3.26, or 1.0e+30 for a model that has diverged."""
+        return f"{self.perplexity:.2f}" if self.perplexity < 1e6 else f"{self.perplexity:.1e}"
+
+    @property
     def bits_per_character(self) -> float:
         """Loss of the whole text in bits, over its characters: comparable between tokenizers."""
         return self.loss * self.tokens / math.log(2) / max(self.characters, 1)

@@ -1,10 +1,9 @@
 """The trainer's progress: a bar on a terminal, lines in a file or pipe."""
 
-import math
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .evaluation import Evaluation
 from .trainer import Reporter, Trainer
@@ -16,7 +15,7 @@ class TerminalReporter(Reporter):
     def __init__(self, console: Console):
         self.console = console
         self.bar: Progress | None = None
-        self.validation = "not measured yet"
+        self.validation = "–"
         self.said = 0.0
         self.started = time.perf_counter()
 
@@ -38,16 +37,17 @@ class TerminalReporter(Reporter):
         self.message(f"steps   {t.steps:,} of {t.batch} × {t.length} tokens → {trainer.folder}")
         if trainer.steps_done:
             self.message(f"        going on after step {trainer.steps_done:,}")
+        if measured := [m["validation_loss"] for m in trainer.metrics.read() if "validation_loss" in m]:
+            self.validation = f"{measured[-1]:.3f}"
         if t.device == "cpu":
             self._say_compiling()
         if self.console.is_terminal:
             self.bar = Progress(
-                BarColumn(bar_width=20),
-                TextColumn("{task.completed:>5}/{task.total}"),
+                BarColumn(bar_width=20 if self.console.width >= 110 else 6),
+                TextColumn("{task.completed}/{task.total}"),
                 TextColumn("{task.fields[figures]}"),
-                TimeElapsedColumn(),
+                TimeRemainingColumn(compact=True),
                 TextColumn("left"),
-                TimeRemainingColumn(),
                 console=self.console,
                 transient=True,
             )
@@ -69,7 +69,7 @@ class TerminalReporter(Reporter):
         done = trainer.steps_done - self.first
         speed = done * t.batch * t.length / (time.perf_counter() - self.started)
         if self.bar is not None:
-            figures = f"loss {loss:.3f} · validation {self.validation} · {speed:,.0f} tokens/s"
+            figures = f"loss {loss:.3f} · val {self.validation} · {speed / 1000:.1f}k tok/s"
             self.bar.update(self.task, completed=trainer.steps_done, figures=figures)
         elif done == 1 or time.perf_counter() - self.said > 10:
             self.said = time.perf_counter()
@@ -79,11 +79,11 @@ class TerminalReporter(Reporter):
 
     def evaluation(self, trainer: Trainer, result: Evaluation, best: bool) -> None:
         """A line that stays."""
-        self.validation = f"{result.loss:.3f} (perplexity {result.perplexity:.2f})"
+        self.validation = f"{result.loss:.3f} (ppl {result.shown_perplexity})"
         self.message(
             f"step {trainer.steps_done:>6}  validation loss {result.loss:.4f}  perplexity "
-            f"{result.perplexity:.2f}  {result.bits_per_character:.3f} bits a character"
-            f"{'  ← best' if best and math.isfinite(result.loss) else ''}"
+            f"{result.shown_perplexity}  {result.bits_per_character:.3f} bits/char"
+            f"{'  best' if best else ''}"
         )
 
     def close(self) -> None:

@@ -132,7 +132,8 @@ def load_recipe(name_or_path: str, changes: typing.Sequence[str] = ()) -> Recipe
         raise RecipeError(f"The recipe {path} is no TOML: {error}.") from None
     for change in changes:
         _apply(table, change)
-    return _build(Recipe, table, str(path), "")
+    source = f"recipe {name_or_path}" + "".join(f", --set {change}" for change in changes)
+    return _build(Recipe, table, source, "")
 
 
 def _apply(table: dict[str, Any], change: str) -> None:
@@ -175,10 +176,8 @@ def _build(kind: type, table: Any, source: str, prefix: str) -> Any:
 def _elsewhere(key: str) -> str:
     """Where a key of another table would belong."""
     for table in (Data, Model, Training, Sample):
-        if key in (names := [f.name for f in dataclasses.fields(table)]) or did_you_mean(key, names):
-            name = table.__name__.lower()
-            near = key if key in names else did_you_mean(key, names).split("'")[1]
-            return f" (did you mean '{name}.{near}'?)"
+        if key in {f.name for f in dataclasses.fields(table)}:
+            return f" (did you mean '{table.__name__.lower()}.{key}'?)"
     return ""
 
 

@@ -27,7 +27,7 @@ class Run:
     state: dict[str, Any]  # step and validation_loss of these weights
 
     def stream(self, prompt: str, tokens: int, **options: Any) -> Iterator[str]:
-        """Yield the text that continues the prompt, in pieces as they come; options as for `generate`.
+        """The text that continues the prompt, in pieces as they come; options as for `generate`.
 
         An empty prompt starts after a line end, or after the first ordinary token where there is none.
 
@@ -40,7 +40,9 @@ class Run:
                 f"The prompt has what the model's {self.tokenizer.kind} do not know: {shown}"
                 f"{' and more' if len(unknown) > 5 else ''}. Leave it out, or train on text that has it."
             )
-        ids = list(self.tokenizer.encode(prompt)) or self._start()
+        return self._pieces(list(self.tokenizer.encode(prompt)) or self._start(), tokens, options)
+
+    def _pieces(self, ids: list[int], tokens: int, options: dict[str, Any]) -> Iterator[str]:
         skip = len(self.tokenizer.decode(ids))
         sent = ""
         never = [] if self.tokenizer.unknown_id is None else [self.tokenizer.unknown_id]

@@ -284,14 +284,14 @@ class Trainer:
                     f"{self.folder} has a file {name} already, which a run would overwrite: "
                     "choose another --out."
                 )
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CheckpointError(f"Cannot make the folder {self.folder}: {error.strerror}.") from None
         return None
 
     def _begin(self) -> None:
         """The first files of a run: not before text and model are made, so that bad input leaves none."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"Cannot make the folder {self.folder}: {error.strerror}.") from None
         write_text(self.folder / "recipe.toml", self.recipe.to_toml())
         self.text.tokenizer.save(self.folder / "tokenizer.json")
         if self.metrics.path.exists():

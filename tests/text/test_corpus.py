@@ -66,7 +66,7 @@ def test_load_corpus(folder):
 )
 def test_load_corpus_refuses_what_is_no_text(content, message, tmp_path):
     (tmp_path / "bad.txt").write_bytes(content)
-    for path in (tmp_path, tmp_path / "bad.txt"):
+    for path in (tmp_path, tmp_path / "bad.txt") if content else (tmp_path / "bad.txt",):
         with pytest.raises(DataError, match=f"bad.txt .*{message}"):
             load_corpus(path)
 
@@ -104,3 +104,9 @@ def test_split():
     for size in (0, 1, 4):
         with pytest.raises(DataError, match=f"{size} characters or tokens"):
             split(np.arange(size), 0.1)
+
+
+def test_an_empty_file_in_a_folder_is_passed_over(tmp_path):
+    (tmp_path / "a.txt").write_text("", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("text", encoding="utf-8")
+    assert load_corpus(tmp_path).text == "text"
