@@ -3,6 +3,7 @@
 - contract.py: the one list of kernels: name, arguments, shapes, formula id
 - reference/: NumPy: the formula as on the page, the truth that the others are held to
 - cpu/: Numba
+- cuda/: CUDA C++ (*.cu), and beside each file the Python that chooses grid and block
 - emulator/: runs CUDA kernels on the CPU, to test, check and step them
 """
 

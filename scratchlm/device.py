@@ -4,6 +4,7 @@
 |-------------|--------|-------------------------------|---------------------------|
 | `reference` | NumPy  | NumPy, as on the page         | reading, stepping, truth  |
 | `cpu`       | NumPy  | Numba, compiled at first use  | training on a laptop      |
+| `emulator`  | NumPy  | CUDA, run on the CPU          | testing, stepping kernels |
 
 Nothing falls back silently: a device has every kernel of the contract or refuses to open, by name.
 """
@@ -18,7 +19,8 @@ from typing import Any
 
 from .errors import DeviceError, did_you_mean
 
-DEVICES = ("reference", "cpu")
+DEVICES = ("reference", "cpu", "emulator")
+KERNELS = {"emulator": "cuda"}  # the same kernels as on a card: where the arrays are decides who runs them
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,11 @@ class Device:
 def _open(name: str) -> Device:
     import numpy
 
+    module = f"scratchlm.kernels.{KERNELS.get(name, name)}"
     try:
-        kernels = importlib.import_module(f"scratchlm.kernels.{name}")
+        kernels = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name in (f"scratchlm.kernels.{name}", "scratchlm.kernels"):
+        if error.name in (module, "scratchlm.kernels"):
             raise DeviceError(
                 "The kernels are not beside this scratchlm: in a checkout, whose folder hides an installed "
                 "package, run `pip install -e .`, or start Python in another folder."
@@ -85,7 +88,7 @@ def get_device(device: "str | Device | None" = None) -> Device:
     if device not in DEVICES:
         raise DeviceError(
             f"Unknown device '{device}'{did_you_mean(str(device), DEVICES)}: "
-            f"this version has {' and '.join(DEVICES)}."
+            f"this version has {', '.join(DEVICES)}."
         )
     return _open(device)
 

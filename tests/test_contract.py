@@ -13,7 +13,7 @@ from .draw import Draw, Fixed, copied, flat
 from .parts import kernel_set
 from .tolerance import TERMS, close, floors
 
-SETS = ["cpu"]
+SETS = ["cpu", "emulator"]
 BY_NAME = {kernel.name: kernel for kernel in CONTRACT}
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EVERY = pytest.mark.parametrize("kernel", CONTRACT, ids=lambda kernel: kernel.name)

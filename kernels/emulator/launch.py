@@ -123,6 +123,7 @@ class Emulator:
             )
         self.mode, self.order, self.seed, self.seconds, self.steps = mode, order, seed, seconds, steps
         self.source = read(code)
+        self._functions: dict[str, Function] = {}
         self.path = build(self.source, mode, tuple(options))
         self.image = Image(self.path)
         self.library = ctypes.CDLL(str(self.path))
@@ -130,11 +131,13 @@ class Emulator:
         self.base = entry - self.image.symbols["emu_launch"].address
 
     def get_function(self, name: str) -> "Function":
-        """The kernel of that name."""
+        """The kernel of that name, the same object every time."""
+        if name in self._functions:
+            return self._functions[name]
         if name not in self.source.kernels:
             known = ", ".join(self.source.kernels)
             raise KernelError("launch", f"{self.source.name} has no kernel {name}: it has {known}.")
-        return Function(self, name)
+        return self._functions.setdefault(name, Function(self, name))
 
     @cached_property
     def shared(self) -> list[Memory]:

@@ -1,0 +1,66 @@
+"""Every kernel in CUDA C++ (*.cu), and beside each the Python that chooses grid and block.
+
+Where the arrays are decides where it runs (see `launching.py`): NumPy's on the emulator, CuPy's on a card.
+"""
+
+from .activation import (
+    gelu_backward,
+    gelu_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from .attention import attention_backward, attention_forward
+from .cross_entropy import (
+    cross_entropy_backward,
+    cross_entropy_forward,
+    linear_cross_entropy,
+    linear_cross_entropy_losses,
+)
+from .dropout import dropout
+from .embedding import embedding_backward, embedding_forward
+from .gru import gru_backward, gru_forward
+from .lstm import lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
+from .matmul import matmul
+from .norm import layer_norm_backward, layer_norm_forward
+from .optimizer import adam_step, gradient_norm, sgd_step
+from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
+
+__all__ = [
+    "adam_step",
+    "attention_backward",
+    "attention_forward",
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "dropout",
+    "embedding_backward",
+    "embedding_forward",
+    "gelu_backward",
+    "gelu_forward",
+    "gradient_norm",
+    "gru_backward",
+    "gru_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
+    "linear_cross_entropy",
+    "linear_cross_entropy_losses",
+    "log_softmax_backward",
+    "log_softmax_forward",
+    "lstm_backward",
+    "lstm_cell_backward",
+    "lstm_cell_forward",
+    "lstm_forward",
+    "matmul",
+    "relu_backward",
+    "relu_forward",
+    "sgd_step",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax_backward",
+    "softmax_forward",
+    "tanh_backward",
+    "tanh_forward",
+]

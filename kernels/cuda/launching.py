@@ -1,0 +1,84 @@
+"""How a kernel of this folder is launched: on a card through CuPy where the arrays are CuPy's, else on the
+emulator. Every kernel is compiled for float and for double: the word `real` in a .cu stands for either.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..emulator import Emulator
+from ..emulator.source import expand
+
+HERE = Path(__file__).parent
+REAL = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+WARP, THREADS = 32, 256  # lanes of a warp; threads of a block where nothing speaks for fewer
+
+_settings: tuple[tuple[str, Any], ...] = ()
+
+
+@contextmanager
+def emulating(**settings: Any) -> Iterator[None]:
+    """Let the emulator run with these settings (see `Emulator`) inside a `with` block: mode="check", say."""
+    global _settings
+    before, _settings = _settings, tuple(settings.items())
+    try:
+        yield
+    finally:
+        _settings = before
+
+
+def array_module(array: Any) -> Any:
+    """NumPy or CuPy, whichever the array is of."""
+    return sys.modules["cupy"] if type(array).__module__.startswith("cupy") else np
+
+
+@cache
+def _emulated(family: str, real: str, settings: tuple[tuple[str, Any], ...]) -> Emulator:
+    return Emulator(HERE / f"{family}.cu", options=(f"-Dreal={real}",), **dict(settings))
+
+
+@cache
+def _on_card(cupy: Any, family: str, real: str) -> Any:
+    return cupy.RawModule(code=expand(HERE / f"{family}.cu"), options=("-std=c++17", f"-Dreal={real}"))
+
+
+def launch(family: str, kernel: str, blocks: int, threads: int, *args: Any, shared: int = 0) -> None:
+    """Run a kernel of `family`.cu; int becomes C's int, float becomes `real`.
+
+    Arguments:
+        blocks, threads: of the grid and of a block; nothing is launched for 0 blocks.
+        shared: numbers (of type `real`) in dynamic shared memory.
+    """
+    if blocks == 0:
+        return
+    arrays = [a for a in args if hasattr(a, "shape") and not isinstance(a, np.generic)]
+    dtype = next(a.dtype for a in arrays if a.dtype in REAL)
+    number = {bool: np.int32, int: np.int32, float: dtype.type}
+    typed = tuple(number[type(a)](a) if type(a) in number else a for a in args)
+    xp = array_module(arrays[0])
+    if xp is np:
+        function = _emulated(family, REAL[dtype], _settings).get_function(kernel)
+    else:
+        function = _on_card(xp, family, REAL[dtype]).get_function(kernel)
+    function((blocks,), (threads,), typed, shared_mem=shared * dtype.itemsize)
+
+
+def whole(*arrays: Any, dtype: Any = None) -> list[Any]:
+    """The arrays in C order: what a kernel takes by its first element."""
+    return [array_module(a).ascontiguousarray(a, dtype) for a in arrays]
+
+
+def threads_for(length: int) -> int:
+    """Threads of a block that shares a row of this length: whole warps, at most `THREADS`."""
+    return min(THREADS, -(-length // WARP) * WARP)
+
+
+def each(family: str, kernel: str, size: int, *args: Any) -> None:
+    """Run a kernel that goes over `size` elements, a thread each; `size` is its last argument."""
+    threads = threads_for(size)
+    launch(family, kernel, -(-size // threads) if size else 0, threads, *args, size)
