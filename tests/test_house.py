@@ -185,6 +185,7 @@ PLACES = {
     "a Function or an optimizer": [Path(functions.__file__).parent, Path(optim.__file__).parent],
     "a reference kernel": [KERNELS / "reference"],
     "a cpu kernel": [KERNELS / "cpu"],
+    "a CUDA kernel": [KERNELS / "cuda"],
 }
 
 
@@ -196,13 +197,13 @@ def test_every_formula_is_named_where_it_is_computed(formula, place):
 
 
 @pytest.mark.parametrize("kernel", CONTRACT, ids=lambda kernel: kernel.name)
-@pytest.mark.parametrize("device", ["reference", "cpu"])
+@pytest.mark.parametrize("device", ["reference", "cpu", "cuda"])
 def test_every_kernel_names_its_formula(kernel, device):
     doc = getattr(importlib.import_module(f"scratchlm.kernels.{device}"), kernel.name).__doc__
     assert f"[{kernel.formula}]" in (doc or "")
 
 
-@pytest.mark.parametrize("device", ["reference", "cpu"])
+@pytest.mark.parametrize("device", ["reference", "cpu", "cuda"])
 def test_a_kernel_set_is_the_contract_no_more_and_no_less(device):
     module = importlib.import_module(f"scratchlm.kernels.{device}")
     assert sorted(module.__all__) == sorted(kernel.name for kernel in CONTRACT)

@@ -41,8 +41,7 @@ extern "C" __global__ void attention_forward(const real* q, const real* k, const
             for (int i = 0; i < count; i++) added += weights[i] * v[(long long)(first + i) * E + e];
             sum[e] = added;
         }
-        __syncthreads();  // the weights are used up
-        m = largest;
+        m = largest;  // before the next weights come the barriers of block_max
     }
     for (int e = threadIdx.x; e < E; e += blockDim.x) y[(long long)blockIdx.x * E + e] = sum[e] / total;
     if (threadIdx.x == 0) logsumexp[blockIdx.x] = m + log(total);

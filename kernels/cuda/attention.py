@@ -1,4 +1,4 @@
-"""Scaled dot-product attention without the T×S matrix [attention]: a block for each query, or for each key."""
+"""Scaled dot-product attention without the T×S matrix [attention]: a block for each query or key."""
 
 import math
 

@@ -46,8 +46,7 @@ extern "C" __global__ void linear_losses_and_gradient(real* logits, const real* 
     __shared__ real part[32];
     real* z = logits + (long long)blockIdx.x * V;
     int target = targets[blockIdx.x];
-    ROW_LOOP z[v] += bias[v];
-    __syncthreads();  // z[target] is another thread's
+    ROW_LOOP z[v] += bias[v];  // z[target], another thread's, is read after the barriers of log_sum_exp
     real lse = log_sum_exp(z, V, part), g = grad_losses[blockIdx.x];
     if (threadIdx.x == 0) losses[blockIdx.x] = target == ignored ? 0 : lse - z[target];
     __syncthreads();  // the loss needs z[target] before its gradient replaces it

@@ -1,7 +1,7 @@
 """Cross-entropy of class indices [cross_entropy], alone and fused with the linear layer before it
 [linear_cross_entropy].
 
-The fused one makes the logits for a chunk of rows at a time; a kernel turns them into their gradient in place.
+The fused one makes the logits for a chunk of rows at a time; a kernel turns them into their gradient.
 """
 
 import numpy as np

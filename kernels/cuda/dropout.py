@@ -10,8 +10,9 @@ def dropout(x, p, seed, call):
     y = array_module(x).empty(x.shape, x.dtype)
     blocks = -(-x.size // 4)
     threads = threads_for(blocks)
+    limit, seed = np.uint32(int(p * 2**32)), np.uint64(seed & (2**64 - 1))
     launch(
         "dropout", "dropout", -(-blocks // threads) if blocks else 0, threads,
-        *whole(x), y, np.uint64(call), np.uint64(seed & (2**64 - 1)), np.uint32(int(p * 2**32)), 1 / (1 - p), x.size,
+        *whole(x), y, np.uint64(call), seed, limit, 1 / (1 - p), x.size,
     )  # fmt: skip
     return y

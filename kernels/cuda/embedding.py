@@ -23,5 +23,7 @@ def embedding_backward(grad_y, ids, vocabulary):
     starts = xp.searchsorted(ids[order], xp.arange(vocabulary + 1))
     grad_weight = xp.empty((vocabulary, D), grad_y.dtype)
     order, starts = whole(order, starts, dtype=np.int32)
-    launch("embedding", "embedding_backward", vocabulary, threads_for(D), grad_y, order, starts, grad_weight, D)
+    launch(
+        "embedding", "embedding_backward", vocabulary, threads_for(D), grad_y, order, starts, grad_weight, D
+    )
     return grad_weight

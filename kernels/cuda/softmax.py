@@ -4,10 +4,9 @@ from .launching import array_module, launch, threads_for, whole
 
 
 def _rows(kernel, *arrays):
-    arrays = whole(*arrays)
-    result = array_module(arrays[0]).empty_like(arrays[0])
+    result = array_module(arrays[0]).empty(arrays[0].shape, arrays[0].dtype)
     N, V = result.shape
-    launch("softmax", kernel, N, threads_for(V), *arrays, result, V)
+    launch("softmax", kernel, N, threads_for(V), *whole(*arrays), result, V)
     return result
 
 
