@@ -64,7 +64,19 @@ def _open(name: str) -> Device:
     except ValueError as error:  # a setting in the environment that makes no sense
         raise DeviceError(str(error)) from None
     _check_complete(name, kernels)
+    if name == "emulator":
+        _check_compiler()
     return Device(name, numpy, kernels)
+
+
+def _check_compiler() -> None:
+    from scratchlm.kernels.emulator import KernelError
+    from scratchlm.kernels.emulator.compiling import compiler
+
+    try:
+        compiler()
+    except KernelError as error:
+        raise DeviceError(str(error)) from None
 
 
 def _check_complete(name: str, kernels: ModuleType) -> None:

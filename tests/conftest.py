@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 
 import scratchlm as sl
 from scratchlm import cli
+from scratchlm.kernels.emulator import KernelError
+from scratchlm.kernels.emulator.compiling import compiler
 
 # The first call of a cpu kernel compiles it, so times say nothing; CI draws the same examples every time.
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -16,6 +18,16 @@ settings.register_profile("dev", deadline=None, suppress_health_check=list(Healt
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 DEVICES = ["reference", "cpu"]
+
+
+def pytest_collection_modifyitems(items):
+    """Without a compiler there is no emulator."""
+    try:
+        compiler()
+    except KernelError as error:
+        for item in items:
+            if "emulator" in item.nodeid:
+                item.add_marker(pytest.mark.skip(reason=str(error)))
 
 
 @pytest.fixture(params=DEVICES)
