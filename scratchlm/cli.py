@@ -228,22 +228,26 @@ def evaluate(
     ]
     if unknown:
         kinds = f"{len(set(unknown)):,} different {loaded.tokenizer.kind} are unknown and count as one token"
-        rows.append(("unknown", f"{kinds}: bits per character are not comparable with other tokenizers"))
+        rows.append(("unknown", kinds))
+    lossless = loaded.tokenizer.kind != "words"
+    if not lossless:
+        rows.append(
+            ("note", "words leave out spaces, and what is rare: no bits per character to compare with")
+        )
     console = _console()
     console.print(_table(f"Run {run}", rows))
     if baseline:
         counted = bits_per_character(training, held_out, order)
         better = "better" if result.bits_per_character < counted else "worse"
-        difference = abs(result.bits_per_character / counted - 1)
+        verdict = (
+            f": {abs(result.bits_per_character / counted - 1):.1%} {better}" if lossless else " of less text"
+        )
         lines = [
-            (
-                f"Witten–Bell {order}-gram",
-                f"{counted:.3f} bits per character, counted on the run's training part",
-            ),
-            ("this model", f"{result.bits_per_character:.3f} bits per character: {difference:.1%} {better}"),
+            (f"Witten–Bell {order}-gram", f"{counted:.3f} bits per character"),
+            ("this model", f"{result.bits_per_character:.3f} bits per character{verdict}"),
         ]
         console.print()
-        console.print(_table("On the same text", lines))
+        console.print(_table("On the same text; n-grams counted on the run's training part", lines))
 
 
 @cli.command()
