@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
+from .cli_kernel import kernel
 from .device import DEVICES
 from .errors import CheckpointError, DataError, ScratchLMError
 
@@ -341,6 +342,9 @@ def doctor() -> None:
     from .doctor import examine
 
     _console().print(_table(f"scratchlm {__version__}", examine()))
+
+
+cli.add_command(kernel)
 
 
 def main() -> None:

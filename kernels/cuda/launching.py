@@ -19,6 +19,7 @@ REAL = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 WARP, THREADS = 32, 256  # lanes of a warp; threads of a block where nothing speaks for fewer
 
 _settings: tuple[tuple[str, Any], ...] = ()
+_watcher: list[tuple[str, int, int, Any]] | None = None
 
 
 @contextmanager
@@ -30,6 +31,17 @@ def emulating(**settings: Any) -> Iterator[None]:
         yield
     finally:
         _settings = before
+
+
+@contextmanager
+def watching(launches: list[tuple[str, int, int, Any]]) -> Iterator[None]:
+    """Append (kernel, blocks, threads, counts) of every emulated launch inside a `with` block."""
+    global _watcher
+    before, _watcher = _watcher, launches
+    try:
+        yield
+    finally:
+        _watcher = before
 
 
 def array_module(array: Any) -> Any:
@@ -66,6 +78,8 @@ def launch(family: str, kernel: str, blocks: int, threads: int, *args: Any, shar
     else:
         function = _on_card(xp, family, REAL[dtype]).get_function(kernel)
     function((blocks,), (threads,), typed, shared_mem=shared * dtype.itemsize)
+    if _watcher is not None:
+        _watcher.append((kernel, blocks, threads, function.counts))
 
 
 def whole(*arrays: Any, dtype: Any = None) -> list[Any]:
