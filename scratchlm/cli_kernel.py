@@ -68,6 +68,7 @@ def _arguments(row: Any, shape: str | None) -> list[Any]:
     if shape and not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", shape):
         raise OptionError(f"--shape {shape} is no list of lengths: write --shape 64,1000.")
     given = [int(n) for n in shape.split(",")] if shape else []
+    lengths: dict[str, Any]
     if letters in ([], ["…"]):
         lengths = dict.fromkeys(letters, tuple(given or [1000]))
     else:

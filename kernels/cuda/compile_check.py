@@ -1,0 +1,109 @@
+"""Compiles every kernel with NVRTC, NVIDIA's compiler, which needs no GPU: registers and spills in a table.
+
+    python -m scratchlm.kernels.cuda.compile_check
+
+NVRTC comes in the package nvidia-cuda-nvrtc (extra `check`). A kernel that spills keeps variables in slow
+memory: the check fails, unless SPILLS gives a reason.
+"""
+
+import ctypes
+import importlib.metadata
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..emulator import KernelError
+from ..emulator.source import expand
+from .launching import HERE
+
+CARDS = ("sm_75", "sm_80", "sm_90", "sm_100")
+SPILLS: dict[str, str] = {}  # kernel → why it may
+PACKAGES = ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12")  # the second comes with CuPy and PyTorch
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a card's compiler says about one kernel."""
+
+    kernel: str
+    card: str
+    real: str
+    registers: int
+    spilled: int  # bytes stored and loaded
+
+
+def library() -> ctypes.CDLL:
+    """NVRTC.
+
+    Raises:
+        KernelError: it is not installed.
+    """
+    for package in PACKAGES:
+        try:
+            files = importlib.metadata.files(package) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        for file in files:
+            if re.match(r"libnvrtc\.so\.\d+$|nvrtc64_\d+_0\.dll$", file.name):
+                return ctypes.CDLL(str(file.locate()))
+    raise KernelError("compiler", "NVRTC is not installed: run `pip install nvidia-cuda-nvrtc`.")
+
+
+def compile_file(nvrtc: ctypes.CDLL, path: Path, card: str, real: str) -> list[Compiled]:
+    """Compile one .cu for one card.
+
+    Raises:
+        KernelError: it does not compile.
+    """
+    options = [f"--gpu-architecture={card}", "-std=c++17", f"-Dreal={real}", "--ptxas-options=-v"]
+    program, size = ctypes.c_void_p(), ctypes.c_size_t()
+    nvrtc.nvrtcCreateProgram(ctypes.byref(program), expand(path).encode(), path.name.encode(), 0, None, None)
+    array = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
+    failed = nvrtc.nvrtcCompileProgram(program, len(options), array)
+    nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    text = ctypes.create_string_buffer(size.value)
+    nvrtc.nvrtcGetProgramLog(program, text)
+    nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+    log = text.value.decode()
+    if failed:
+        raise KernelError("compile", f"{path.name} for {card}, real = {real}: {log.strip()}")
+    found = []
+    for part in log.split("Compiling entry function '")[1:]:
+        spilled = sum(map(int, re.findall(r"(\d+) bytes spill", part)))
+        registers = re.search(r"Used (\d+) registers", part)
+        found.append(Compiled(part.split("'")[0], card, real, int(registers[1]) if registers else 0, spilled))
+    return found
+
+
+def compile_all(cards: tuple[str, ...] = CARDS) -> list[Compiled]:
+    """Every kernel for every card, for float and double."""
+    nvrtc, files = library(), sorted(HERE.glob("*.cu"))
+    return [
+        compiled
+        for path in files
+        for real in ("float", "double")
+        for card in cards
+        for compiled in compile_file(nvrtc, path, card, real)
+    ]
+
+
+def main() -> int:
+    """Print the table; 1 where a kernel spills without a reason."""
+    rows: dict[tuple[str, str], dict[str, Compiled]] = {}
+    for compiled in compile_all():
+        rows.setdefault((compiled.kernel, compiled.real), {})[compiled.card] = compiled
+    print(f"{'registers, +bytes spilled':34}" + "".join(f"{card:>10}" for card in CARDS))
+    for (kernel, real), cards in rows.items():
+        cells = (f"{c.registers}{f'+{c.spilled}' if c.spilled else ''}" for c in cards.values())
+        print(f"{kernel:27}{real:7}" + "".join(f"{cell:>10}" for cell in cells))
+    spilling = {c.kernel for cards in rows.values() for c in cards.values() if c.spilled} - set(SPILLS)
+    if spilling:
+        print(
+            f"These kernels spill: {', '.join(sorted(spilling))}. Use fewer variables, or give SPILLS a reason."
+        )
+    return int(bool(spilling))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
