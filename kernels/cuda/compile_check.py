@@ -99,9 +99,7 @@ def main() -> int:
         print(f"{kernel:27}{real:7}" + "".join(f"{cell:>10}" for cell in cells))
     spilling = {c.kernel for cards in rows.values() for c in cards.values() if c.spilled} - set(SPILLS)
     if spilling:
-        print(
-            f"These kernels spill: {', '.join(sorted(spilling))}. Use fewer variables, or give SPILLS a reason."
-        )
+        print(f"These kernels spill: {', '.join(sorted(spilling))}. Simplify them, or say why in SPILLS.")
     return int(bool(spilling))
 
 
