@@ -48,7 +48,7 @@ def compiler() -> tuple[str, ...]:
         if path := shutil.which(name):
             return (path,)
     if importlib.util.find_spec("ziglang"):
-        return (sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=undefined")
+        return (sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined")
     raise KernelError(
         "compiler",
         "The emulator compiles kernels for the CPU and found no compiler: install g++ or clang, "
@@ -111,6 +111,8 @@ def build(source: Source, mode: str, options: tuple[str, ...]) -> Path:
     """
     objects = _runtime()
     flags = [*COMMON, *MODES[mode], *WARNINGS, "-DEMULATOR", *options]
+    if "ziglang" in compiler():  # it would add the sanitizer's library, and a C++ library for that
+        flags = [part for flag in flags for part in (("-Xclang", flag) if "=thread" in flag else (flag,))]
     key = digest([source.text.encode(), *map(str.encode, flags), *(path.name.encode() for path in objects)])
 
     def make(work: Path) -> Path:
