@@ -199,7 +199,7 @@ def evaluate(
     run: Path, data: tuple[str, ...], baseline: str | None, order: int | None, device: str | None
 ) -> None:
     """Measure the model in the folder RUN: loss, perplexity, bits per character."""
-    baseline, order = baseline or (order and "ngram"), order or 6
+    baseline, order = baseline or ("ngram" if order else None), order or 6
     from .text import bits_per_character, default_corpus, load_corpus, split
     from .training import evaluate as measure
     from .training import load_run
