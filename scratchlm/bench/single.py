@@ -18,10 +18,13 @@ def normal(*shape: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Single:
-    """A function with its gradient: `mine` on tensors of ours, `theirs` on PyTorch's, same inputs."""
+    """A function with its gradient: `mine` on tensors of ours, `theirs` on PyTorch's, same inputs.
+
+    `inputs` makes them when they are needed: they must not weigh on the memory of other workloads.
+    """
 
     name: str
-    inputs: tuple[Any, ...]
+    inputs: Callable[[], tuple[Any, ...]]
     mine: Callable[..., Any]
     theirs: Callable[..., Any]
     description: str = ""
@@ -32,7 +35,7 @@ class Single:
         from .. import Tensor, set_default_device
 
         set_default_device("cpu")
-        tensors = [Tensor(a, requires_grad=a.dtype.kind == "f") for a in self.inputs]
+        tensors = [Tensor(a, requires_grad=a.dtype.kind == "f") for a in self.inputs()]
         ones = Tensor(np.ones(self.mine(*tensors).shape, np.float32))
 
         def step() -> float:
@@ -48,7 +51,7 @@ class Single:
         """The same in PyTorch."""
         import torch
 
-        tensors = [torch.from_numpy(a).requires_grad_(a.dtype.kind == "f") for a in self.inputs]
+        tensors = [torch.from_numpy(a).requires_grad_(a.dtype.kind == "f") for a in self.inputs()]
         ones = torch.ones(self.theirs(*tensors).shape)
 
         def step() -> float:

@@ -175,21 +175,27 @@ def kernels() -> list[Workload]:
         x, h, c, *weights = inputs
         return torch.lstm_cell(x, (h, c), *weights)[0]
 
-    rng = np.random.default_rng(1)
-    heads = normal(8, 6, 256, 64), normal(8, 6, 256, 64), normal(8, 6, 256, 64)
-    cell = (normal(32, 256), normal(32, 256), normal(32, 256), normal(1024, 256), normal(1024, 256))
-    ids = rng.integers(0, 10000, 1120)
+    def heads() -> tuple[Any, ...]:
+        return tuple(normal(8, 6, 256, 64) for _ in range(3))
+
+    def cell() -> tuple[Any, ...]:
+        shapes = (32, 256), (32, 256), (32, 256), (1024, 256), (1024, 256), (1024,), (1024,)
+        return tuple(normal(*shape) for shape in shapes)
+
+    def ids() -> np.ndarray:
+        return np.random.default_rng(1).integers(0, 10000, 1120)
+
     return [
         Single(
             "W5.cross_entropy",
-            (normal(1120, 10000), ids),
+            lambda: (normal(1120, 10000), ids()),
             F.cross_entropy,
             torch_f("cross_entropy"),
             "softmax + cross-entropy (1120, 10000)",
         ),
         Single(
             "W5.layer_norm",
-            (normal(2048, 384), normal(384), normal(384)),
+            lambda: (normal(2048, 384), normal(384), normal(384)),
             F.layer_norm,
             lambda x, w, b: torch_f("layer_norm")(x, (384,), w, b),
             "layer norm (2048, 384)",
@@ -204,19 +210,19 @@ def kernels() -> list[Workload]:
         AdamAlone("W5.adam", 2_000_000, "Adam, 2 M parameters"),
         Single(
             "W5.embedding",
-            (normal(10000, 128), ids),
+            lambda: (normal(10000, 128), ids()),
             F.embedding,
             lambda w, i: torch_f("embedding")(i, w),
             "embedding 10000×128, 1120 ids",
         ),
         Single(
             "W5.lstm_cell",
-            (*cell, normal(1024), normal(1024)),
+            cell,
             lambda *inputs: F.lstm_cell(*inputs)[0],
             torch_cell,
             "LSTM cell with its products (32, 4·256)",
         ),
-        Single("W5.gelu", (normal(768, 512),), F.gelu, torch_f("gelu"), "GELU (768, 512)"),
+        Single("W5.gelu", lambda: (normal(768, 512),), F.gelu, torch_f("gelu"), "GELU (768, 512)"),
     ]
 
 
