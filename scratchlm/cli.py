@@ -331,7 +331,9 @@ def bench(
     )
     if busy := [r for r in results if r.load_before > 0.5]:
         most = max(r.load_before for r in busy)
-        click.echo(f"Warning: the machine was busy (load {most:.1f} before {busy[0].name}): measure again.")
+        click.echo(
+            f"Warning: the machine was busy ({most:.1f} processors before {busy[0].name}): measure again."
+        )
     if json_file:
         write_text(json_file, as_json(results))
 

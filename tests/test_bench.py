@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -55,6 +56,7 @@ def test_ratios_are_taken_pair_by_pair(monkeypatch):
         "_child",
         lambda *_: {"seconds": [next(speeds) / 1000] * 3, "first": 1.0, "memory": 2**20, "loss": 1.0},
     )
+    monkeypatch.setattr(compare, "busy_processors", lambda: 0.0)
     result = compare.compare("W1", "torch", pairs=3, steps=3, threads=2, say=lambda text: None)
     assert result.ratio == result.ratio_low == result.ratio_high == pytest.approx(2)
     assert result.milliseconds == pytest.approx(10)
@@ -74,3 +76,13 @@ def test_a_family_of_workloads_has_one_name():
 
 def test_products_are_counted():
     assert WORKLOADS["W1"].product_flops == 6 * 1120 * (2 * 512 * 256 + 128 * 128 + 128 * 10000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how busy the processors are")
+def test_other_work_on_the_machine_is_seen():
+    spin = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        assert compare.busy_processors() > 0.4
+    finally:
+        spin.kill()
+        spin.wait()

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .steps import Step
+from .steps import Step, training_step
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,11 @@ class GPTStep:
         optimizer = optim.AdamW(model.parameters(), 1e-3)
         ids, targets = self.data()
 
-        def step() -> float:
-            optimizer.zero_grad()
-            loss, _ = model.loss(ids, targets)
-            loss.backward()
-            optim.clip_grad_norm_(optimizer.parameters, 1.0)
-            optimizer.step()
-            return float(loss.item())
-
-        return step
+        return training_step(
+            optimizer,
+            lambda: model.loss(ids, targets)[0],
+            lambda: optim.clip_grad_norm_(optimizer.parameters, 1.0),
+        )
 
     def torch(self, fused: bool = False) -> Step:
         """PyTorch's step, eager, with its fused attention and its default AdamW (or the fused one)."""
@@ -60,16 +56,11 @@ class GPTStep:
         optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=fused or None)
         ids, targets = (torch.from_numpy(a) for a in self.data())
 
-        def step() -> float:
-            optimizer.zero_grad()
+        def loss() -> Any:
             logits, _ = model(ids)
-            loss = torch.nn.functional.cross_entropy(logits.reshape(-1, self.V), targets.reshape(-1))
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            return float(loss.item())
+            return torch.nn.functional.cross_entropy(logits.reshape(-1, self.V), targets.reshape(-1))
 
-        return step
+        return training_step(optimizer, loss, lambda: torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .gpt import GPTGeneration, GPTStep
 from .single import BPE, AdamAlone, Single, normal
-from .steps import Step
+from .steps import Step, training_step
 
 
 class Workload(Protocol):
@@ -76,19 +76,14 @@ class LSTMStep:
         ids, targets = self.data()
         ids, targets = ids.T, targets.T.reshape(-1)
 
-        def step() -> float:
-            optimizer.zero_grad()
+        def loss() -> Any:
             h, _ = lstm(embedding(ids))  # (T, B, H)
             h = h.reshape(self.T * self.B, self.H)
             if middle:
                 h = F.relu(middle(h))
-            loss = F.linear_cross_entropy(h, head.weight, head.bias, targets)
-            loss.backward()
-            optim.clip_grad_norm_(optimizer.parameters, 5.0)
-            optimizer.step()
-            return float(loss.item())
+            return F.linear_cross_entropy(h, head.weight, head.bias, targets)
 
-        return step
+        return training_step(optimizer, loss, lambda: optim.clip_grad_norm_(optimizer.parameters, 5.0))
 
     def torch(self, fused: bool = False) -> Step:
         """PyTorch's step, eager, with its default Adam (or the fused one)."""
@@ -103,19 +98,14 @@ class LSTMStep:
         ids, targets = (torch.from_numpy(a).T.contiguous() for a in self.data())
         targets = targets.reshape(-1)
 
-        def step() -> float:
-            optimizer.zero_grad()
+        def loss() -> Any:
             h, _ = lstm(embedding(ids))
             h = h.reshape(self.T * self.B, self.H)
             if middle:
                 h = torch.relu(middle(h))
-            loss = nn.functional.cross_entropy(head(h), targets)
-            loss.backward()
-            nn.utils.clip_grad_norm_(modules.parameters(), 5.0)
-            optimizer.step()
-            return float(loss.item())
+            return nn.functional.cross_entropy(head(h), targets)
 
-        return step
+        return training_step(optimizer, loss, lambda: nn.utils.clip_grad_norm_(modules.parameters(), 5.0))
 
 
 @dataclass(frozen=True)
