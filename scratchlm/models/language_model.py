@@ -13,6 +13,13 @@ from ..tensor import Tensor
 State = tuple[Tensor, Tensor]
 
 
+def head_loss(head: nn.Linear, h: Tensor, targets: Any, reduction: str = "mean") -> Tensor:
+    """Cross-entropy of head(h), h (T, B, H), for targets (B, T): mean nats a counted token, or their sum."""
+    T, B, H = h.shape
+    rows = Tensor(targets, device=h.device).data.T.reshape(T * B)
+    return F.linear_cross_entropy(h.reshape(T * B, H), head.weight, head.bias, rows, reduction=reduction)
+
+
 class LSTMLanguageModel(nn.Module):
     """P(token | all tokens before it), by a state that is carried from token to token.
 
@@ -57,6 +64,8 @@ class LSTMLanguageModel(nn.Module):
         Targets of -100 do not count. Logits of all steps are never held at once (see LinearCrossEntropy).
         """
         h, state = self.features(ids, state)
-        T, B, H = h.shape
-        rows = Tensor(targets, device=h.device).data.T.reshape(T * B)
-        return F.linear_cross_entropy(h.reshape(T * B, H), self.head.weight, self.head.bias, rows), state
+        return head_loss(self.head, h, targets), state
+
+    def encode(self, ids: Any) -> Tensor:
+        """Token ids (B, T) → LSTM outputs (B, T, H), for a classifier to read."""
+        return self.features(ids)[0].swapaxes(0, 1)

@@ -1,0 +1,170 @@
+"""Encoder-decoder: one LSTM reads a source, another writes the target, with or without attention.
+
+B batch, S source length, T target length, D embedding_dim, H hidden_size, L num_layers, V vocabulary.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import functions as F
+from .. import nn
+from ..device import Device
+from ..errors import OptionError
+from ..function import no_grad
+from ..nn.layers import uniform
+from ..tensor import Tensor
+from .language_model import head_loss
+
+ATTENTIONS = ("none", "additive", "multiplicative")
+
+
+class State(NamedTuple):
+    """Where the decoder is, and what it knows of the source."""
+
+    h: Tensor  # (L, B, H)
+    c: Tensor  # (L, B, H)
+    memory: tuple[Tensor, Tensor] | None  # for attention: keys and values, each (B, S, H)
+    context: Tensor | None  # the encoder's last output (B, H), for feed_context
+
+
+class EncoderDecoder(nn.Module):
+    """P(target token | source, target tokens before it); all sources of a batch have the same length S.
+
+    The decoder starts from the encoder's last state of every layer (Sutskever and others 2014). With
+    attention, its outputs h_t of all steps look at the encoder's outputs m_s at once, after the LSTM as in
+    Luong and others 2015: y_t = tanh(W [Σ_s p_ts m_s ; h_t]), p_t = softmax of the scores over s.
+
+    Args:
+        vocabulary: number of tokens V, of source and target together: they share one embedding.
+        embedding_dim, hidden_size, num_layers: D, H, L.
+        attention: "none"; "additive", score = w · tanh(A h_t + K m_s) (Bahdanau and others 2015);
+            "multiplicative", score = h_t · K m_s (Luong's "general").
+        reverse_source: read the source backwards, so that its beginning is near the target's (Sutskever).
+        feed_context: give the encoder's last output to the decoder and to the last layer at every step
+            (Cho and others 2014), not only at the start.
+        dropout: probability before, between and after the LSTM layers, while training.
+
+    Raises:
+        OptionError: attention is none of the three.
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        embedding_dim: int = 64,
+        hidden_size: int = 256,
+        num_layers: int = 1,
+        attention: str = "multiplicative",
+        reverse_source: bool = False,
+        feed_context: bool = False,
+        dropout: float = 0.0,
+        device: "str | Device | None" = None,
+    ):
+        if attention not in ATTENTIONS:
+            raise OptionError(f"attention is {attention!r}, expected one of {', '.join(ATTENTIONS)}.")
+        self.attention = attention
+        self.reverse_source = reverse_source
+        self.feed_context = feed_context
+        D, H = embedding_dim, hidden_size
+        extra = H if feed_context else 0
+        self.embedding = nn.Embedding(vocabulary, D, device=device)
+        self.encoder = nn.LSTM(D, H, num_layers, dropout=dropout, device=device)
+        self.decoder = nn.LSTM(D + extra, H, num_layers, dropout=dropout, device=device)
+        self.dropout = nn.Dropout(dropout)
+        if attention != "none":
+            self.key = nn.Linear(H, H, bias=False, device=device)
+            self.combine = nn.Linear(2 * H, H, device=device)
+        if attention == "additive":
+            self.query = nn.Linear(H, H, bias=False, device=device)
+            self.score = uniform(H**-0.5, (H,), device)
+        self.head = nn.Linear(H + extra, vocabulary, device=device)
+
+    def start(self, source: Any) -> State:
+        """Read sources (B, S): the state that goes with the start token."""
+        ids = Tensor(source, device=self.head.weight.device).T  # (S, B)
+        x = self.dropout(self.embedding(ids[::-1] if self.reverse_source else ids))  # (S, B, D)
+        outputs, (h, c) = self.encoder(x)  # (S, B, H)
+        context = h[-1] if self.feed_context else None  # (B, H)
+        if self.attention == "none":
+            return State(h, c, None, context)
+        values = outputs[::-1] if self.reverse_source else outputs  # in the source's order again
+        values = self.dropout(values).swapaxes(0, 1)  # (B, S, H)
+        keys = self.key(values)
+        if self.attention == "multiplicative":
+            keys = keys * math.sqrt(keys.shape[-1])  # the kernel divides by √H, Luong's score does not
+        return State(h, c, (keys, values), context)
+
+    def select(self, state: State, rows: Any) -> State:
+        """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
+        memory = None if state.memory is None else (state.memory[0][rows], state.memory[1][rows])
+        context = None if state.context is None else state.context[rows]
+        return State(state.h[:, rows], state.c[:, rows], memory, context)
+
+    def step(self, ids: Any, state: State | None) -> tuple[Tensor, State]:
+        """Target tokens (B, T) → the decoder LSTM's outputs (T, B, H), before attention, and the new state.
+
+        Raises:
+            OptionError: there is no state: the source is missing.
+        """
+        if state is None:
+            raise OptionError("EncoderDecoder writes about a source: begin with state = model.start(source).")
+        ids = Tensor(ids, device=self.head.weight.device).T  # (T, B)
+        x = self.dropout(self.embedding(ids))  # (T, B, D)
+        if state.context is not None:
+            x = F.cat([x, state.context.broadcast_to(len(ids), *state.context.shape)], axis=2)
+        h, (h_last, c_last) = self.decoder(x, (state.h, state.c))
+        return h, state._replace(h=h_last, c=c_last)
+
+    def features(self, ids: Any, state: State | None) -> tuple[Tensor, State]:
+        """Target tokens (B, T) → what the last layer reads (T, B, H, or 2H with feed_context), new state."""
+        h, state = self.step(ids, state)
+        if state.memory is not None:
+            query, (keys, values) = h.swapaxes(0, 1), state.memory  # (B, T, H)
+            if self.attention == "additive":
+                seen = F.additive_attention(self.query(query), keys, values, self.score)
+            else:
+                seen = F.attention(query, keys, values)
+            h = self.combine(F.cat([seen.swapaxes(0, 1), h], axis=2)).tanh()
+        h = self.dropout(h)
+        if state.context is not None:
+            h = F.cat([h, state.context.broadcast_to(len(h), *state.context.shape)], axis=2)
+        return h, state
+
+    def forward(self, ids: Any, state: State | None = None) -> tuple[Tensor, State]:
+        """Target tokens (B, T) → logits (B, T, V) of the next token, and the new state."""
+        h, state = self.features(ids, state)
+        return self.head(h).swapaxes(0, 1), state
+
+    def loss(self, source: Any, inputs: Any, targets: Any, teacher_forcing: bool = True) -> Tensor:
+        """Mean cross-entropy in nats a counted token: source (B, S), inputs and targets (B, T).
+
+        Targets of -100 do not count. Without teacher forcing, only the first inputs are read; the others
+        are the model's own most likely tokens, fed back one by one as in generation.
+        """
+        state = self.start(source)
+        if teacher_forcing:
+            return head_loss(self.head, self.features(inputs, state)[0], targets)
+        ids, outputs = np.asarray(inputs)[:, :1], []
+        for _ in range(np.shape(inputs)[1]):
+            h, state = self.features(ids, state)  # (1, B, ·)
+            outputs.append(h)
+            with no_grad():  # argmax has no derivative
+                ids = self.head(h).data[0].argmax(axis=1)[:, None]  # (B, 1)
+        return head_loss(self.head, F.cat(outputs), targets)
+
+    def weights(self, source: Any, inputs: Any) -> np.ndarray:
+        """How much each step looks at each source token, (B, T, S), rows sum to 1: for pictures.
+
+        Raises:
+            OptionError: the model has no attention.
+        """
+        with no_grad(), nn.evaluating(self):
+            h, state = self.step(inputs, self.start(source))
+            if state.memory is None:
+                raise OptionError("This EncoderDecoder has no attention: build it with attention='additive'.")
+            query, keys = h.swapaxes(0, 1), state.memory[0]  # (B, T, H), (B, S, H)
+            if self.attention == "additive":
+                return F.additive_attention_weights(self.query(query), keys, self.score).numpy()
+            return F.attention_weights(query, keys).numpy()
