@@ -6,10 +6,15 @@ import scratchlm as sl
 from scratchlm.debugger import gradcheck
 
 
-def check_gradients(model, loss):
-    """Backward of `loss()` beside differences in float64, for every parameter."""
-    parameters = list(model.parameters())
-    for parameter in parameters:
+def used_parameters(model, unused):
+    """All but those whose name starts with `unused`."""
+    return [p for name, p in model.named_parameters() if not (unused and name.startswith(unused))]
+
+
+def check_gradients(model, loss, unused=""):
+    """Backward of `loss()` beside differences in float64, for every parameter that is used."""
+    parameters = used_parameters(model, unused)
+    for parameter in model.parameters():
         parameter.data = parameter.data.astype(np.float64)
     gradcheck(lambda *_: loss(), parameters)
     assert all(np.abs(p.grad.numpy()).max() > 0 for p in parameters), "a parameter without effect on the loss"
@@ -47,7 +52,7 @@ def check_select(model, ids, state):
     assert np.abs(np.diff(expected.numpy(), axis=0)).max() > 1e-3  # the rows differ
 
 
-def check_devices(make, loss):
+def check_devices(make, loss, unused=""):
     """Loss and gradients of `make()` are the same with the reference and the cpu kernels."""
     results = []
     for device in ("reference", "cpu"):
@@ -56,6 +61,6 @@ def check_devices(make, loss):
             model = make()
             value = loss(model)
             value.backward()
-            results.append([value.item(), *(p.grad.numpy() for p in model.parameters())])
+            results.append([value.item(), *(p.grad.numpy() for p in used_parameters(model, unused))])
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)

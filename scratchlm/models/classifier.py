@@ -1,0 +1,44 @@
+"""Sequence classifier: any language model's features, pooled over time, and one linear layer on top.
+
+B batch, T time, D features, C classes.
+"""
+
+from typing import Any
+
+from .. import functions as F
+from .. import nn
+from ..tensor import Tensor
+
+
+class SequenceClassifier(nn.Module):
+    """P(class | a whole sequence): pretrain the body, then train it (or only `head`) with a new last layer.
+
+    The features are pooled as [last ; max ; mean] over time: what decides may stand anywhere in the text
+    (Howard and Ruder 2018, "concat pooling").
+
+    Args:
+        body: a model with `encode(ids (B, T)) -> (B, T, D)`.
+        features: D of the body's encode.
+        classes: C.
+        dropout: probability before the last layer, while training.
+        only_last: the last step's features alone, as in listing L1.
+    """
+
+    def __init__(self, body: Any, features: int, classes: int, dropout: float = 0.0, only_last: bool = False):
+        self.body = body
+        self.only_last = only_last
+        self.dropout = nn.Dropout(dropout)
+        device = next(body.parameters()).device
+        self.head = nn.Linear(features if only_last else 3 * features, classes, device=device)
+
+    def forward(self, ids: Any) -> Tensor:
+        """Token ids (B, T) → logits (B, C). All T tokens count: put sequences of one length in a batch."""
+        h = self.body.encode(ids)  # (B, T, D)
+        pooled = h[:, -1]
+        if not self.only_last:
+            pooled = F.cat([pooled, h.max(axis=1), h.mean(axis=1)], axis=1)  # (B, 3D)
+        return self.head(self.dropout(pooled))
+
+    def loss(self, ids: Any, classes: Any) -> Tensor:
+        """Mean cross-entropy in nats a sequence, for classes (B)."""
+        return F.cross_entropy(self(ids), classes)
