@@ -7,7 +7,7 @@ throughout one row:
 
     M rows, K terms, N columns of a product; otherwise:
     N rows (batch × time)   T time steps   B batch   D features   H hidden   V vocabulary, classes
-    S keys, E features of values in attention
+    S keys, E features of values in attention   A units of additive attention
 
 Floats are float32 or float64, results in the type of the arguments, and arrays may be non-contiguous.
 Results are fresh arrays: a kernel never returns an argument or a view of one.
@@ -159,6 +159,18 @@ CONTRACT: tuple[Kernel, ...] = (
         "grad_y (N, T, E), q (N, T, D), k (N, S, D), v (N, S, E), y (N, T, E), logsumexp (N, T), "
         "lengths:int (N), causal:number",
         "grad_q (N, T, D), grad_k (N, S, D), grad_v (N, S, E)",
+    ),
+    _kernel(
+        "additive_attention_forward",
+        "additive_attention",
+        "query (N, T, A), keys (N, S, A), values (N, S, E), weight (A)",
+        "y (N, T, E), p (N, T, S)",
+    ),
+    _kernel(
+        "additive_attention_backward",
+        "additive_attention",
+        "grad_y (N, T, E), query (N, T, A), keys (N, S, A), values (N, S, E), weight (A), p (N, T, S)",
+        "grad_query (N, T, A), grad_keys (N, S, A), grad_values (N, S, E), grad_weight (A)",
     ),
     _kernel("dropout", "dropout", "x (…), p:number, seed:number, call:number", "y (…)"),
     _kernel("gradient_norm", "gradient_norm", "gradients:list", "norm:number"),

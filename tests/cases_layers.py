@@ -154,6 +154,21 @@ LAYER_CASES = [
     ),
     *attention_cases(),
     Case(
+        "additive_attention",
+        "AdditiveAttention",
+        F.additive_attention,
+        [normal(2, 2, 4, 5), normal(2, 2, 7, 5), normal(2, 2, 7, 3), normal(5)],
+        F.additive_attention_composed,
+        lambda q, k, v, w: ((q[..., None, :] + k[..., None, :, :]).tanh() @ w).softmax(-1) @ v,
+    ),
+    Case(
+        "additive_attention_one_query_one_key",
+        "AdditiveAttention",
+        F.additive_attention,
+        [normal(1, 3), normal(1, 3), normal(1, 2), normal(3)],
+        F.additive_attention_composed,
+    ),
+    Case(
         "gru",
         "GRU",
         F.gru,

@@ -54,6 +54,9 @@ class Draw:
     def arguments(self, kernel: Kernel):
         if kernel.formula == "layer_norm":  # one feature has no variance: its gradient is rounding times 1/√ε
             self.lengths["D"] = self.data.draw(st.integers(2, 37), label="D")
+        if kernel.formula == "additive_attention":  # N·T·S·A tanhs: 37⁴ of them take seconds
+            for letter in "NT":
+                self.lengths[letter] = self.data.draw(st.integers(1, 5), label=letter)
         drawn = {argument.name: self.argument(kernel, argument) for argument in kernel.arguments}
         return drawn | self.consistent(kernel, drawn)
 
@@ -73,6 +76,9 @@ class Draw:
                 inputs = [(drawn | fixed)[name] for name in ("q", "k", "v", "lengths", "causal")]
                 fixed["y"], fixed["logsumexp"] = reference.attention_forward(*inputs)
             return fixed
+        if kernel.name == "additive_attention_backward":
+            inputs = [drawn[name] for name in ("query", "keys", "values", "weight")]
+            return {"p": reference.additive_attention_forward(*inputs)[1]}
         return {}
 
     def argument(self, kernel, argument):
@@ -102,6 +108,10 @@ class Draw:
             scale = min(
                 1, self.scale
             )  # gradients are differences: their rounding is of the size of the terms
+        if kernel.formula == "additive_attention" and argument.name in ("query", "keys"):
+            scale = max(
+                1, self.scale
+            )  # where tanh is straight, ∂L/∂query is Σ_s ∂L/∂score_s = 0 and rounding
         return self.valid(kernel, argument.name, self.floats(self.shape(argument.shape), scale))
 
     def valid(self, kernel, name, array):
@@ -162,7 +172,7 @@ class Fixed:
     """Stands in for Hypothesis' data: always the same values, large enough to be cut into parts."""
 
     def __init__(self, scale, **changes):
-        lengths = dict(zip("MKNTBDHVSE", (11, 12, 13, 5, 9, 8, 6, 7, 10, 4), strict=True))
+        lengths = dict(zip("MKNTBDHVSEA", (11, 12, 13, 5, 9, 8, 6, 7, 10, 4, 3), strict=True))
         numbers = {"p": 0.1, "call": 3, "lr": 0.5, "momentum": 0.9, "weight_decay": 0.1, "eps": 1e-5}
         flags = {"step": 3, "smoothing": 0.1, "approximate": False, "causal": False, "decoupled": True}
         drawn = {"seed": 7, "shape": [12, 13], "shapes": [[11, 4], [30]], "layout": "contiguous"}

@@ -13,6 +13,7 @@ from scratchlm.kernels.cpu import threads as pool
 # Below the lengths that tests draw. Not optimizer.BLOCK: it is a constant inside compiled code.
 SMALL = {
     "activation.AT_LEAST": 3,
+    "additive_attention.AT_LEAST": 1,
     "attention.BLOCK": 3,
     "cross_entropy.AT_LEAST": 2,
     "cross_entropy.CHUNK": 20,

@@ -155,6 +155,8 @@ OTHER_TYPES = {
     "dropout": lambda x, f: F.dropout(x, 0.5),
     "attention": lambda x, f: F.attention(*(t.unsqueeze(0) for t in (x, x, x))),
     "attention values": lambda x, f: F.attention(*(t.unsqueeze(0) for t in (f, f, x))),
+    "additive_attention": lambda x, f: F.additive_attention(x, x, x, x[0]),
+    "additive_attention weight": lambda x, f: F.additive_attention(f, f, f, x[0]),
     "lstm": lambda x, f: F.lstm(*(typed(shape, x.dtype) for shape in LSTM_SHAPES.values())),
     "lstm_cell": lambda x, f: F.lstm_cell(
         *(typed(s, x.dtype) for s in (LSTM_SHAPES | {"x": (2, 3)}).values())

@@ -61,6 +61,17 @@ def of_attention_backward(grad_y, q, k, v, y, logsumexp, lengths, causal):
     return g * big(k) / root, T * g * big(q) / root, T * z * big(grad_y)
 
 
+def of_additive_attention_forward(query, keys, values, weight):
+    z = 1 + big(np.abs(weight).sum())
+    return big(values) * z, z
+
+
+def of_additive_attention_backward(grad_y, query, keys, values, weight, p):
+    N, T, _ = query.shape
+    g, hidden = long(grad_y) * long(values), min(1, big(query) + big(keys))
+    return g * big(weight), T * g * big(weight), T * big(grad_y), N * T * g * hidden
+
+
 def of_lstm_cell_forward(gates, c_before):
     c = big(c_before) + min(1, big(gates))
     return c, c, 1
@@ -139,6 +150,14 @@ TERMS = {
     ),
     "attention_forward": ("a mean of values of either sign, scores a sum over D", of_attention_forward),
     "attention_backward": ("grad_P − rowsum(G ⊙ Y)", of_attention_backward),
+    "additive_attention_forward": (
+        "a mean of values of either sign, scores a sum over A",
+        of_additive_attention_forward,
+    ),
+    "additive_attention_backward": (
+        "grad_P − rowsum(G ⊙ Y), and 1 − tanh² near 1",
+        of_additive_attention_backward,
+    ),
     "sgd_step": ("θ − α v: what changed is the difference to θ before", of_sgd_step),
     "adam_step": ("θ − α m̂ / √ŝ: what changed is the difference to θ before", of_adam_step),
 }

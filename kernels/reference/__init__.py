@@ -10,6 +10,7 @@ from .activation import (
     tanh_backward,
     tanh_forward,
 )
+from .additive_attention import additive_attention_backward, additive_attention_forward
 from .attention import attention_backward, attention_forward
 from .cross_entropy import (
     cross_entropy_backward,
@@ -28,6 +29,8 @@ from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward
 
 __all__ = [
     "adam_step",
+    "additive_attention_backward",
+    "additive_attention_forward",
     "attention_backward",
     "attention_forward",
     "cross_entropy_backward",

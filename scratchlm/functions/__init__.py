@@ -14,6 +14,11 @@ from .activation import (
     tanh,
     tanh_composed,
 )
+from .additive_attention import (
+    additive_attention,
+    additive_attention_composed,
+    additive_attention_weights,
+)
 from .attention import attention, attention_composed, attention_weights
 from .dropout import dropout, dropout_composed
 from .elementwise import add, astype, divide, exp, log, multiply, negative, power, subtract, where
@@ -51,6 +56,9 @@ from .softmax import log_softmax, log_softmax_composed, logsumexp, softmax, soft
 
 __all__ = [
     "add",
+    "additive_attention",
+    "additive_attention_composed",
+    "additive_attention_weights",
     "astype",
     "attention",
     "attention_composed",

@@ -22,10 +22,13 @@ SWITCHES = ("causal", "approximate", "decoupled")
 LONG = {"M": 3, "K": 5, "N": 3, "B": 3, "H": 150, "T": 3, "D": 300, "V": 700, "shape": [3, 400]}
 KEYS = {"N": 3, "T": 3, "S": 600, "D": 3, "E": 261}
 QUERIES = {"N": 3, "T": 600, "S": 3, "D": 3, "E": 261}
+UNITS = {"N": 3, "T": 3, "S": 3, "A": 300, "E": 261}
 
 
 def long_arguments(kernel, dtype):
     """Arguments with long rows; for attention also with many queries."""
+    if kernel.formula == "additive_attention":
+        return [Draw(Fixed(1.0, **lengths), dtype).arguments(kernel) for lengths in (KEYS, UNITS)]
     if kernel.formula != "attention":
         return [Draw(Fixed(1.0, **LONG), dtype).arguments(kernel)]
     keys = [Draw(Fixed(1.0, causal=causal, **KEYS), dtype).arguments(kernel) for causal in (False, True)]
@@ -65,7 +68,14 @@ def test_rows_longer_than_a_block(kernel, dtype):
 
 
 # ---------------------------------------------------------------- would the checks notice?
-WAITING = ("softmax", "linear_cross_entropy", "layer_norm", "attention", "gradient_norm")
+WAITING = (
+    "softmax",
+    "linear_cross_entropy",
+    "layer_norm",
+    "attention",
+    "additive_attention",
+    "gradient_norm",
+)
 SAFE = {("common.cuh", 3)}  # the first barrier of block_max: a helper does not rely on its callers' barriers
 
 
