@@ -4,14 +4,13 @@ V vocabulary.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..errors import NumberError, OptionError
-from ..function import no_grad
-from ..nn import evaluating
+from ..errors import OptionError
+from .reading import check_ids, check_prompt, last_scores, refuse_broken
+from .rules import Rule, forbid, no_repeated_ngram, penalise_repetition
 
 
 def probabilities(
@@ -35,10 +34,7 @@ def probabilities(
             f"Sampling needs temperature ≥ 0, top_k ≥ 0, 0 < top_p ≤ 1, got {temperature}, {top_k}, {top_p}."
         )
     z = np.asarray(logits, np.float64)
-    if np.isnan(z).any() or not np.isfinite(z.max()):
-        raise NumberError(
-            "The model's scores are NaN or infinite: its weights are broken, train it again with a lower lr."
-        )
+    refuse_broken(z)
     if temperature == 0:
         return (np.arange(len(z)) == z.argmax()).astype(np.float64)
     with np.errstate(over="ignore"):  # a tiny temperature: −∞, whose exponential is 0
@@ -62,38 +58,73 @@ def generate(
     top_p: float = 1.0,
     seed: int = 0,
     never: Sequence[int] = (),
+    repetition_penalty: float = 1.0,
+    no_repeat_ngram: int = 0,
+    state: Any = None,
+    end: int | None = None,
 ) -> Iterator[int]:
-    """Yield `tokens` token ids that continue the prompt (at least one id), none of those in `never`.
+    """Yield at most `tokens` token ids that continue the prompt (at least one id), none of those in `never`.
 
     The same seed, weights and device give the same tokens. The prompt is read at once; then each token costs
     one step, because the state (of an LSTM; keys and values of a GPT) holds all that came before.
 
+    Args:
+        temperature, top_k, top_p: as for `probabilities`.
+        repetition_penalty: what stands in prompt and continuation gets less likely (see
+            `penalise_repetition`); 1: no penalty.
+        no_repeat_ngram: no n tokens in a row stand twice in prompt and continuation; 0: they may.
+        state: what the model knows before the prompt; `model.start(source)` for a model with a source.
+        end: stop after this token, which is not yielded.
+
     Raises:
-        OptionError: the prompt is empty, or an option is out of range.
+        OptionError: the prompt is empty, an option is out of range, or the rules leave no token to choose.
+        TokenError: `never` or `end` is no id of the model.
     """
-    if len(prompt) == 0:
-        raise OptionError("Generation continues a prompt of at least one token, got none.")
-    probabilities(np.zeros(1), temperature, top_k, top_p)  # refuse wrong options before the first step
-    draw = partial(probabilities, temperature=temperature, top_k=top_k, top_p=top_p)
-    return _tokens(model, np.asarray(prompt), tokens, draw, seed, list(never))
+    rules = [forbid(list(never))]
+    if repetition_penalty != 1:
+        rules.append(penalise_repetition(repetition_penalty))
+    if no_repeat_ngram != 0:
+        rules.append(no_repeated_ngram(no_repeat_ngram))
+    draw = drawing(temperature, top_k, top_p, seed)
+    return tokens_by(model, check_prompt(prompt, tokens), tokens, rules, draw, state, end)
 
 
-def _tokens(
+def drawing(temperature: float, top_k: int, top_p: float, seed: int) -> Callable[[np.ndarray], int]:
+    """The function scores (V) → one token, drawn; the options are checked here, before the first step."""
+    probabilities(np.zeros(1), temperature, top_k, top_p)
+    generator = np.random.default_rng(seed)
+
+    def draw(scores: np.ndarray) -> int:
+        p = probabilities(scores, temperature, top_k, top_p)
+        return int(generator.choice(len(p), p=p))
+
+    return draw
+
+
+def tokens_by(
     model: Any,
     prompt: np.ndarray,
     tokens: int,
-    draw: Callable[[np.ndarray], np.ndarray],
-    seed: int,
-    never: list[int],
+    rules: Sequence[Rule],
+    draw: Callable[[np.ndarray], int],
+    state: Any,
+    end: int | None,
 ) -> Iterator[int]:
-    generator = np.random.default_rng(seed)
-    ids, state = prompt, None
+    """Yield tokens: the model's scores, changed by every rule in turn, and one token drawn from them."""
+    ids, text = prompt, prompt.tolist()
     for _ in range(tokens):
-        with no_grad(), evaluating(model):
-            logits, state = model(ids[None, :], state)  # (1, T, V)
-        scores = logits.numpy()[0, -1].copy()  # (V)
-        scores[never] = -np.inf
-        p = draw(scores)
-        token = int(generator.choice(len(p), p=p))
+        (scores,), state = last_scores(model, ids[None, :], state)  # (V)
+        check_ids([] if end is None else [end], len(scores))
+        for rule in rules:
+            rule(scores, text)
+        if np.isneginf(scores).all():
+            raise OptionError(
+                f"The rules (never, no_repeat_ngram) leave no token to write after {len(text)} tokens: "
+                "loosen them, or write fewer tokens."
+            )
+        token = draw(scores)
+        if token == end:
+            return
         yield token
+        text.append(token)
         ids = np.array([token])

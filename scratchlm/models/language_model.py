@@ -58,6 +58,11 @@ class LSTMLanguageModel(nn.Module):
         h, state = self.features(ids, state)
         return self.head(h).swapaxes(0, 1), state
 
+    def select(self, state: State, rows: Any) -> State:
+        """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
+        h, c = state
+        return h[:, rows], c[:, rows]
+
     def loss(self, ids: Any, targets: Any, state: State | None = None) -> tuple[Tensor, State]:
         """Mean cross-entropy in nats a token for targets (B, T), and the new state.
 
