@@ -26,6 +26,7 @@ class SequenceClassifier(nn.Module):
 
     def __init__(self, body: Any, features: int, classes: int, dropout: float = 0.0, only_last: bool = False):
         self.body = body
+        vars(body).pop("head", None)  # the scores of tokens: a classifier has none
         self.only_last = only_last
         self.dropout = nn.Dropout(dropout)
         device = next(body.parameters()).device

@@ -48,7 +48,7 @@ class LSTMLanguageModel(nn.Module):
 
         Time comes first from here on: transposing the ids costs nothing, transposing features would.
         """
-        ids = Tensor(ids, device=self.head.weight.device).T  # (T, B)
+        ids = Tensor(ids, device=self.embedding.weight.device).T  # (T, B)
         x = self.dropout(self.embedding(ids))  # (T, B, D)
         h, state = self.lstm(x, state)  # (T, B, H)
         return self.dropout(h), state

@@ -3,7 +3,7 @@
 B is the batch, T the length of a window. For the ids 0 1 2 3 4 …, the inputs 0 1 2 have the targets 1 2 3.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,70 @@ class Streams:
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on where the run that gave this state stood. Raises CheckpointError for another state."""
         (self._step,) = _numbers(state, "step")
+
+
+class RowBatches:
+    """Endless batches of row numbers, int64 (B,): rows of equal length together, every row once an epoch.
+
+    Rows of one length need no padding, so no model has to know of it; the last batch of a length may be
+    smaller. What is in batch n depends on (lengths, batch, rng_seed, n) alone. Source of grouping by length:
+    Sutskever and others 2014, who did it for speed.
+
+        >>> lengths = np.array([3, 5, 3, 5, 3])
+        >>> b = RowBatches(lengths, batch=2, rng_seed=0)
+        >>> sorted(lengths[next(b)].tolist() for _ in range(b.batches_an_epoch))
+        [[3], [3, 3], [5, 5]]
+
+    Raises DataError for no rows, RecipeError for a batch below 1 or a negative seed.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch: int, rng_seed: int) -> None:
+        if not len(lengths):
+            raise DataError("there is nothing to train on: the training part is empty")
+        if batch < 1 or rng_seed < 0:
+            raise RecipeError(f"batch is {batch} and the seed {rng_seed}, but they are at least 1 and 0")
+        self._lengths, self._batch, self._seed = np.asarray(lengths), batch, rng_seed
+        self._step, self._drawn_epoch = 0, -1
+        counts = np.unique(self._lengths, return_counts=True)[1]
+        self.batches_an_epoch = int((-(-counts // batch)).sum())
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        return self
+
+    def __next__(self) -> NDArray[np.int64]:
+        epoch, place = divmod(self._step, self.batches_an_epoch)
+        if epoch != self._drawn_epoch:
+            self._drawn, self._drawn_epoch = self._draw(epoch), epoch
+        self._step += 1
+        return self._drawn[place]
+
+    def _draw(self, epoch: int) -> list[NDArray[np.int64]]:
+        rng = np.random.default_rng((self._seed, epoch))
+        mixed = rng.permutation(len(self._lengths))
+        batches = list(rows_by_length(self._lengths[mixed], self._batch))
+        return [mixed[batches[place]] for place in rng.permutation(len(batches))]
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what `load_state_dict` needs to go on from here."""
+        return {"seed": self._seed, "step": self._step}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on where the run that gave this state stood. Raises CheckpointError for another state."""
+        self._seed, self._step = _numbers(state, "seed", "step")
+        self._drawn_epoch = -1
+
+
+def rows_by_length(lengths: Sequence[int] | NDArray, batch: int) -> Iterator[NDArray[np.int64]]:
+    """Yield all row numbers once, at most `batch` together, those of one length side by side and in order.
+
+    >>> [rows.tolist() for rows in rows_by_length([3, 5, 3, 5, 3], 2)]
+    [[0, 2], [4], [1, 3]]
+    """
+    lengths = np.asarray(lengths)
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+        for start in range(0, len(rows), batch):
+            yield rows[start : start + batch]
 
 
 def evaluation_windows(ids: NDArray[np.integer], batch: int, length: int) -> Iterator[tuple[Ids, Ids, bool]]:

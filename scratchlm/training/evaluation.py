@@ -1,7 +1,7 @@
-"""How good a language model is on a text: over all of it, in a fixed order."""
+"""How good a model is on held-out data: over all of it, in a fixed order."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,20 @@ BATCH, LENGTH = 32, 64  # the text is read as 32 streams; 2048 tokens at once ke
 
 @dataclass
 class Evaluation:
-    """Mean loss in nats a token over `tokens` predicted tokens, which spell `characters` characters."""
+    """Mean loss in nats a token over `tokens` predicted tokens, which spell `characters` characters (0: these
+    tokens spell no text), and other figures by name, one of which may decide what is best.
+    """
 
     loss: float
     tokens: int
-    characters: int
+    characters: int = 0
+    figures: dict[str, float] = field(default_factory=dict)
+    decided_by: str = "loss"  # or the name of a figure, of which more is better
+
+    @property
+    def badness(self) -> float:
+        """What the best model has least of: the loss, or the negative figure that decides."""
+        return self.loss if self.decided_by == "loss" else -self.figures[self.decided_by]
 
     @property
     def perplexity(self) -> float:
@@ -36,6 +45,17 @@ class Evaluation:
     def bits_per_character(self) -> float:
         """Loss of the whole text in bits, over its characters: comparable between tokenizers."""
         return self.loss * self.tokens / math.log(2) / max(self.characters, 1)
+
+    @property
+    def shown(self) -> str:
+        """All of it in a line of text."""
+        if self.figures:
+            parts = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in self.figures.items()]
+        else:
+            parts = [f"perplexity {self.shown_perplexity}"]
+        if self.characters:
+            parts.append(f"{self.bits_per_character:.3f} bits/char")
+        return "  ".join([f"validation loss {self.loss:.4f}", *parts])
 
 
 @no_grad()

@@ -25,16 +25,14 @@ class TerminalReporter(Reporter):
 
     def start(self, trainer: Trainer) -> None:
         """Say what will be trained, then show the bar."""
-        text, t = trainer.text, trainer.recipe.training
-        self.message(f"text    {text.corpus}")
-        self.message(
-            f"        {text.tokenizer.vocab_size:,} {text.tokenizer.kind}; {len(text.training):,} tokens to "
-            f"train on, the last {len(text.validation):,} held out"
-        )
+        t, first = trainer.recipe.training, "data    "
+        for line in trainer.job.describe():
+            self.message(first + line)
+            first = "        "
         self.message(
             f"model   {trainer.model.count_parameters():,} parameters, device {t.device}, seed {t.seed}"
         )
-        self.message(f"steps   {t.steps:,} of {t.batch} × {t.length} tokens → {trainer.folder}")
+        self.message(f"steps   {t.steps:,} of {t.batch} × {t.length} tokens at most → {trainer.folder}")
         if trainer.steps_done:
             self.message(f"        going on after step {trainer.steps_done:,}")
         if measured := [m["validation_loss"] for m in trainer.metrics.read() if "validation_loss" in m]:
@@ -67,7 +65,7 @@ class TerminalReporter(Reporter):
         """Move the bar; without a terminal, a line every ten seconds."""
         t = trainer.recipe.training
         done = trainer.steps_done - self.first
-        speed = done * t.batch * t.length / (time.perf_counter() - self.started)
+        speed = trainer.tokens_seen / (time.perf_counter() - self.started)
         if self.bar is not None:
             figures = f"loss {loss:.3f} · val {self.validation} · {speed / 1000:.1f}k tok/s"
             self.bar.update(self.task, completed=trainer.steps_done, figures=figures)
@@ -79,12 +77,12 @@ class TerminalReporter(Reporter):
 
     def evaluation(self, trainer: Trainer, result: Evaluation, best: bool) -> None:
         """A line that stays."""
-        self.validation = f"{result.loss:.3f} (ppl {result.shown_perplexity})"
-        self.message(
-            f"step {trainer.steps_done:>6}  validation loss {result.loss:.4f}  perplexity "
-            f"{result.shown_perplexity}  {result.bits_per_character:.3f} bits/char"
-            f"{'  best' if best else ''}"
-        )
+        self.validation = f"{result.loss:.3f}"
+        self.message(f"step {trainer.steps_done:>6}  {result.shown}{'  best' if best else ''}")
+
+    def warning(self, text: str) -> None:
+        """A line that stays."""
+        self.message(f"Warning: {text}")
 
     def close(self) -> None:
         """Take the bar away."""

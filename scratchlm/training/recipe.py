@@ -15,6 +15,12 @@ from typing import Any
 
 from ..device import DEVICES
 from ..errors import RecipeError, did_you_mean
+from ..tasks import TASKS
+
+KINDS = (
+    *("lstm", "gpt", "bert", "encoder-decoder", "autoencoder", "vae", "classifier"),
+    *("l0", "l1", "l2", "l3", "l4"),  # the listings of the source documents
+)
 
 
 def _one_of(*values: str) -> Any:
@@ -27,9 +33,14 @@ def _at_least(low: float) -> Any:
 
 @dataclass
 class Data:
-    """The text and how it is cut into tokens."""
+    """The text, or the task with its examples, and how it is cut into tokens."""
 
-    paths: list[str] = field(default_factory=list)  # files and folders; none: the text that comes with Python
+    paths: list[str] = field(default_factory=list)  # files and folders; none: what `source` or `task` names
+    source: str = field(default="python", metadata=_one_of("python", "chinese"))  # text without paths
+    task: str = field(default="", metadata=_one_of("", *TASKS))  # examples instead of a text
+    share: float = field(default=1.0, metadata={"above": 0, "most": 1})  # of the training part that is used
+    remove_duplicates: str = field(default="no", metadata=_one_of("no", "exact", "near"))  # paragraphs
+    remove_stop_words: str = field(default="no", metadata=_one_of("no", "en", "zh"))  # words only
     validation: float = field(default=0.1, metadata={"above": 0, "below": 1})  # the last part of the text
     tokenizer: str = field(default="characters", metadata=_one_of("characters", "words", "bpe"))
     vocabulary: int = field(default=0, metadata=_at_least(0))  # most tokens; 0: as the tokenizer sees fit
@@ -40,12 +51,21 @@ class Data:
 class Model:
     """The model and its sizes."""
 
-    kind: str = field(default="lstm", metadata=_one_of("lstm", "gpt"))
+    kind: str = field(default="lstm", metadata=_one_of(*KINDS))
+    body: str = field(default="lstm", metadata=_one_of("lstm", "gpt", "bert"))  # classifier: what reads
     embedding_dim: int = field(default=128, metadata=_at_least(1))
-    hidden_size: int = field(default=256, metadata=_at_least(1))  # lstm only
+    hidden_size: int = field(default=256, metadata=_at_least(1))  # of LSTMs
     num_layers: int = field(default=1, metadata=_at_least(1))
-    num_heads: int = field(default=4, metadata=_at_least(1))  # gpt only; its context is training.length
+    num_heads: int = field(default=4, metadata=_at_least(1))  # gpt, bert; their context is training.length
     dropout: float = field(default=0.0, metadata={"low": 0, "below": 1})
+    attention: str = field(default="multiplicative", metadata=_one_of("none", "additive", "multiplicative"))
+    reverse_source: bool = False  # encoder-decoder: read the source backwards
+    feed_context: bool = False  # encoder-decoder: the encoder's last state at every step of the decoder
+    code_size: int = field(default=32, metadata=_at_least(1))  # autoencoder: its code; vae: latent variables
+    word_dropout: float = field(
+        default=0.0, metadata={"low": 0, "below": 1}
+    )  # vae: tokens that the decoder misses
+    as_printed: bool = False  # l3, l4: as the document prints them, with their errors
 
 
 @dataclass
@@ -70,6 +90,12 @@ class Training:
     log_every: int = field(default=10, metadata=_at_least(1))
     evaluate_every: int = field(default=250, metadata=_at_least(1))
     checkpoint_every: int = field(default=250, metadata=_at_least(1))
+    teacher_forcing: float = field(default=1.0, metadata={"low": 0, "most": 1})  # share of steps with it
+    anneal_steps: int = field(default=0, metadata=_at_least(0))  # vae: steps in which beta rises from 0
+    beta: float = field(default=1.0, metadata=_at_least(0))  # vae: weight of the KL term
+    free_bits: float = field(default=0.0, metadata=_at_least(0))  # vae: nats a dimension that cost nothing
+    start: str = ""  # folder of a run whose tokenizer and body this one begins with (`scratchlm finetune`)
+    freeze: list[str] = field(default_factory=list)  # beginnings of the names of weights that stay
     patience: int = field(default=0, metadata=_at_least(0))  # evaluations without gain; 0: never stop early
     seed: int = field(default=0, metadata=_at_least(0))
     device: str = field(default="cpu", metadata=_one_of(*DEVICES))
@@ -202,6 +228,7 @@ def _value(value: Any, wanted: Any, bounds: typing.Mapping[str, Any], where: str
         ("low", lambda v, b: v >= b, "at least"),
         ("above", lambda v, b: v > b, "above"),
         ("below", lambda v, b: v < b, "below"),
+        ("most", lambda v, b: v <= b, "at most"),
     ]
     for key, holds, words in rules:
         if key in bounds and not holds(value, bounds[key]):

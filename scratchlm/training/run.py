@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..errors import CheckpointError, TokenError
-from ..generation import generate
-from ..models import LanguageModel
+from ..errors import CheckpointError
 from ..text import Tokenizer, load_tokenizer
+from .building import build_model
 from .checkpoint import load_arrays
 from .recipe import Recipe, load_recipe
-from .trainer import build_model
+from .writing import write
 
 
 @dataclass
@@ -23,43 +20,21 @@ class Run:
     folder: Path
     recipe: Recipe
     tokenizer: Tokenizer
-    model: LanguageModel
-    state: dict[str, Any]  # step and validation_loss of these weights
+    model: Any
+    state: dict[str, Any]  # step and validation_loss of these weights, labels of a classifier
 
     def stream(self, prompt: str, tokens: int, **options: Any) -> Iterator[str]:
-        """The text that continues the prompt, in pieces as they come; options as for `generate`.
-
-        An empty prompt starts after a line end, or after the first ordinary token where there is none.
+        """The text that continues the prompt, in pieces as they come: see `write`.
 
         Raises:
+            CheckpointError: the run is no language model.
             TokenError: the prompt has characters or words that the tokenizer does not know.
         """
-        if unknown := self.tokenizer.unknown_tokens(prompt):
-            shown = ", ".join(repr(token) for token in unknown[:5])
-            raise TokenError(
-                f"The prompt has what the model's {self.tokenizer.kind} do not know: {shown}"
-                f"{' and more' if len(unknown) > 5 else ''}. Leave it out, or train on text that has it."
+        if (kind := self.recipe.model.kind) not in ("lstm", "gpt", "l2"):
+            raise CheckpointError(
+                f"{self.folder} is a model of kind {kind}, which continues no text: use scratchlm predict."
             )
-        return self._pieces(list(self.tokenizer.encode(prompt)) or self._start(), tokens, options)
-
-    def _pieces(self, ids: list[int], tokens: int, options: dict[str, Any]) -> Iterator[str]:
-        skip = len(self.tokenizer.decode(ids))
-        sent = ""
-        never = [] if self.tokenizer.unknown_id is None else [self.tokenizer.unknown_id]
-        for token in generate(self.model, np.array(ids), tokens, **options, never=never):
-            ids.append(token)
-            text = self.tokenizer.decode(ids)[skip:]
-            # Half a UTF-8 character, or a space that the next token may take back, waits for the next token.
-            safe = text.rstrip("\ufffd").rstrip(" ")
-            if len(safe) > len(sent):
-                yield safe[len(sent) :]
-                sent = safe
-        yield self.tokenizer.decode(ids)[skip + len(sent) :]
-
-    def _start(self) -> list[int]:
-        if not self.tokenizer.unknown_tokens("\n") and len(ids := self.tokenizer.encode("\n")):
-            return list(ids)
-        return [1 if self.tokenizer.unknown_id == 0 and self.tokenizer.vocab_size > 1 else 0]
+        return write(self.model, self.tokenizer, prompt, tokens, **options)
 
 
 def load_run(folder: str | Path, device: str | None = None) -> Run:
@@ -78,8 +53,7 @@ def load_run(folder: str | Path, device: str | None = None) -> Run:
     recipe = load_recipe(str(folder / "recipe.toml"))
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     weights, state = load_arrays(folder / "weights.safetensors")
-    t = recipe.training
-    model = build_model(recipe.model, tokenizer.vocab_size, t.length, device or t.device)
+    model = build_model(recipe, tokenizer, len(state.get("labels", [])), device)
     model.load_state_dict(weights)
     model.eval()
     return Run(folder, recipe, tokenizer, model, state)

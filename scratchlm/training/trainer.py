@@ -12,27 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from .. import models, optim
-from ..errors import CheckpointError, DataError, NumberError
+from .. import optim
+from ..errors import CheckpointError, NumberError
 from ..files import remove_asides, write_text
 from ..function import detect_anomaly
 from ..random import manual_seed, random_state
 from ..tensor import Tensor
-from ..text import (
-    Corpus,
-    RandomWindows,
-    Streams,
-    Tokenizer,
-    default_corpus,
-    load_corpus,
-    load_tokenizer,
-    split,
-    train_tokenizer,
-)
+from ..text import load_tokenizer
+from .building import build_optimizer, build_schedule
 from .checkpoint import load_arrays, nested, save_arrays
-from .evaluation import Evaluation, evaluate
+from .evaluation import Evaluation
+from .jobs import make_job
 from .metrics import Metrics, plot
-from .recipe import Data, Model, Recipe, Training
+from .recipe import Recipe
+from .starting import begin_with
 
 FILES = ("tokenizer.json", "weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "loss.png")
 
@@ -50,65 +43,13 @@ class Reporter:
         """One step is done; `loss` is the mean since the last line in metrics.jsonl."""
 
     def evaluation(self, trainer: "Trainer", result: Evaluation, best: bool) -> None:
-        """The validation text was measured."""
+        """The validation part was measured."""
+
+    def warning(self, text: str) -> None:
+        """A measurement looks suspicious."""
 
     def close(self) -> None:
         """Training has ended, one way or another."""
-
-
-@dataclasses.dataclass
-class Text:
-    """The text of a run: tokenizer and token ids, and how many characters the held-out part has."""
-
-    corpus: Corpus
-    tokenizer: Tokenizer
-    training: np.ndarray  # (N) token ids
-    validation: np.ndarray  # (M) token ids
-    validation_characters: int
-
-
-def prepare_text(data: Data, tokenizer: Tokenizer | None = None) -> Text:
-    """Read the corpus, hold out its last part, train a tokenizer on the rest (unless given), encode both."""
-    corpus = load_corpus(data.paths) if data.paths else default_corpus()
-    training, validation = split(corpus.text, data.validation)
-    if tokenizer is None:
-        options = {"vocab_size": data.vocabulary} if data.vocabulary else {}
-        tokenizer = train_tokenizer(data.tokenizer, training, min_count=data.min_count, **options)
-    encoded = tokenizer.encode(training), tokenizer.encode(validation)
-    if (n := len(encoded[1])) < 2:
-        raise DataError(
-            f"the held-out part of the text has {n} token(s), but predicting needs 2: give more text or a "
-            "larger data.validation"
-        )
-    return Text(corpus, tokenizer, *encoded, len(validation))
-
-
-def build_model(model: Model, vocabulary: int, length: int, device: str) -> models.LanguageModel:
-    """The model that a recipe describes, with fresh weights; `length` is a GPT's context."""
-    if model.kind == "gpt":
-        sizes = model.embedding_dim, model.num_layers, model.num_heads, model.dropout
-        return models.GPTLanguageModel(vocabulary, length, *sizes, device)
-    return models.LSTMLanguageModel(
-        vocabulary, model.embedding_dim, model.hidden_size, model.num_layers, model.dropout, device
-    )
-
-
-def build_optimizer(training: Training, parameters: Iterator[Any]) -> optim.Optimizer:
-    """The optimizer that a recipe describes."""
-    if training.optimizer == "sgd":
-        return optim.SGD(parameters, training.lr, training.momentum, training.weight_decay)
-    kind = optim.AdamW if training.optimizer == "adamw" else optim.Adam
-    betas = 0.9, training.beta2
-    return kind(parameters, training.lr, betas, weight_decay=training.weight_decay)
-
-
-def build_schedule(training: Training) -> optim.Schedule:
-    """The learning-rate schedule that a recipe describes."""
-    if training.schedule == "cosine":
-        return optim.cosine(training.steps, min(training.warmup, training.steps - 1), training.floor)
-    if training.schedule == "step":
-        return optim.step_decay(training.decay_every, training.decay_factor, training.warmup)
-    return optim.constant(training.warmup)
 
 
 class Trainer:
@@ -122,36 +63,50 @@ class Trainer:
 
     Raises:
         CheckpointError: the folder holds a run already (and not resume), or none (and resume).
-        DataError: the text cannot be read or is too short.
+        DataError: the data cannot be read or is too little.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, reporter: Reporter | None = None, resume: bool = False):
         # A run must find its text from any folder: the recipe that is kept names whole paths.
         paths = [str(Path(path).absolute()) for path in recipe.data.paths]
-        self.recipe = recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, paths=paths))
+        start = str(Path(recipe.training.start).absolute()) if recipe.training.start else ""
+        self.recipe = recipe = dataclasses.replace(
+            recipe,
+            data=dataclasses.replace(recipe.data, paths=paths),
+            training=dataclasses.replace(recipe.training, start=start),
+        )
         self.folder = folder
         self.reporter = reporter or Reporter()
         self.steps_done = 0
+        self.tokens_seen = 0  # in this session
         self.seconds = 0.0  # of training and evaluating, over all sessions of this run
-        self.best = math.inf
+        self.best = math.inf  # badness of the best evaluation
         self.best_step = 0
-        self.last: Evaluation | None = None
+        self.best_result: Evaluation | None = None
         self.without_gain = 0
-        self.pending = [0.0, 0, 0.0]  # since the last line of metrics: sum of losses, their number, seconds
+        self.pending = [
+            0.0,
+            0,
+            0.0,
+            0,
+        ]  # since the last line of metrics: sum of losses, steps, seconds, tokens
         self.state: Any = None  # of the LSTM, carried along streams
         self.metrics = Metrics(folder / "metrics.jsonl")
         stored = self._open(resume)
-        self.text = prepare_text(recipe.data, stored and load_tokenizer(folder / "tokenizer.json"))
+        given = load_tokenizer(folder / "tokenizer.json") if stored else None
+        if given is None and start:
+            given = load_tokenizer(Path(start) / "tokenizer.json")
         manual_seed(recipe.training.seed)
-        t = recipe.training
-        self.model = build_model(recipe.model, self.text.tokenizer.vocab_size, t.length, t.device)
-        self.optimizer = build_optimizer(t, self.model.parameters())
+        self.job = make_job(recipe, given)
+        t, self.model, self.batches = recipe.training, self.job.model, self.job.batches
+        if start and not stored:
+            begin_with(self.model, Path(start))
+        trained = [p for name, p in self.model.named_parameters() if not name.startswith(tuple(t.freeze))]
+        if len(trained) < len(list(self.model.parameters())):
+            for name, parameter in self.model.named_parameters():
+                parameter.requires_grad = not name.startswith(tuple(t.freeze))
+        self.optimizer = build_optimizer(t, trained)
         self.schedule = build_schedule(t)
-        self.batches: RandomWindows | Streams = (
-            Streams(self.text.training, t.batch, t.length)
-            if t.batches == "streams"
-            else RandomWindows(self.text.training, t.batch, t.length, t.seed)
-        )
         if stored is not None:
             self._restore(*stored)
         else:
@@ -193,33 +148,34 @@ class Trainer:
     def _step(self) -> None:
         """One batch forward and backward, one change of the parameters."""
         t = self.recipe.training
-        inputs, targets, *fresh = next(self.batches)
-        before = None if not fresh or fresh[0] else self.state
+        batch = next(self.batches)
         self.optimizer.zero_grad()
-        loss, state = self.model.loss(inputs, targets, before)
+        loss, state = self.job.loss(batch, self.state, self.steps_done)
         number = loss.item()
         if not math.isfinite(number):
-            raise NumberError(self._explain(f"The loss is {number}", inputs, targets, before))
+            raise NumberError(self._explain(f"The loss is {number}", batch))
         loss.backward()
         norm = optim.clip_grad_norm_(self.optimizer.parameters, t.clip or math.inf)
         if not math.isfinite(norm):
-            raise NumberError(self._explain(f"The gradient's norm is {norm}", inputs, targets, before))
+            raise NumberError(self._explain(f"The gradient's norm is {norm}", batch))
         self.optimizer.lr = t.lr * self.schedule(self.steps_done + 1)
         self.optimizer.step()
-        self.state = tuple(part.detach() for part in state) if fresh and state else None
+        self.state = tuple(part.detach() for part in state) if state else None
         self.steps_done += 1
         self.pending[0] += number
         self.pending[1] += 1
+        self.pending[3] += self.job.count(batch)
+        self.tokens_seen += self.job.count(batch)
 
-    def _explain(self, what: str, inputs: Any, targets: Any, state: Any) -> str:
+    def _explain(self, what: str, batch: Any) -> str:
         """Name the first function that makes a NaN, by running the step again with checks."""
         where = ""
         try:
             with detect_anomaly():
-                broken = [p for p in state or () if not np.isfinite(p.numpy()).all()]
+                broken = [p for p in self.state or () if not np.isfinite(p.numpy()).all()]
                 if broken:
                     raise NumberError("it came with the state that is carried from batch to batch")
-                self.model.loss(inputs, targets, state)[0].backward()
+                self.job.loss(batch, self.state, self.steps_done)[0].backward()
         except NumberError as error:
             where = f" ({error})"
         saved = (self.folder / "checkpoint.safetensors").exists()
@@ -230,40 +186,37 @@ class Trainer:
         )
 
     def _log(self) -> None:
-        total, count, seconds = self.pending
-        t = self.recipe.training
+        total, count, seconds, tokens = self.pending
         self.metrics.append(
             {
                 "step": self.steps_done,
                 "loss": total / count,
                 "lr": self.optimizer.lr,
-                "tokens_per_second": round(count * t.batch * t.length / seconds),
+                "tokens_per_second": round(tokens / seconds),
                 "seconds": round(self.seconds, 3),
             }
         )
-        self.pending = [0.0, 0, 0.0]
+        self.pending = [0.0, 0, 0.0, 0]
 
     def _evaluate(self) -> None:
         """Measure the validation part; keep the weights where they are the best so far."""
         started = time.perf_counter()
-        self.last = evaluate(self.model, self.text.validation, self.text.validation_characters)
+        result = self.job.evaluate()
         self.seconds += time.perf_counter() - started
-        is_best = self.last.loss < self.best
+        is_best = result.badness < self.best
         if is_best:
-            self.best, self.best_step, self.without_gain = self.last.loss, self.steps_done, 0
+            self.best, self.best_step, self.without_gain = result.badness, self.steps_done, 0
+            self.best_result = result
             self.save_weights()
         else:
             self.without_gain += 1
-        self.metrics.append(
-            {
-                "step": self.steps_done,
-                "validation_loss": self.last.loss,
-                "perplexity": self.last.perplexity,
-                "bits_per_character": self.last.bits_per_character,
-                "seconds": round(self.seconds, 3),
-            }
-        )
-        self.reporter.evaluation(self, self.last, is_best)
+        line = {"step": self.steps_done, "validation_loss": result.loss, "perplexity": result.perplexity}
+        if result.characters:
+            line["bits_per_character"] = result.bits_per_character
+        self.metrics.append(line | result.figures | {"seconds": round(self.seconds, 3)})
+        self.reporter.evaluation(self, result, is_best)
+        if warning := self.job.warning(result):
+            self.reporter.warning(warning)
 
     # ---------------------------------------------------------------- the folder
     def _open(self, resume: bool) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
@@ -293,7 +246,7 @@ class Trainer:
         except OSError as error:
             raise CheckpointError(f"Cannot make the folder {self.folder}: {error.strerror}.") from None
         write_text(self.folder / "recipe.toml", self.recipe.to_toml())
-        self.text.tokenizer.save(self.folder / "tokenizer.json")
+        self.job.tokenizer.save(self.folder / "tokenizer.json")
         if self.metrics.path.exists():
             self.metrics.keep_until(0)
 
@@ -301,8 +254,9 @@ class Trainer:
         """Write the weights alone, as the best so far."""
         state = {
             "step": self.steps_done,
-            "validation_loss": self.best if self.best_step else None,
-            "text": self.text.corpus.sha256,
+            "validation_loss": self.best_result.loss if self.best_result else None,
+            "text": self.job.sha256,
+            "labels": self.job.labels,
         }
         save_arrays(self.folder / "weights.safetensors", self.model.state_dict(), state)
 
@@ -315,23 +269,23 @@ class Trainer:
         state = {
             "steps_done": self.steps_done,
             "seconds": self.seconds,
-            "best": self.best if self.best_step else None,
+            "best": dataclasses.asdict(self.best_result) if self.best_result else None,
             "best_step": self.best_step,
             "without_gain": self.without_gain,
             "pending": self.pending,
             "random": random_state.state_dict(),
             "batches": self.batches.state_dict(),
-            "text": self.text.corpus.sha256,
+            "text": self.job.sha256,
         }
         save_arrays(self.folder / "checkpoint.safetensors", arrays, state)
         if not (self.folder / "weights.safetensors").exists():
             self.save_weights()  # interrupted before the first evaluation: something to generate from
 
     def _restore(self, arrays: dict[str, np.ndarray], state: dict[str, Any]) -> None:
-        if state["text"] != self.text.corpus.sha256:
+        if state["text"] != self.job.sha256:
             raise CheckpointError(
-                f"The text is not the one that {self.folder} was trained on (its SHA-256 differs): "
-                "put the old text back, or train into a new folder."
+                f"The data is not the one that {self.folder} was trained on (its SHA-256 differs): "
+                "put the old data back, or train into a new folder."
             )
         self.model.load_state_dict(nested(arrays, "model"))
         self.optimizer.load_state_dict(nested(arrays, "optimizer"))
@@ -341,14 +295,20 @@ class Trainer:
         random_state.load_state_dict(state["random"])
         self.batches.load_state_dict(state["batches"])
         self.steps_done, self.seconds = state["steps_done"], state["seconds"]
-        self.best = math.inf if state["best"] is None else state["best"]
+        if state["best"]:
+            self.best_result = Evaluation(**state["best"])
+            self.best = self.best_result.badness
         self.best_step, self.without_gain = state["best_step"], state["without_gain"]
         self.pending = state["pending"]
         self.metrics.keep_until(self.steps_done)
 
+    def load_best(self) -> None:
+        """Put the best weights into the model, to show and to measure."""
+        self.model.load_state_dict(load_arrays(self.folder / "weights.safetensors")[0])
+
     def plot(self) -> None:
         """Draw loss.png."""
-        plot(self.metrics.read(), self.folder / "loss.png", f"{self.recipe.name}: {self.text.corpus.name}")
+        plot(self.metrics.read(), self.folder / "loss.png", f"{self.recipe.name}: {self.job.title}")
 
 
 @contextmanager

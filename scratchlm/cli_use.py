@@ -1,0 +1,213 @@
+"""Commands that use a trained run: generate, predict, chat, evaluate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .cli_common import RUN, make_console, make_table, show_pieces
+from .errors import DataError, TokenError
+
+if TYPE_CHECKING:
+    from .training import Run
+
+
+@click.command()
+@RUN
+@click.option("--prompt", default="", help="Text to continue [a new line].")
+@click.option("--tokens", default=300, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--temperature", default=0.8, show_default=True, help="Below 1 safer, above 1 wilder, 0 the likeliest."
+)
+@click.option("--top-k", default=0, show_default=True, help="Draw from the K likeliest only; 0: from all.")
+@click.option("--top-p", default=1.0, show_default=True, help="Draw from the fewest that together reach P.")
+@click.option(
+    "--repetition-penalty", default=1.0, show_default=True, help="Above 1, what was written gets less likely."
+)
+@click.option(
+    "--no-repeat-ngram", default=0, show_default=True, help="No N tokens in a row twice; 0: they may be."
+)
+@click.option("--stop", multiple=True, help="End before this text; may be given repeatedly.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
+def generate(
+    run: Path,
+    prompt: str,
+    tokens: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    repetition_penalty: float,
+    no_repeat_ngram: int,
+    stop: tuple[str, ...],
+    seed: int,
+    device: str | None,
+) -> None:
+    """Continue a text with the model in the folder RUN."""
+    from .training import load_run
+
+    loaded = load_run(run, device)
+    pieces = loaded.stream(  # refuses an unknown prompt before anything is printed
+        prompt,
+        tokens,
+        stop=stop,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+        seed=seed,
+    )
+    click.echo(prompt, nl=False)
+    show_pieces(pieces)
+    click.echo()
+
+
+@click.command()
+@RUN
+@click.option(
+    "--data", multiple=True, type=click.Path(), help="Text to measure on [the run's held-out part]."
+)
+@click.option("--baseline", type=click.Choice(["ngram"]), help="Compare with counts of character n-grams.")
+@click.option("--order", type=click.IntRange(1, 12), help="n of the n-grams [6]; means --baseline ngram.")
+@click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
+def evaluate(
+    run: Path, data: tuple[str, ...], baseline: str | None, order: int | None, device: str | None
+) -> None:
+    """Measure the model in the folder RUN: loss, perplexity, bits per character."""
+    baseline, order = baseline or ("ngram" if order else None), order or 6
+    from .text import bits_per_character, load_corpus
+    from .training import evaluate as measure
+    from .training import load_run, prepare_text
+
+    loaded = load_run(run, device)
+    if loaded.recipe.model.kind not in ("lstm", "gpt", "l2"):
+        if data or baseline:
+            raise DataError("--data and --baseline are for language models: leave them away.")
+        return _evaluate_job(loaded)
+    source = loaded.recipe.data
+    training = held_out = ""
+    if not data or baseline:
+        text = prepare_text(source, loaded.tokenizer)
+        training, held_out = text.training_text, text.validation_text
+        if text.corpus.sha256 != loaded.state.get("text"):
+            raise DataError(
+                f"The text that {run} was trained on has changed since (its SHA-256 differs): what was held "
+                "out is no longer known: name another text with --data, without --baseline."
+            )
+    if data:
+        held_out = load_corpus(data).text
+    ids = loaded.tokenizer.encode(held_out)
+    unknown = loaded.tokenizer.unknown_tokens(held_out)
+    result = measure(loaded.model, ids, len(held_out))
+    rows = [
+        ("text", ", ".join(data) if data else f"held-out part of the run's text ({source.validation:.0%})"),
+        ("tokens", f"{result.tokens:,} ({loaded.tokenizer.kind}), {result.characters:,} characters"),
+        ("loss", f"{result.loss:.4f} nats a token"),
+        ("perplexity", result.shown_perplexity),
+        ("bits per character", f"{result.bits_per_character:.3f}"),
+    ]
+    if unknown:
+        kinds = f"{len(set(unknown)):,} different {loaded.tokenizer.kind} are unknown and count as one token"
+        rows.append(("unknown", kinds))
+    lossless = loaded.tokenizer.kind != "words"
+    if not lossless:
+        rows.append(
+            ("note", "words leave out spaces, and what is rare: no bits per character to compare with")
+        )
+    console = make_console()
+    console.print(make_table(f"Run {run}", rows))
+    if baseline:
+        counted = bits_per_character(training, held_out, order)
+        better = "better" if result.bits_per_character < counted else "worse"
+        verdict = (
+            f": {abs(result.bits_per_character / counted - 1):.1%} {better}" if lossless else " of less text"
+        )
+        lines = [
+            (f"Witten–Bell {order}-gram", f"{counted:.3f} bits per character"),
+            ("this model", f"{result.bits_per_character:.3f} bits per character{verdict}"),
+        ]
+        console.print()
+        console.print(make_table("On the same text; n-grams counted on the run's training part", lines))
+
+
+def _evaluate_job(run: "Run") -> None:
+    """Measure on the held-out parts of the run's own data, beside the baselines of a task."""
+    from .training import make_job
+
+    job = make_job(run.recipe, run.tokenizer)
+    if job.sha256 != run.state["text"]:
+        raise DataError(
+            f"The data that {run.folder} was trained on has changed since (its SHA-256 differs): train again."
+        )
+    job.model.load_state_dict(run.model.state_dict())
+    result = job.evaluate()
+    rows = [("loss", f"{result.loss:.4f} nats a {job.unit}")]
+    rows += [(name.replace("_", " "), f"{value:.4g}") for name, value in result.figures.items()]
+    console = make_console()
+    console.print(make_table(f"Run {run.folder}, validation part", rows))
+    if warning := job.warning(result):
+        console.print(f"Warning: {warning}")
+    if test := job.test():
+        console.print()
+        console.print(make_table(f"{test.examples:,} test examples, percent", test.rows()))
+
+
+@click.command()
+@RUN
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT…")
+@click.option("--beam", default=1, show_default=True, type=click.IntRange(min=1), help="Width of the search.")
+@click.option("--choice", "choices", multiple=True, help="An allowed answer, to be ranked; repeat it.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="Draw what the answer attended to, as a PNG file."
+)
+@click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
+def predict(
+    run: Path,
+    texts: tuple[str, ...],
+    beam: int,
+    choices: tuple[str, ...],
+    picture: Path | None,
+    device: str | None,
+) -> None:
+    """Ask the model in the folder RUN about each TEXT: its class, its answer, the words behind <mask>."""
+    from .training import load_run
+    from .training.alignment import draw_alignment
+    from .training.predicting import predict as ask
+
+    loaded = load_run(run, device)
+    for text in texts:
+        found = ask(loaded, text, beam, choices)
+        if len(texts) > 1:
+            click.echo(f"{text} →")
+        for each in found:
+            click.echo(each.text if each.probability is None else f"{each.probability:7.2%}  {each.text}")
+        if picture:
+            draw_alignment(loaded, text, found[0].text, picture)
+            click.echo(f"attention drawn into {picture}")
+
+
+@click.command()
+@RUN
+@click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
+def chat(run: Path, device: str | None) -> None:
+    """Talk with the model in the folder RUN; an empty line or Ctrl-D ends it.
+
+    A model of dialogues is given all that was said before. A language model continues what you write to the
+    end of the line.
+    """
+    from .training import load_run
+    from .training.talking import Talk
+
+    talk = Talk(load_run(run, device))
+    interactive = click.get_text_stream("stdin").isatty()
+    while True:
+        if interactive:
+            click.echo("you    ", nl=False)
+        said = click.get_text_stream("stdin").readline().strip()
+        if not said:
+            return
+        try:
+            click.echo(f"model  {talk.answer(said)}")
+        except TokenError as error:
+            click.echo(f"model  (not understood) {error}")

@@ -1,0 +1,102 @@
+"""Classification: a text in, one of some classes out (classifier, l1)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...errors import RecipeError
+from ...function import no_grad
+from ...nn import evaluating
+from ...tasks import measure, measure_baselines
+from ...tensor import Tensor
+from ...text import RowBatches, Tokenizer, rows_by_length
+from ..building import build_model
+from ..data import prepare_examples
+from ..evaluation import Evaluation
+from ..recipe import Recipe
+from .job import Job, State, Test
+
+MOST_CLASSES = 100  # a task with more different answers than this wants texts, not classes
+
+
+class ClassJob(Job):
+    """The examples of a task whose targets are names of classes."""
+
+    unit = "example"
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
+        super().__init__(recipe)
+        t = recipe.training
+        self.examples = prepare_examples(recipe.data, tokenizer, targets=False)
+        task = self.examples.task
+        self.tokenizer, self.sha256, self.title = self.examples.tokenizer, task.sha256, task.name
+        self.labels = sorted({example.target for example in task.training})
+        if len(self.labels) > MOST_CLASSES:
+            raise RecipeError(
+                f"The task {task.name} has {len(self.labels):,} different answers, too many for classes: "
+                "train it with model.kind=encoder-decoder."
+            )
+        self.model = build_model(recipe, self.tokenizer, len(self.labels))
+        self.rows = {part: self.examples.sources(part, t.length) for part in ("training", "validation")}
+        place = {label: number for number, label in enumerate(self.labels)}
+        self.classes = {
+            part: np.array([place.get(target, -1) for target in self.examples.targets(part)])
+            for part in self.rows
+        }
+        self.batches = RowBatches([len(row) for row in self.rows["training"]], t.batch, t.seed)
+
+    def describe(self) -> list[str]:
+        """The task, its classes and tokens."""
+        return [
+            str(self.examples.task),
+            f"{len(self.labels)} classes; {self.tokenizer.vocab_size:,} {self.tokenizer.kind}; "
+            f"{self.batches.batches_an_epoch:,} batches an epoch",
+        ]
+
+    def loss(self, batch: Any, state: State, step: int) -> tuple[Tensor, State]:
+        """Nats an example."""
+        ids = np.stack([self.rows["training"][row] for row in batch])
+        return self.model.loss(ids, self.classes["training"][batch]), None
+
+    def evaluate(self) -> Evaluation:
+        """All validation examples."""
+        p = class_probabilities(self.model, self.rows["validation"])
+        truth = self.classes["validation"]
+        right = 100 * float((p.argmax(-1) == truth).mean())
+        likelihood = p[np.arange(len(p)), truth]
+        nats = -float(np.log(np.maximum(likelihood, 1e-12)).mean())
+        return Evaluation(nats, len(p), 0, {"accuracy": right}, "accuracy")
+
+    def count(self, batch: Any) -> int:
+        """Tokens read."""
+        return sum(len(self.rows["training"][row]) for row in batch)
+
+    def test(self) -> Test:
+        """Accuracy on the test part, beside the baselines."""
+        task = self.examples.task
+        p = class_probabilities(self.model, self.examples.sources("test", self.recipe.training.length))
+        guesses = [self.labels[number] for number in p.argmax(-1)]
+        figures = measure(task.metric, guesses, self.examples.targets("test"))
+        return Test(task.name, task.metric, len(guesses), figures, measure_baselines(task))
+
+    def sample(self) -> Iterator[str]:
+        """Some held-out texts with their class."""
+        some = self.examples.task.validation[:8]
+        p = class_probabilities(self.model, self.rows["validation"][: len(some)])
+        yield "Held-out texts, the model's class, and where it is wrong the right one:\n\n"
+        for example, row in zip(some, p, strict=True):
+            guess = self.labels[int(row.argmax())]
+            wrong = "" if guess == example.target else f"   ({example.target})"
+            yield f"{example.source[:80]!r} → {guess} {row.max():.0%}{wrong}\n"
+
+
+@no_grad()
+def class_probabilities(model: Any, rows: list[np.ndarray], batch: int = 256) -> np.ndarray:
+    """Texts as rows of ids → probabilities (N, C), dropout off."""
+    found: dict[int, np.ndarray] = {}
+    with evaluating(model):
+        for some in rows_by_length([len(row) for row in rows], batch):
+            p = model(np.stack([rows[row] for row in some])).softmax().numpy()
+            found |= dict(zip(some.tolist(), p, strict=True))
+    return np.stack([found[row] for row in range(len(rows))])

@@ -1,0 +1,68 @@
+"""Language models: every token of a text is predicted from those before it (lstm, gpt, l2)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...tensor import Tensor
+from ...text import RandomWindows, Streams, Tokenizer
+from ..building import build_model
+from ..data import prepare_text
+from ..evaluation import Evaluation, evaluate
+from ..recipe import Recipe
+from ..writing import write
+from .job import Job, State
+
+
+class LanguageJob(Job):
+    """Windows from anywhere in the text, or streams along which the state is carried."""
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
+        super().__init__(recipe)
+        t = recipe.training
+        self.text = prepare_text(recipe.data, tokenizer)
+        self.tokenizer, self.sha256 = self.text.tokenizer, self.text.corpus.sha256
+        self.title = self.text.corpus.name
+        self.model = build_model(recipe, self.tokenizer)
+        self.batches: RandomWindows | Streams = (
+            Streams(self.text.training, t.batch, t.length)
+            if t.batches == "streams"
+            else RandomWindows(self.text.training, t.batch, t.length, t.seed)
+        )
+
+    def describe(self) -> list[str]:
+        """The text and its tokens."""
+        return [
+            str(self.text.corpus),
+            f"{self.tokenizer.vocab_size:,} {self.tokenizer.kind}; {len(self.text.training):,} tokens to "
+            f"train on, the last {len(self.text.validation):,} held out",
+        ]
+
+    def loss(self, batch: Any, state: State, step: int) -> tuple[Tensor, State]:
+        """Nats a token; the state goes on along streams, and is forgotten for windows."""
+        inputs, targets, *fresh = batch
+        loss, after = self.model.loss(inputs, targets, None if not fresh or fresh[0] else state)
+        return loss, after if fresh else None
+
+    def evaluate(self) -> Evaluation:
+        """All of the held-out text once."""
+        return evaluate(self.model, self.text.validation, self.text.validation_characters)
+
+    def count(self, batch: Any) -> int:
+        """Every place of the window."""
+        return batch[0].size
+
+    def sample(self) -> Iterator[str]:
+        """Text that the model writes."""
+        s = self.recipe.sample
+        yield f"A sample at temperature {s.temperature}:\n\n{s.prompt}"
+        yield from write(self.model, self.tokenizer, s.prompt, s.tokens, temperature=s.temperature)
+        yield "\n"
+
+    def next_steps(self, folder: Path) -> str:
+        """More text, and the n-grams to beat."""
+        prompt = "" if self.tokenizer.unknown_tokens("The ") else " --prompt 'The '"
+        return (
+            f"More of it:      scratchlm generate {folder}{prompt}\n"
+            f"Against 6-grams: scratchlm evaluate {folder} --baseline ngram"
+        )

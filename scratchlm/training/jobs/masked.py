@@ -1,0 +1,77 @@
+"""Masked tokens: a BERT-like encoder guesses what was hidden, from both sides."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...function import no_grad
+from ...models import mask_tokens
+from ...nn import evaluating
+from ...tensor import Tensor
+from ...text import IGNORE, RandomWindows, Tokenizer, evaluation_windows
+from ..building import build_model
+from ..data import MASK, prepare_text
+from ..evaluation import Evaluation
+from ..recipe import Recipe
+from .job import Job, State
+
+
+class MaskedJob(Job):
+    """Windows of a text; of each, 15 % of the tokens are chosen and hidden or changed (BERT's rule)."""
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
+        super().__init__(recipe)
+        t = recipe.training
+        self.text = prepare_text(recipe.data, tokenizer, (MASK,))
+        self.tokenizer, self.sha256 = self.text.tokenizer, self.text.corpus.sha256
+        self.title = self.text.corpus.name
+        self.model = build_model(recipe, self.tokenizer)
+        self.batches = RandomWindows(self.text.training, t.batch, t.length, t.seed)
+
+    def describe(self) -> list[str]:
+        """The text and its tokens."""
+        return [
+            str(self.text.corpus),
+            f"{self.tokenizer.vocab_size:,} {self.tokenizer.kind}; {len(self.text.training):,} tokens to "
+            f"train on, the last {len(self.text.validation):,} held out; 15 % are masked",
+        ]
+
+    def _masked(self, ids: np.ndarray, seed: int, place: int) -> tuple[np.ndarray, np.ndarray]:
+        generator = np.random.default_rng((seed, place))  # the same masks in a resumed run
+        return mask_tokens(ids, self.tokenizer.vocab_size, self.tokenizer.id_of(MASK), generator)
+
+    def loss(self, batch: Any, state: State, step: int) -> tuple[Tensor, State]:
+        """Nats a chosen token."""
+        return self.model.loss(*self._masked(batch[0], self.recipe.training.seed + 1, step)), None
+
+    @no_grad()
+    def evaluate(self) -> Evaluation:
+        """All windows of the held-out text, with masks that are always the same."""
+        length, ids = self.recipe.training.length, self.text.validation
+        total, tokens, right = 0.0, 0, 0
+        with evaluating(self.model):
+            windows = evaluation_windows(ids, max(1, min(32, (len(ids) - 1) // length)), length)
+            for place, (window, _, _) in enumerate(windows):
+                inputs, targets = self._masked(window, 0, place)
+                chosen = targets != IGNORE
+                if chosen.any():
+                    total += self.model.loss(inputs, targets).item() * chosen.sum()
+                    right += int((self.model(inputs).numpy().argmax(-1)[chosen] == targets[chosen]).sum())
+                    tokens += int(chosen.sum())
+        return Evaluation(total / tokens, tokens, 0, {"accuracy": 100 * right / tokens}, "loss")
+
+    def count(self, batch: Any) -> int:
+        """All tokens of the windows, which are all read."""
+        return batch[0].size
+
+    def sample(self) -> Iterator[str]:
+        """A held-out window with masks, and what the model puts there."""
+        window = self.text.validation[: self.recipe.training.length][None]
+        inputs, targets = self._masked(window, 0, 0)
+        chosen = targets[0] != IGNORE
+        with no_grad(), evaluating(self.model):
+            guess = np.where(chosen, self.model(inputs).numpy()[0].argmax(-1), window[0])
+        yield "Held-out text, some of its tokens hidden, and with the model's guesses:\n\n"
+        for ids in (window[0], inputs[0], guess):
+            yield self.tokenizer.decode(ids) + "\n\n"

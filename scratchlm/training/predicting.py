@@ -1,0 +1,97 @@
+"""What a trained run makes of a text: a class, an answer, the hidden words, the sentence again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import CheckpointError, OptionError
+from ..function import no_grad
+from ..generation import beam_search, choose
+from ..nn import evaluating
+from .data import END, MASK, START
+from .jobs.classes import class_probabilities
+from .jobs.pairs import answer
+from .run import Run
+from .writing import known_ids
+
+
+@dataclass
+class Prediction:
+    """A line of text, and how probable the model finds it; several are ranked, best first."""
+
+    text: str
+    probability: float | None = None
+
+
+def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> list[Prediction]:
+    """What the run makes of one text.
+
+    Args:
+        beam: width of the beam search for answers; 1 takes the likeliest token each time.
+        choices: rank these answers instead of writing one (models that write).
+
+    Raises:
+        TokenError: the text is empty or has what the model does not know.
+        OptionError: an option does not fit the kind of model.
+        CheckpointError: a language model without choices, which continues texts and predicts nothing.
+    """
+    kind = run.recipe.model.kind
+    ids = known_ids(run.tokenizer, text)
+    if len(ids) == 0:
+        raise OptionError("There is nothing to predict from: the text is empty.")
+    if (beam > 1 or choices) and kind in ("classifier", "l0", "l1", "bert", "l3", "l4", "autoencoder", "vae"):
+        raise OptionError(f"A model of kind {kind} writes no answers: leave --beam and --choice away.")
+    if kind in ("classifier", "l1"):
+        p = class_probabilities(run.model, [ids[-run.recipe.training.length :]])[0]
+        return [Prediction(run.state["labels"][k], float(p[k])) for k in (-p).argsort()[:5]]
+    if kind == "bert":
+        return [_filled(run, ids)]
+    if kind == "l0":
+        with no_grad(), evaluating(run.model):
+            p = run.model(ids[None, -run.recipe.training.length :]).softmax().numpy()[0]
+        return [Prediction(repr(run.tokenizer.decode([k])), float(p[k])) for k in (-p).argsort()[:5]]
+    if kind in ("l3", "l4"):
+        with no_grad(), evaluating(run.model):
+            return [Prediction(run.tokenizer.decode(run.model(ids[None]).numpy()[0].argmax(-1)))]
+    if kind in ("lstm", "gpt", "l2"):
+        if not choices:
+            raise CheckpointError(
+                f"{run.folder} is a language model: continue a text with scratchlm generate, or rank answers "
+                "with --choice."
+            )
+        return _ranked(run, ids, None, choices)
+    ids = ids[-run.recipe.training.length :]
+    with no_grad(), evaluating(run.model):
+        state = run.model.start(ids[None])
+    start, end = run.tokenizer.id_of(START), run.tokenizer.id_of(END)
+    if choices:
+        return _ranked(run, np.array([start]), state, choices, end)
+    if beam > 1:
+        found = beam_search(run.model, [start], 2 * run.recipe.training.length, beam, end=end, state=state)
+        return [
+            Prediction(run.tokenizer.decode(each.ids), float(np.exp(each.log_probability))) for each in found
+        ]
+    return [Prediction(answer(run.model, run.tokenizer, [ids], 2 * run.recipe.training.length)[0])]
+
+
+def _ranked(
+    run: Run, prompt: np.ndarray, state: Any, choices: Sequence[str], end: int | None = None
+) -> list[Prediction]:
+    """The choices, likeliest first, with their share of the probability of all choices."""
+    ids = [known_ids(run.tokenizer, choice) for choice in choices]
+    ranked = choose(run.model, prompt, ids, state, end)
+    p = np.exp([value - ranked[0][1] for _, value in ranked])
+    shares = zip(ranked, p / p.sum(), strict=True)
+    return [Prediction(choices[place], float(share)) for (place, _), share in shares]
+
+
+def _filled(run: Run, ids: np.ndarray) -> Prediction:
+    """The text with the likeliest token at each <mask>."""
+    if not (hidden := ids == run.tokenizer.id_of(MASK)).any():
+        raise OptionError(f"This model fills gaps: write {MASK} where a token is hidden.")
+    with no_grad(), evaluating(run.model):
+        p = run.model(ids[None]).softmax().numpy()[0]
+    best = np.where(hidden, p.argmax(-1), ids)
+    return Prediction(run.tokenizer.decode(best), float(p.max(-1)[hidden].prod()))

@@ -1,0 +1,32 @@
+"""A talk with a trained run: what was said before goes in with every turn."""
+
+from .predicting import predict
+from .run import Run
+
+LINE = 200  # tokens that a language model may write in one turn
+
+
+class Talk:
+    """One conversation.
+
+    A run of the task "dialogue" reads the history as the task writes it; another model with answers reads
+    each turn alone; a language model continues the turn to the end of its line.
+    """
+
+    def __init__(self, run: Run):
+        self.run, self.history = run, ""
+
+    def answer(self, said: str) -> str:
+        """The model's answer to one turn.
+
+        Raises:
+            TokenError: the turn has what the model does not know; the history stays as it was.
+        """
+        if self.run.recipe.model.kind in ("lstm", "gpt", "l2"):
+            return "".join(self.run.stream(said, LINE, temperature=0.7, stop=["\n"]))
+        if self.run.recipe.data.task != "dialogue":
+            return predict(self.run, said)[0].text
+        asked = f"{self.history}Customer: {said}\nAgent:"
+        found = predict(self.run, asked)[0].text
+        self.history = f"{asked} {found}\n"
+        return found
