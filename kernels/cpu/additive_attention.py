@@ -34,12 +34,16 @@ def _weights(query, keys, weight, p):
 
 
 @kernel
-def _grad_sums(p, grad_p, query, keys, weight, grad_query, grad_keys, grad_weight):
-    """Add ∂L/∂scores times the slopes to gradients that begin as zeros; ∂L/∂w (N, A) one row a sequence."""
+def _grad_sums(p, grad_p, grad_y, query, keys, weight, grad_query, grad_keys, grad_values, grad_weight):
+    """Add up gradients, which begin as zeros; ∂L/∂w (N, A) one row a sequence.
+
+    Pᵀ G is made here, too: with one query a sequence, as in a decoder that asks at every step, a product of
+    NumPy took 1.5 ms for 128 sequences of 29 keys and 256 features, and this loop 0.2 ms.
+    """
     for n in range(p.shape[0]):
         per_unit = grad_weight[n]
         for t in range(p.shape[1]):
-            row, g, q, grad_q = p[n, t], grad_p[n, t], query[n, t], grad_query[n, t]
+            row, g, gy, q, grad_q = p[n, t], grad_p[n, t], grad_y[n, t], query[n, t], grad_query[n, t]
             dot = row.dtype.type(0)
             for s in range(row.size):
                 dot += row[s] * g[s]
@@ -51,6 +55,9 @@ def _grad_sums(p, grad_p, query, keys, weight, grad_query, grad_keys, grad_weigh
                     grad_q[a] += slope
                     grad_k[a] += slope
                     per_unit[a] += grad_score * hidden
+                grad_v = grad_values[n, s]
+                for e in range(gy.size):
+                    grad_v[e] += row[s] * gy[e]
 
 
 def _at_least(query, keys):
@@ -77,14 +84,13 @@ def additive_attention_backward(grad_y, query, keys, values, weight, p):
     arrays = grad_y, query, keys, values, weight, p
     grad_y, query, keys, values, weight, p = map(np.ascontiguousarray, arrays)
     N, A = len(query), len(weight)
-    grad_query, grad_keys, grad_values = np.zeros_like(query), np.zeros_like(keys), np.empty_like(values)
+    grad_query, grad_keys, grad_values = np.zeros_like(query), np.zeros_like(keys), np.zeros_like(values)
     grad_weight = np.zeros((N, A), weight.dtype)  # a row each, so that their sum knows no threads
 
     def sequences(a, b):
-        np.matmul(p[a:b].swapaxes(1, 2), grad_y[a:b], out=grad_values[a:b])
         grad_p = np.matmul(grad_y[a:b], values[a:b].swapaxes(1, 2))  # (N, T, S)
-        inputs = p[a:b], grad_p, query[a:b], keys[a:b], weight
-        _grad_sums(*inputs, grad_query[a:b], grad_keys[a:b], grad_weight[a:b])
+        inputs = p[a:b], grad_p, grad_y[a:b], query[a:b], keys[a:b], weight
+        _grad_sums(*inputs, grad_query[a:b], grad_keys[a:b], grad_values[a:b], grad_weight[a:b])
 
     split(N, sequences, _at_least(query, keys))
     return grad_query, grad_keys, grad_values, grad_weight.sum(axis=0)
