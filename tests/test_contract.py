@@ -207,6 +207,18 @@ class TestLargeAndSmall:
         assert y[0, 0].tolist() == [0, 0, 0, 4]
         assert logsumexp.item() == pytest.approx(20000)
 
+    @pytest.mark.parametrize("weight", [1000, -1000])
+    def test_additive_attention_with_a_large_weight_takes_the_best_key(self, kernels, weight):
+        k, best = get_device(kernels).kernels, [0, 2][weight > 0]
+        query, w = np.zeros((1, 1, 1), np.float32), np.array([weight], np.float32)
+        keys, values = np.array([[[[-1e4], [1], [1e4]]], [[[4], [5], [6]]]], np.float32)
+        y, p = k.additive_attention_forward(query, keys, values, w)
+        assert p.tolist() == [[np.eye(3)[best].tolist()]]
+        assert y.tolist() == [[[4 + best]]]
+        *others, grad_values, grad_weight = k.additive_attention_backward(y, query, keys, values, w, p)
+        assert not any(grad.any() for grad in (*others, grad_weight))
+        assert grad_values.ravel()[best] == 4 + best
+
     def test_norm_of_huge_and_tiny_gradients(self, kernels):
         k = get_device(kernels).kernels
         g = [np.full(10000, 1e30, np.float32), np.full((3, 5), 1e-30, np.float32)]
