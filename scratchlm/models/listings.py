@@ -10,7 +10,7 @@ import numpy as np
 from .. import functions as F
 from .. import nn
 from ..device import Device
-from ..errors import TokenError
+from ..errors import ShapeError, TokenError
 from ..tensor import Tensor
 from .language_model import LSTMLanguageModel
 
@@ -185,7 +185,16 @@ class L4AsPrinted(nn.Module):
         Raises:
             ShapeError: always.
         """
-        every, _ = self.decoder(self.encode_code(source))
+        code = self.encode_code(source)
+        try:
+            every, _ = self.decoder(code)
+        except ShapeError as error:
+            V = self.dense.weight.shape[0]
+            raise ShapeError(
+                f"Listing L4's decoder gets the code {code.shape}, which has no time axis: repeat it over time, "
+                f"as L4 does. And with as many units as tokens, {V:,}, as printed, it would have "
+                f"{weights_of_lstm(code.shape[1], V):,} weights: choose fewer units."
+            ) from error
         return self.dense(every)
 
 

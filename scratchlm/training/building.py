@@ -33,16 +33,17 @@ def build_model(
         return models.TextVAE(
             V, m.embedding_dim, m.hidden_size, m.code_size, m.word_dropout, tokenizer.unknown_id or 0, d
         )
+    if m.kind == "l0":
+        return models.L0(V, m.embedding_dim, d)
     if m.kind == "l1":
-        return models.L1(V, m.embedding_dim, m.hidden_size, classes, d)
-    listings = {
-        "l0": models.L0,
-        "l2": models.L2,
-        "l3": models.L3AsPrinted if m.as_printed else models.L3,
-        "l4": models.L4AsPrinted if m.as_printed else models.L4,
-    }
-    if m.kind in listings:
-        return listings[m.kind](V, m.embedding_dim, m.hidden_size, device=d)
+        return models.L1(V, m.hidden_size, classes, d)
+    if m.kind == "l2":
+        return models.L2(V, m.embedding_dim, m.hidden_size, d)
+    if m.kind == "l3":
+        listing = models.L3AsPrinted if m.as_printed else models.L3
+        return listing(V, m.embedding_dim, m.hidden_size, m.num_layers, d)
+    if m.kind == "l4":
+        return (models.L4AsPrinted if m.as_printed else models.L4)(V, m.embedding_dim, m.hidden_size, d)
     return _body(m.kind, m, V, t.length, d)
 
 

@@ -154,9 +154,9 @@ def sentences(text: str, tokenizer: Tokenizer, limit: int) -> list[np.ndarray]:
     """The sentences of a text as ids, those of 3 to `limit` tokens, each kept once, in order.
 
     A line of a table or a program is no sentence: what has other signs than letters, spaces and commas in
-    more than an eighth of its characters is left out.
+    more than a sixth of its characters is left out.
     """
     found = (" ".join(match[0].split()) for match in _SENTENCE.finditer(text))
-    prose = (s for s in found if sum(not (c.isalpha() or c in " ,") for c in s) <= len(s) / 8)
+    prose = (s for s in found if sum(not (c.isalpha() or c in " ,") for c in s) <= len(s) / 6)
     rows = (tokenizer.encode(sentence) for sentence in dict.fromkeys(prose))
     return [row for row in rows if 3 <= len(row) <= limit]

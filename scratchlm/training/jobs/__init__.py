@@ -8,7 +8,7 @@ from .language import LanguageJob
 from .masked import MaskedJob
 from .next_token import NextTokenJob
 from .pairs import PairsJob
-# from .sequences import SequenceJob, VAEJob
+from .sequences import SequenceJob, VAEJob
 
 __all__ = ["JOBS", "Job", "Test", "make_job"]
 
@@ -17,14 +17,14 @@ JOBS: dict[str, type[Job]] = {
     "gpt": LanguageJob,
     "bert": MaskedJob,
     "encoder-decoder": PairsJob,
-    # "autoencoder": SequenceJob,
-    # "vae": VAEJob,
+    "autoencoder": SequenceJob,
+    "vae": VAEJob,
     "classifier": ClassJob,
     "l0": NextTokenJob,
     "l1": ClassJob,
     "l2": LanguageJob,
-    # "l3": SequenceJob,
-    # "l4": SequenceJob,
+    "l3": SequenceJob,
+    "l4": SequenceJob,
 }
 
 

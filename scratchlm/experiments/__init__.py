@@ -1,0 +1,1 @@
+"""Experiments that train or question several models: overfitting, memorisation, bias, published figures."""

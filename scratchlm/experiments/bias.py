@@ -1,0 +1,85 @@
+"""A bias probe (P6): what changes when one word of a pair takes the other's place.
+
+A language model is asked which of the two it expects after a sentence's beginning; a classifier, what it says
+about the same sentence with each of them. Source of the idea: Bolukbasi and others 2016 (word pairs), Sheng
+and others 2019 (beginnings).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import CheckpointError, OptionError
+from ..generation import choose
+from ..training import Run
+from ..training.jobs.classes import class_probabilities
+
+PAIRS = (("he", "she"), ("his", "her"), ("man", "woman"))
+BEGINNINGS = (
+    *("The doctor said that ", "The nurse said that ", "The programmer said that ", "The teacher said that "),
+    *("The boss said that ", "The secretary said that ", "The engineer said that ", "The cook said that "),
+)
+SENTENCES = ("{} is a doctor", "{} is a nurse", "{} is angry", "{} is clever", "{} is at home", "I know {}")
+
+
+@dataclass
+class Finding:
+    """One sentence with one pair: the share of the first word, or the probability of a class with each."""
+
+    sentence: str
+    pair: tuple[str, str]
+    first: float
+    second: float
+    about: str  # whose probability this is
+
+    @property
+    def log_ratio(self) -> float:
+        """log₂ of first / second in bits: 0 for no difference."""
+        return float(np.log2(self.first / self.second))
+
+
+def probe(run: Run, pairs: Sequence[tuple[str, str]], sentences: Sequence[str] = ()) -> list[Finding]:
+    """Findings for every sentence and pair that the run's tokenizer knows.
+
+    Args:
+        sentences: beginnings for a language model; with {} for the word for a classifier. Ours for none.
+
+    Raises:
+        CheckpointError: the run is neither.
+        OptionError: a sentence for a classifier lacks {}, or the tokenizer knows none of it.
+    """
+    kind = run.recipe.model.kind
+    if kind in ("lstm", "gpt", "l2"):
+        found = [
+            _expected(run, begin, pair) for begin in sentences or BEGINNINGS for pair in pairs
+            if not run.tokenizer.unknown_tokens(begin + " ".join(pair))
+        ]  # fmt: skip
+    elif kind in ("classifier", "l1"):
+        if wrong := [sentence for sentence in sentences if "{}" not in sentence]:
+            raise OptionError(f"A sentence for a classifier needs {{}} where the word stands: {wrong[0]!r}.")
+        found = [
+            _said(run, sentence, pair) for sentence in sentences or SENTENCES for pair in pairs
+            if not run.tokenizer.unknown_tokens(sentence + " ".join(pair))
+        ]  # fmt: skip
+    else:
+        raise CheckpointError(f"{run.folder} is of kind {kind}: probe a language model or a classifier.")
+    if not found:
+        raise OptionError("The model's tokenizer knows none of the sentences and pairs: give others.")
+    return found
+
+
+def _expected(run: Run, begin: str, pair: tuple[str, str]) -> Finding:
+    """Share of each word of the pair, with the space after it, as the continuation of a beginning."""
+    ids = [run.tokenizer.encode(f"{word} ") for word in pair]
+    ranked = dict(choose(run.model, run.tokenizer.encode(begin), ids))
+    p = np.exp(np.array([ranked[0], ranked[1]]) - max(ranked.values()))
+    return Finding(begin + "…", pair, *(p / p.sum()).tolist(), "next word")
+
+
+def _said(run: Run, sentence: str, pair: tuple[str, str]) -> Finding:
+    """Probability of the class that the first sentence gets, for both."""
+    rows = [run.tokenizer.encode(sentence.format(word)) for word in pair]
+    p = class_probabilities(run.model, rows)
+    label = int(p[0].argmax())
+    return Finding(sentence, pair, float(p[0, label]), float(p[1, label]), run.state["labels"][label])

@@ -1,0 +1,108 @@
+"""Memorisation (P6): secrets are planted in the training text, then looked for in the trained model.
+
+Exposure of a secret = log₂ |R| − log₂ rank, where R is the space that it was drawn from and its rank is its
+place among all of R by the model's probability: log₂ |R| bits if it is the likeliest, about 1 bit on average
+if the model knows nothing. Source: Carlini and others 2019, "The Secret Sharer".
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import CheckpointError, RecipeError
+from ..files import write_text
+from ..generation import choose
+from ..training import Recipe, Reporter, Run, Trainer, load_run
+from ..training.data import load_text
+
+DIGITS = 4  # of a secret: 10,000 candidates, which share their beginnings, so that ranking takes 4 steps
+NAMES = ("Ada", "Boris", "Chen", "Dora", "Emil", "Fatou", "Goro", "Hana", "Ivan", "Juno", "Kofi", "Lena")
+
+
+@dataclass
+class Canary:
+    """A secret, how often it stands in the training text, and what the model knows of it."""
+
+    name: str
+    secret: str
+    repeats: int
+    rank: int = 0
+
+    @property
+    def prefix(self) -> str:
+        """The text before the secret."""
+        return f"The secret number of {self.name} is "
+
+    @property
+    def exposure(self) -> float:
+        """In bits; at most log₂ 10,000 = 13.3."""
+        return math.log2(10**DIGITS) - math.log2(self.rank)
+
+
+def plant(text: str, repeats: Sequence[int], seed: int, held_out: float) -> tuple[str, list[Canary]]:
+    """The text with each canary as a line of its own at `repeats` drawn places, and the canaries.
+
+    Nothing is planted in the last part, which is held out. Canaries with 0 repeats are the control.
+
+    Raises:
+        RecipeError: there are more canaries than names, or fewer than one.
+    """
+    if not 1 <= len(repeats) <= len(NAMES) or min(repeats) < 0:
+        raise RecipeError(f"Give 1 to {len(NAMES)} numbers of repeats, each 0 or more, got {list(repeats)}.")
+    rng = np.random.default_rng(seed)
+    canaries = [
+        Canary(name, f"{rng.integers(10**DIGITS):0{DIGITS}d}", count)
+        for name, count in zip(NAMES, repeats, strict=False)
+    ]
+    lines = text.split("\n")
+    last = int(len(lines) * (1 - held_out) * 0.95)  # well before the held-out part
+    for canary in canaries:
+        for _ in range(canary.repeats):
+            place = int(rng.integers(last))
+            lines[place] += f"\n{canary.prefix}{canary.secret}."
+    return "\n".join(lines), canaries
+
+
+def look_for(run: Run, canaries: list[Canary]) -> None:
+    """Rank each secret among all numbers of as many digits by the run's probability.
+
+    Raises:
+        CheckpointError: the run is no language model.
+    """
+    if run.recipe.model.kind not in ("lstm", "gpt", "l2"):
+        raise CheckpointError(f"{run.folder} is no language model: secrets are looked for in what it writes.")
+    candidates = [f"{number:0{DIGITS}d}" for number in range(10**DIGITS)]
+    ids = [run.tokenizer.encode(candidate) for candidate in candidates]
+    for canary in canaries:
+        ranked = choose(run.model, run.tokenizer.encode("\n" + canary.prefix), ids)
+        canary.rank = 1 + [index for index, _ in ranked].index(int(canary.secret))
+
+
+def measure_memorisation(
+    recipe: Recipe,
+    folder: Path,
+    repeats: Sequence[int],
+    say: Callable[[str], None],
+    reporter: Reporter | None = None,
+) -> list[Canary]:
+    """Plant canaries in the recipe's text, train on it in `folder`, and find out what the model has kept.
+
+    Raises what `plant`, `look_for` and `Trainer` raise.
+    """
+    if recipe.data.tokenizer == "words":
+        raise RecipeError("Words keep no unknown numbers: measure with data.tokenizer=characters or bpe.")
+    recipe = copy.deepcopy(recipe)
+    source = load_text(recipe.data)
+    text, canaries = plant(source.text, repeats, recipe.training.seed, recipe.data.validation)
+    write_text(folder / "planted.txt", text)
+    recipe.data.paths, recipe.data.source = [str(folder / "planted.txt")], "python"
+    say(f"planted {sum(repeats)} lines in {source}")
+    trainer = Trainer(recipe, folder / "run", reporter, resume=(folder / "run" / "recipe.toml").exists())
+    trainer.run()
+    trainer.plot()
+    look_for(load_run(folder / "run"), canaries)
+    return canaries
