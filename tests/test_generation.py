@@ -1,6 +1,4 @@
-"""Sampling: probabilities against a slow plain version, the same text for a seed, a stream without cuts."""
-
-from types import SimpleNamespace
+"""Sampling: probabilities against a slow plain version, the same text for a seed, the rules."""
 
 import numpy as np
 import pytest
@@ -10,9 +8,8 @@ from hypothesis import strategies as st
 import scratchlm as sl
 from scratchlm.errors import NumberError, OptionError, TokenError
 from scratchlm.generation import generate, probabilities
+from scratchlm.generation.rules import penalise_repetition
 from scratchlm.models import LSTMLanguageModel
-from scratchlm.text import train_tokenizer
-from scratchlm.training.run import Run
 
 scores = st.lists(st.floats(-20, 20), min_size=1, max_size=12).map(np.array)
 
@@ -150,22 +147,14 @@ def test_an_empty_prompt_is_refused(model):
         generate(model, [], 5)
 
 
-# ---------------------------------------------------------------- text
-TEXT = 'Ein Käse für 5 €, «très bien»: 中文也可以 🙂👍🏽! "Why not?" she said - it\'s (almost) naïve.\n' * 3
-TOKENIZERS = {
-    "characters": train_tokenizer("characters", TEXT),
-    "words": train_tokenizer("words", TEXT),
-    "bpe": train_tokenizer("bpe", TEXT, vocab_size=270),
-}
-
-
-class Dictated:
-    """Stands in for a model: the scores put everything on the token that comes next in a list."""
-
-    def __init__(self, tokens, vocabulary):
-        self.tokens, self.vocabulary = iter(tokens), vocabulary
+# ---------------------------------------------------------------- rules
+class Fixed:
+    """Stands in for a model: the same scores whatever it reads, or those that follow the last token."""
 
     training = False
+
+    def __init__(self, scores):
+        self.scores = np.asarray(scores, np.float32)
 
     def eval(self):
         return self
@@ -174,81 +163,96 @@ class Dictated:
         return self
 
     def __call__(self, ids, state):
-        scores = np.zeros((1, 1, self.vocabulary))
-        scores[0, 0, next(self.tokens)] = 1
-        return sl.tensor(scores), state
+        scores = (
+            self.scores[ids]
+            if self.scores.ndim == 2
+            else np.broadcast_to(self.scores, (*ids.shape, len(self.scores)))
+        )
+        return sl.tensor(np.array(scores)), state
 
 
-def stream(tokenizer, prompt, tokens):
-    model = Dictated(tokens, tokenizer.vocab_size)
-    run = Run(None, SimpleNamespace(), tokenizer, model, {})
-    return list(run.stream(prompt, len(tokens), temperature=0))
-
-
-@pytest.mark.parametrize("kind", TOKENIZERS)
-@given(data=st.data())
-def test_the_stream_joined_is_the_text_of_all_ids(kind, data):
-    tokenizer = TOKENIZERS[kind]
-    start = data.draw(st.integers(1, len(TEXT) - 1), label="prompt ends at")
-    prompt = TEXT[:start]
-    assume(not tokenizer.unknown_tokens(prompt))  # half a word
-    known = st.integers(0 if tokenizer.unknown_id is None else 1, tokenizer.vocab_size - 1)  # 0 is <unk>
-    drawn = st.lists(known, min_size=1, max_size=30)
-    real = st.just([k for k in tokenizer.encode(TEXT[start:])[:30].tolist() if k] or [1])
-    tokens = data.draw(st.one_of(drawn, real), label="tokens")
-    ids = [*tokenizer.encode(prompt).tolist(), *tokens]
-    before = tokenizer.decode(ids[: -len(tokens)])
-    assert before + "".join(stream(tokenizer, prompt, tokens)) == tokenizer.decode(ids)
-
-
-def test_bytes_of_one_character_come_together():
-    tokenizer = TOKENIZERS["bpe"]
-    text = "für 中文🙂 5 €."
-    ids = tokenizer.encode(text).tolist()
-    assert len(ids) > len(text)  # characters of several tokens are among them
-    pieces = stream(tokenizer, "Ein ", ids)
-    assert "".join(pieces) == text
-    assert not any("\ufffd" in piece for piece in pieces)
-    assert len(pieces) > 5  # and it does stream
-
-
-def test_half_a_character_at_the_end_is_shown_as_such():
-    tokenizer = TOKENIZERS["bpe"]
-    ids = tokenizer.encode("a🙂").tolist()[:-1]
-    assert "".join(stream(tokenizer, "x", ids)) == tokenizer.decode(ids)
-
-
-def test_unknown_characters_of_a_prompt_are_named():
-    with pytest.raises(TokenError, match=r"do not know: 'Ω', 'ж'\. Leave it out"):
-        stream(TOKENIZERS["characters"], "aΩbжΩ", [1])
-    with pytest.raises(TokenError, match="words do not know: 'zebra'"):
-        stream(TOKENIZERS["words"], "Why zebra", [1])
-    with pytest.raises(TokenError, match="and more"):
-        stream(TOKENIZERS["characters"], "ΑΒΓΔΕΖ", [1])
-    assert stream(TOKENIZERS["bpe"], "aΩbж", [65])  # bytes know everything
-
-
-@pytest.mark.parametrize("kind", TOKENIZERS)
-def test_an_empty_prompt_starts_somewhere(kind):
-    tokenizer = TOKENIZERS[kind]
-    ids = tokenizer.encode("Käse").tolist()
-    assert "".join(stream(tokenizer, "", ids)).strip() == "Käse"
+def written(model, prompt, tokens, **options):
+    return list(generate(model, prompt, tokens, **{"temperature": 0} | options))
 
 
 def test_a_token_that_is_never_wanted_never_comes():
-    class Even:
-        """All tokens are equally likely."""
+    even = Fixed(np.zeros(3))
+    assert set(written(even, [0], 200, temperature=1, seed=1)) == {0, 1, 2}
+    assert set(written(even, [0], 200, temperature=1, seed=1, never=[0])) == {1, 2}
 
-        training = False
 
-        def eval(self):
-            return self
+def test_the_repetition_penalty_divides_what_is_positive_and_multiplies_what_is_negative():
+    scores = np.array([3.0, 2.0, 1.6, -1.0])
+    penalise_repetition(2.0)(scores, [0, 3, 3, 0])  # once for each token, however often it stands there
+    assert scores.tolist() == [1.5, 2, 1.6, -2]
+    assert written(Fixed([3, 2, 1.6, -1]), [3], 5) == [0] * 5
+    assert written(Fixed([3, 2, 1.6, -1]), [3], 5, repetition_penalty=1.4) == [0, 0, 0, 0, 0]  # 3/1.4 > 2
+    assert written(Fixed([3, 2, 1.6, -1]), [3], 5, repetition_penalty=2.0) == [0, 1, 2, 0, 0]
+    assert written(Fixed([3, 2, 1.6, -1]), [0], 1, repetition_penalty=2.0) == [1]  # the prompt counts
+    assert written(Fixed([-1, -1.5]), [0], 1, repetition_penalty=2.0) == [1]  # −2 < −1.5
 
-        def train(self, mode=True):
-            return self
 
-        def __call__(self, ids, state):
-            return sl.tensor(np.zeros((1, ids.shape[1], 3), np.float32)), None
+def ngrams(ids, n):
+    return [tuple(ids[k : k + n]) for k in range(len(ids) - n + 1)]
 
-    assert set(generate(Even(), [0], 200, seed=1)) == {0, 1, 2}
-    assert set(generate(Even(), [0], 200, seed=1, never=[0])) == {1, 2}
+
+@given(
+    n=st.integers(1, 4),
+    prompt=st.lists(st.integers(0, 2), min_size=1, max_size=6),
+    seed=st.integers(0, 5),
+)
+def test_no_ngram_stands_twice_and_nothing_else_is_forbidden(n, prompt, seed):
+    """Token by token beside the definition: forbidden is what would complete an n-gram of the text."""
+    text = list(prompt)
+    scores = np.random.default_rng(seed).normal(size=(3, 3))
+    found = generate(Fixed(scores), prompt, 40, temperature=0, no_repeat_ngram=n)
+    for _ in range(40):
+        allowed = [v for v in range(3) if tuple([*text, v][-n:]) not in ngrams(text, n)]
+        if not allowed:
+            with pytest.raises(OptionError, match=f"leave no token to write after {len(text)} tokens"):
+                next(found)
+            return
+        text.append(next(found))
+        assert text[-1] == max(allowed, key=lambda v: scores[text[-2]][v])
+
+
+def test_end_stops_and_is_not_yielded():
+    chain = Fixed(np.eye(4)[[1, 2, 3, 0]])  # 0 → 1 → 2 → 3 → 0
+    assert written(chain, [0], 9) == [1, 2, 3, 0, 1, 2, 3, 0, 1]
+    assert written(chain, [0], 9, end=3) == [1, 2]
+    assert written(chain, [2], 9, end=3) == []
+    assert written(chain, [3], 9, end=3) == [0, 1, 2]  # an end in the prompt stops nothing
+
+
+def test_a_state_goes_before_the_prompt(model):
+    whole = written(model, [1, 2, 3, 4], 10)
+    with sl.no_grad():
+        _, state = model.eval()(np.array([[1, 2]]))
+    assert written(model, [3, 4], 10, state=state) == whole
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"repetition_penalty": 0}, "repetition_penalty is 0, expected a number above 0"),
+        ({"repetition_penalty": -1.0}, "repetition_penalty is -1.0"),
+        ({"repetition_penalty": float("inf")}, "repetition_penalty is inf"),
+        ({"repetition_penalty": float("nan")}, "repetition_penalty is nan"),
+        ({"no_repeat_ngram": -1}, "no_repeat_ngram is -1, expected 1 or more"),
+        ({"tokens": -1}, "0 tokens or more, got tokens=-1"),
+    ],
+)
+def test_rules_out_of_range_are_refused_before_the_first_token(options, sentence):
+    with pytest.raises(OptionError, match=sentence):
+        generate(Fixed(np.zeros(3)), [0], **{"tokens": 5} | options)
+
+
+@pytest.mark.parametrize("options", [{"never": [3]}, {"never": [-1]}, {"end": 3}, {"end": -1}])
+def test_ids_that_the_model_does_not_have_are_named(options):
+    with pytest.raises(TokenError, match=r"Token id (3|-1) is none of the model's, 0 … 2"):
+        written(Fixed(np.zeros(3)), [0], 5, **options)
+
+
+def test_rules_that_leave_nothing_say_so():
+    with pytest.raises(OptionError, match=r"rules \(never, no_repeat_ngram\) leave no token"):
+        written(Fixed(np.zeros(3)), [0], 5, never=[0, 1, 2])
