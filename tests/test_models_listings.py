@@ -91,6 +91,15 @@ def test_the_last_step_has_read_the_whole_window(device, rng, kind):
         assert np.array_equal(after[1], before[1])
 
 
+def test_l0_is_two_lstms_a_relu_and_a_score(device, rng):
+    model, ids = models.L0(V, 8), rng.integers(0, V, (3, 5))
+    h, _ = model.lstm2(model.lstm1(model.embedding(ids))[0])
+    hidden = h.numpy()[:, -1] @ model.dense1.weight.numpy().T + model.dense1.bias.numpy()
+    assert (hidden < 0).any()
+    expected = np.maximum(hidden, 0) @ model.dense2.weight.numpy().T + model.dense2.bias.numpy()
+    np.testing.assert_allclose(model(ids).numpy(), expected, atol=1e-5)
+
+
 # ---------------------------------------------------------------- L3
 def moved(model, ids):
     """Which outputs (B, T) change when the first text's first token does."""
@@ -119,8 +128,11 @@ def test_l3_as_printed_has_no_score_for_a_target_from_its_features_on(device, rn
 # ---------------------------------------------------------------- L4
 def test_l4_as_printed_gives_its_decoder_no_time_axis(device, rng):
     model = models.L4AsPrinted(V, 3, 4)
-    with pytest.raises(ShapeError, match=r"three axes \(time, batch, features\), got \(2, 3\)"):
+    with pytest.raises(
+        ShapeError, match=r"gets the code \(2, 3\), which has no time axis: repeat it"
+    ) as caught:
         model(rng.integers(0, V, (2, 5)))
+    assert f"{models.weights_of_lstm(3, V):,} weights" in str(caught.value)
 
 
 def test_l4_repeats_its_code(device, rng):
