@@ -128,9 +128,7 @@ def test_l3_as_printed_has_no_score_for_a_target_from_its_features_on(device, rn
 # ---------------------------------------------------------------- L4
 def test_l4_as_printed_gives_its_decoder_no_time_axis(device, rng):
     model = models.L4AsPrinted(V, 3, 4)
-    with pytest.raises(
-        ShapeError, match=r"gets the code \(2, 3\), which has no time axis"
-    ) as caught:
+    with pytest.raises(ShapeError, match=r"gets the code \(2, 3\), which has no time axis") as caught:
         model(rng.integers(0, V, (2, 5)))
     assert f"{models.weights_of_lstm(3, V):,} weights" in str(caught.value)
 

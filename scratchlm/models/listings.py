@@ -191,8 +191,8 @@ class L4AsPrinted(nn.Module):
         except ShapeError as error:
             V = self.dense.weight.shape[0]
             raise ShapeError(
-                f"Listing L4's decoder gets the code {code.shape}, which has no time axis: repeat it over time, "
-                f"as L4 does. And with as many units as tokens, {V:,}, as printed, it would have "
+                f"Listing L4's decoder gets the code {code.shape}, which has no time axis: repeat it over "
+                f"time, as L4 does. And with as many units as tokens, {V:,}, as printed, it would have "
                 f"{weights_of_lstm(code.shape[1], V):,} weights: choose fewer units."
             ) from error
         return self.dense(every)
