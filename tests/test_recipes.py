@@ -15,7 +15,7 @@ WRONG = {
     '[trainig]\nsteps = 5': r"unknown key 'trainig' \(did you mean 'training'\?\)",
     '[training]\nstep = 5': r"unknown key 'training\.step' \(did you mean 'steps'\?\)",
     '[training]\nhidden_size = 5': r"'training\.hidden_size' \(did you mean 'model\.hidden_size'\?\)",
-    '[model]\nxyzzy = 5': r"unknown key 'model\.xyzzy'; known here: kind, embedding_dim",
+    '[model]\nxyzzy = 5': r"unknown key 'model\.xyzzy'; known here: kind, body, embedding_dim",
     # a type
     '[training]\nsteps = "5"': r"training\.steps is '5', expected a value of type int",
     '[training]\nsteps = 5.0': r"training\.steps is 5\.0, expected a value of type int",
@@ -129,7 +129,7 @@ def test_to_toml_comes_back_the_same(tmp_path):
         'with "quotes" and \\ and 中文',
         "two\nlines",
         "",
-        Data(["a b.txt", "c'd.txt"], 0.25, "bpe", 1024, 2),
+        Data(["a b.txt", "c'd.txt"], validation=0.25, tokenizer="bpe", vocabulary=1024, min_count=2),
         Model("lstm", embedding_dim=1, hidden_size=2, num_layers=3, dropout=0.5),
         Training(steps=3, lr=1e-5, clip=0.0, optimizer="sgd", momentum=0.9, seed=2**31, device="reference"),
         Sample("Es war", 5, 0.0),

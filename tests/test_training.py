@@ -137,9 +137,9 @@ def test_what_a_run_measures(data, tmp_path):
     assert lines[0]["lr"] == pytest.approx(3e-3 * (1 + math.cos(math.pi * 3 / 12)) / 2)
     best = min(line["validation_loss"] for line in lines if "validation_loss" in line)
     run = load_run(tmp_path / "run")
-    expected = {"step": trainer.best_step, "validation_loss": best, "text": trainer.text.corpus.sha256}
+    expected = {"step": trainer.best_step, "validation_loss": best, "text": trainer.job.sha256, "labels": []}
     assert run.state == expected
-    again = evaluate(run.model, trainer.text.validation, trainer.text.validation_characters)
+    again = evaluate(run.model, trainer.job.text.validation, trainer.job.text.validation_characters)
     assert again.loss == best
 
 
@@ -292,7 +292,7 @@ def test_resume_on_a_changed_text_is_refused(data, tmp_path):
     train(recipe(data), tmp_path / "run")
     before = content(tmp_path / "run")
     data.write_text(text() + "more", encoding="utf-8")
-    with pytest.raises(CheckpointError, match=r"text is not the one .* SHA-256"):
+    with pytest.raises(CheckpointError, match=r"data is not the one .* SHA-256"):
         Trainer(recipe(data), tmp_path / "run", resume=True)
     assert content(tmp_path / "run") == before
 
