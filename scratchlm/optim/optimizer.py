@@ -9,17 +9,29 @@ from ..device import Device
 from ..errors import CheckpointError, OptionError
 from ..nn.module import Parameter
 
+Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
+
 
 class Optimizer:
     """Shared by all: the parameters, their gradients, and buffers of the same shapes.
 
-    Parameters without a gradient are left alone in a step, as in PyTorch.
+    Parameters come alone, or as PyTorch's groups with a decay of their own, such as
+    [{"params": matrices}, {"params": biases, "weight_decay": 0.0}]. Those without a gradient are left alone
+    in a step, as in PyTorch.
     """
 
     buffer_names: tuple[str, ...] = ()
 
-    def __init__(self, parameters: Iterable[Parameter], lr: float):
-        self.parameters = list(parameters)
+    def __init__(self, parameters: Parameters, lr: float, weight_decay: float):
+        self.parameters: list[Parameter] = []
+        self.decays: list[float] = []  # one for each parameter
+        for member in parameters:
+            group = member if isinstance(member, dict) else {"params": [member]}
+            if unknown := group.keys() - {"params", "weight_decay"}:
+                raise OptionError(f"A group of parameters has params and weight_decay, not '{min(unknown)}'.")
+            own = list(group["params"])
+            self.parameters += own
+            self.decays += [group.get("weight_decay", weight_decay)] * len(own)
         if not self.parameters:
             raise OptionError("The optimizer got no parameters: pass model.parameters().")
         if not lr >= 0:
@@ -35,23 +47,26 @@ class Optimizer:
         """Where the parameters live; they may have been moved since."""
         return self.parameters[0].device
 
-    def update(self, parameters: list, gradients: list, buffers: dict[str, list], step: int) -> None:
+    def update(
+        self, parameters: list, gradients: list, buffers: dict[str, list], step: int, weight_decay: float
+    ) -> None:
         """Call the kernel for parameters that have all made `step` steps."""
         raise NotImplementedError
 
     def step(self) -> None:
         """Change all parameters that have a gradient, in place."""
-        groups: dict[int, list[int]] = {}  # parameters by steps made; one group unless some had no gradient
+        groups: dict[tuple[int, float], list[int]] = {}  # by steps made (some may have had no gradient)
         for k, p in enumerate(self.parameters):
             if p.grad is not None:
                 self.steps[k] += 1
-                groups.setdefault(self.steps[k], []).append(k)
-        for step, members in groups.items():
+                groups.setdefault((self.steps[k], self.decays[k]), []).append(k)
+        for (step, weight_decay), members in groups.items():
             self.update(
                 [self.parameters[k].data for k in members],
                 [self.parameters[k].grad.data for k in members],  # type: ignore[union-attr]
                 {name: [buffer[k] for k in members] for name, buffer in self.buffers.items()},
                 step,
+                weight_decay,
             )
             for k in members:
                 self.parameters[k]._version.count += 1
@@ -90,23 +105,24 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        parameters: Parameters,
         lr: float = 1e-3,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
     ):
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, weight_decay)
         if not 0 <= momentum < 1 or not weight_decay >= 0:
             raise OptionError(
                 f"SGD needs 0 ≤ momentum < 1 and weight_decay ≥ 0, got {momentum} and {weight_decay}."
             )
         self.momentum = momentum
-        self.weight_decay = weight_decay
 
-    def update(self, parameters: list, gradients: list, buffers: dict[str, list], step: int) -> None:
+    def update(
+        self, parameters: list, gradients: list, buffers: dict[str, list], step: int, weight_decay: float
+    ) -> None:
         """One kernel call."""
         self.device.kernels.sgd_step(
-            parameters, gradients, buffers["velocity"], self.lr, self.momentum, self.weight_decay
+            parameters, gradients, buffers["velocity"], self.lr, self.momentum, weight_decay
         )
 
 
@@ -121,22 +137,23 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        parameters: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ):
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, weight_decay)
         if not all(0 <= beta < 1 for beta in betas) or not eps >= 0 or not weight_decay >= 0:
             raise OptionError(
                 f"Adam needs 0 ≤ betas < 1, eps ≥ 0 and weight_decay ≥ 0, got {betas}, {eps}, {weight_decay}."
             )
         self.betas = betas
         self.eps = eps
-        self.weight_decay = weight_decay
 
-    def update(self, parameters: list, gradients: list, buffers: dict[str, list], step: int) -> None:
+    def update(
+        self, parameters: list, gradients: list, buffers: dict[str, list], step: int, weight_decay: float
+    ) -> None:
         """One kernel call."""
         self.device.kernels.adam_step(
             parameters,
@@ -146,7 +163,7 @@ class Adam(Optimizer):
             self.lr,
             *self.betas,
             self.eps,
-            self.weight_decay,
+            weight_decay,
             self.decoupled,
             step,
         )
@@ -159,7 +176,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        parameters: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
