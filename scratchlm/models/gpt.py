@@ -37,6 +37,11 @@ class GPTLanguageModel(Transformer):
             x, seen = self.features(new, caches)
         return F.linear(x, self.embedding.weight), (read, seen)
 
+    def select(self, state: State, rows: Any) -> State:
+        """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
+        read, caches = state
+        return read[rows], [(keys[rows], values[rows]) for keys, values in caches]
+
     def window(self, length: int) -> int:
         """The first of `length` tokens still read: 0 up to the context, then in steps of half of it."""
         half = max(1, self.context // 2)
