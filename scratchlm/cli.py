@@ -11,7 +11,7 @@ import click
 from . import __version__
 from .cli_bench import bench
 from .cli_common import RUN, make_console, make_table, show_pieces
-from .cli_experiments import bias, memorisation, overfit
+from .cli_experiments import bias, memorisation, overfit, reproduce
 from .cli_kernel import kernel
 from .cli_use import chat, evaluate, generate, predict
 from .device import DEVICES
@@ -217,7 +217,7 @@ def doctor() -> None:
     make_console().print(make_table(f"scratchlm {__version__}", examine()))
 
 
-for command in (generate, predict, chat, evaluate, overfit, memorisation, bias, bench, kernel):
+for command in (generate, predict, chat, evaluate, overfit, memorisation, bias, reproduce, bench, kernel):
     cli.add_command(command)
 
 

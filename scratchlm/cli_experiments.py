@@ -124,3 +124,56 @@ def bias(
     click.echo(
         f"\nMean |log₂ ratio| {mean:.2f} bits over {len(findings)} rows: 0 would be no difference at all."
     )
+
+
+@click.command()
+@click.argument("name", metavar="ID", required=False)
+@DATA
+@SET
+@click.option("--seeds", type=click.IntRange(min=1), help="How many seeds [3 where a run is short].")
+@click.option(
+    "--out",
+    default=Path("results"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of results.",
+)
+def reproduce(
+    name: str | None, data: tuple[str, ...], changes: tuple[str, ...], seeds: int | None, out: Path
+) -> None:
+    """Train a published figure's model again (A1 … C2; without ID they are listed) and compare."""
+    from rich.table import Table
+
+    from .experiments.reproduce import FIGURES
+    from .experiments.reproduce import reproduce as run
+    from .training.progress import TerminalReporter
+
+    console = make_console()
+    if name is None:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for column in ("ID", "work", "published", "inside", "data"):
+            table.add_column(column, overflow="fold")
+        for each in FIGURES.values():
+            table.add_row(
+                each.name,
+                each.work,
+                f"{each.figure} {each.published:g}",
+                each.band,
+                each.text or "comes with packages",
+            )
+        console.print(table, soft_wrap=False)
+        return
+    result = run(name, data, seeds, out, click.echo, TerminalReporter(console), changes)
+    mean = sum(result.values) / len(result.values)
+    spread = max(result.values) - min(result.values)
+    click.echo(
+        f"\n{name}: {result.figure} {mean:.4g} (spread {spread:.2g} over {len(result.values)} seed(s)), "
+        f"published {result.published:g}, band {result.band}: {'inside' if result.inside else 'OUTSIDE'}"
+    )
+    if result.peer:
+        ours = sum(result.seconds) / len(result.seconds)
+        click.echo(
+            f"time {ours:.0f} s with evaluations; PyTorch's loop beside it {result.peer['seconds']:.0f} s "
+            f"without, loss {result.peer['loss']:.4f}: {ours / result.peer['seconds']:.2f}× its time"
+        )
+    click.echo(f"written to {out / (name + '.json')}")

@@ -13,12 +13,15 @@ def constant(warmup: int = 0) -> Schedule:
     return lambda step: min(1.0, step / warmup) if warmup else 1.0
 
 
-def step_decay(every: int, factor: float = 0.5, warmup: int = 0) -> Schedule:
-    """factor^⌊(step − 1)/every⌋: multiplied by `factor` after every `every` steps."""
+def step_decay(every: int, factor: float = 0.5, warmup: int = 0, start: int = 0) -> Schedule:
+    """Multiplied by `factor` after every `every` steps, the first time after `start` of them (0: after `every`).
+
+    factor^⌊(step − 1)/every⌋ for start = 0, else factor^(1 + ⌊(step − 1 − start)/every⌋) from step start + 1 on.
+    """
     if every < 1:
         raise OptionError(f"A step schedule needs every ≥ 1, got {every}.")
-    rise = constant(warmup)
-    return lambda step: rise(step) * factor ** ((step - 1) // every)
+    rise, first = constant(warmup), start or every
+    return lambda step: rise(step) * factor ** max(0, 1 + (step - 1 - first) // every)
 
 
 def cosine(total: int, warmup: int = 0, floor: float = 0.0) -> Schedule:

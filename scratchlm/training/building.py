@@ -81,5 +81,7 @@ def build_schedule(training: Training) -> optim.Schedule:
     if training.schedule == "cosine":
         return optim.cosine(training.steps, min(training.warmup, training.steps - 1), training.floor)
     if training.schedule == "step":
-        return optim.step_decay(training.decay_every, training.decay_factor, training.warmup)
+        return optim.step_decay(
+            training.decay_every, training.decay_factor, training.warmup, training.decay_from
+        )
     return optim.constant(training.warmup)

@@ -84,6 +84,7 @@ class Training:
     schedule: str = field(default="cosine", metadata=_one_of("constant", "step", "cosine"))
     warmup: int = field(default=0, metadata=_at_least(0))  # steps of linear rise
     floor: float = field(default=0.0, metadata={"low": 0, "below": 1})  # cosine: last lr / lr
+    decay_from: int = field(default=0, metadata=_at_least(0))  # step schedule: full lr until then
     decay_every: int = field(default=500, metadata=_at_least(1))  # step schedule
     decay_factor: float = field(default=0.5, metadata={"above": 0})  # step schedule
     clip: float = field(default=5.0, metadata=_at_least(0))  # largest gradient norm; 0: no clipping
