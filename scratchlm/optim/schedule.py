@@ -14,9 +14,9 @@ def constant(warmup: int = 0) -> Schedule:
 
 
 def step_decay(every: int, factor: float = 0.5, warmup: int = 0, start: int = 0) -> Schedule:
-    """Multiplied by `factor` after every `every` steps, the first time after `start` of them (0: after `every`).
+    """Multiplied by `factor` after `start` steps (0: after `every`), and again after every `every` more.
 
-    factor^⌊(step − 1)/every⌋ for start = 0, else factor^(1 + ⌊(step − 1 − start)/every⌋) from step start + 1 on.
+    factor^(1 + ⌊(step − 1 − start)/every⌋) from step start + 1 on, 1 before.
     """
     if every < 1:
         raise OptionError(f"A step schedule needs every ≥ 1, got {every}.")

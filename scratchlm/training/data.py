@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,13 +151,15 @@ def prepare_examples(
     return Examples(task, tokenizer)
 
 
-def sentences(text: str, tokenizer: Tokenizer, limit: int) -> list[np.ndarray]:
-    """The sentences of a text as ids, those of 3 to `limit` tokens, each kept once, in order.
+def sentences(text: str, tokenizer: Tokenizer, limit: int, lines: bool = False) -> list[np.ndarray]:
+    """The sentences of a text (or its lines) as ids, those of 3 to `limit` tokens, each kept once, in order.
 
     A line of a table or a program is no sentence: what has other signs than letters, spaces and commas in
     more than a sixth of its characters is left out.
     """
     found = (" ".join(match[0].split()) for match in _SENTENCE.finditer(text))
-    prose = (s for s in found if sum(not (c.isalpha() or c in " ,") for c in s) <= len(s) / 6)
+    prose: Iterable[str] = (s for s in found if sum(not (c.isalpha() or c in " ,") for c in s) <= len(s) / 6)
+    if lines:
+        prose = text.splitlines()
     rows = (tokenizer.encode(sentence) for sentence in dict.fromkeys(prose))
     return [row for row in rows if 3 <= len(row) <= limit]

@@ -92,7 +92,7 @@ class Training:
     evaluate_every: int = field(default=250, metadata=_at_least(1))
     checkpoint_every: int = field(default=250, metadata=_at_least(1))
     teacher_forcing: float = field(default=1.0, metadata={"low": 0, "most": 1})  # share of steps with it
-    anneal_steps: int = field(default=0, metadata=_at_least(0))  # vae: steps in which beta rises from 0
+    anneal_steps: int = field(default=0, metadata=_at_least(0))  # vae: steps in which beta rises
     beta: float = field(default=1.0, metadata=_at_least(0))  # vae: weight of the KL term
     free_bits: float = field(default=0.0, metadata=_at_least(0))  # vae: nats a dimension that cost nothing
     start: str = ""  # folder of a run whose tokenizer and body this one begins with (`scratchlm finetune`)

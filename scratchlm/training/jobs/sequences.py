@@ -1,5 +1,6 @@
-"""Sequences given back: autoencoder, text VAE, and the listings L3 and L4, on the sentences of a text."""
+"""Sequences given back: autoencoder, text VAE, the listings L3 and L4, on sentences or a task's sources."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,9 +34,10 @@ class SequenceJob(Job):
         self.tokenizer, self.sha256 = self.text.tokenizer, self.text.corpus.sha256
         self.title = self.text.corpus.name
         self.start, self.end = self.tokenizer.id_of(START), self.tokenizer.id_of(END)
-        known = sentences(self.text.training_text, self.tokenizer, t.length)
+        lines = bool(recipe.data.task)
+        known = sentences(self.text.training_text, self.tokenizer, t.length, lines)
         seen = {row.tobytes() for row in known}
-        held_out = sentences(self.text.validation_text, self.tokenizer, t.length)
+        held_out = sentences(self.text.validation_text, self.tokenizer, t.length, lines)
         self.training, self.validation = known, [row for row in held_out if row.tobytes() not in seen]
         if not self.training or not self.validation:
             raise DataError(
@@ -119,7 +121,11 @@ class SequenceJob(Job):
 
 
 class VAEJob(SequenceJob):
-    """The same with a distribution over codes; beta rises from 0 over `training.anneal_steps`."""
+    """The same with a distribution over codes; beta rises over `training.anneal_steps`, slowly at first.
+
+    A logistic rise, as in Bowman and others 2016: while beta is near 0 the code learns to say something, and
+    what is then useful stays when it begins to cost. A straight line costs from the start.
+    """
 
     model: TextVAE
     unit = "sentence"
@@ -127,7 +133,7 @@ class VAEJob(SequenceJob):
     def loss(self, batch: Any, state: State, step: int) -> tuple[Tensor, State]:
         """−ELBO in nats a sentence: reconstruction + β KL, with β annealed and free bits."""
         t = self.recipe.training
-        beta = t.beta * min(1.0, (step + 1) / t.anneal_steps) if t.anneal_steps else t.beta
+        beta = t.beta / (1 + math.exp(-12 * (step / t.anneal_steps - 0.5))) if t.anneal_steps else t.beta
         rows = [self.training[row] for row in batch]
         return self.model.loss(*self._arrays(rows), beta=beta, free_bits=t.free_bits), None
 
@@ -171,11 +177,20 @@ class VAEJob(SequenceJob):
         yield "KL of each dimension in nats, the largest first:\n\n  "
         yield " ".join(f"{value:.2f}" for value in sorted(self.kl, reverse=True)) + "\n\n"
         yield "From one held-out sentence to another, by equal steps of the code:\n\n"
-        one, other = self.validation[0], self.validation[1]
+        one, other = self._far_apart()
         yield f"  {self.tokenizer.decode(one)}\n"
         for line in interpolate(self.model, self.tokenizer, one, other):
             yield f"→ {line}\n"
         yield f"  {self.tokenizer.decode(other)}\n"
+
+    def _far_apart(self) -> tuple[np.ndarray, np.ndarray]:
+        """Two held-out sentences without unknown words whose codes differ most."""
+        unknown = self.tokenizer.unknown_id
+        some = [row for row in self.validation if len(row) >= 6 and unknown not in row] or self.validation
+        codes = np.concatenate([self.model.encode_code(row[None]).numpy() for row in some])
+        distance = ((codes[:, None] - codes[None]) ** 2).sum(-1)
+        one, other = divmod(int(distance.argmax()), len(some))
+        return some[one], some[other]
 
 
 @no_grad()
