@@ -174,6 +174,10 @@ def _summary(trainer: "Trainer", ending: str, seconds: float) -> None:
         console.print(make_table(f"{test.examples:,} test examples, percent", test.rows()))
     click.echo()
     show_pieces(job.sample())
+    if trainer.recipe.model.kind == "encoder-decoder" and trainer.recipe.model.attention != "none":
+        from .training.alignment import draw_first_alignment
+
+        click.echo(f"\nWhat the first answer attended to: {draw_first_alignment(trainer)}")
     click.echo("\n" + job.next_steps(trainer.folder))
 
 
@@ -203,10 +207,10 @@ def _data(recipe: "Recipe") -> str:
 
 def _model(recipe: "Recipe") -> str:
     m, t = recipe.model, recipe.training
-    return (
-        f"{m.kind.upper()} {m.num_layers}×{m.hidden_size if m.kind == 'lstm' else m.embedding_dim}, "
-        f"{t.steps:,} steps of {t.batch}×{t.length}"
-    )
+    name = f"{m.kind} ({m.body})" if m.kind == "classifier" else m.kind
+    transformer = "gpt" in name or "bert" in name
+    size = m.embedding_dim if transformer or m.kind == "l0" else m.hidden_size
+    return f"{name} {m.num_layers}×{size}, {t.steps:,} steps of {t.batch}×{t.length}"
 
 
 @cli.command()

@@ -159,6 +159,9 @@ def _evaluate_job(run: "Run") -> None:
 @click.option("--beam", default=1, show_default=True, type=click.IntRange(min=1), help="Width of the search.")
 @click.option("--choice", "choices", multiple=True, help="An allowed answer, to be ranked; repeat it.")
 @click.option(
+    "--to", "other", metavar="TEXT", help="Autoencoder, VAE: write the way from each TEXT to this one."
+)
+@click.option(
     "--picture", type=click.Path(path_type=Path), help="Draw what the answer attended to, as a PNG file."
 )
 @click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
@@ -167,15 +170,21 @@ def predict(
     texts: tuple[str, ...],
     beam: int,
     choices: tuple[str, ...],
+    other: str | None,
     picture: Path | None,
     device: str | None,
 ) -> None:
     """Ask the model in the folder RUN about each TEXT: its class, its answer, the words behind <mask>."""
     from .training import load_run
     from .training.alignment import draw_alignment
+    from .training.predicting import between
     from .training.predicting import predict as ask
 
     loaded = load_run(run, device)
+    if other is not None:
+        for line in (line for text in texts for line in between(loaded, text, other)):
+            click.echo(line)
+        return
     for text in texts:
         found = ask(loaded, text, beam, choices)
         if len(texts) > 1:

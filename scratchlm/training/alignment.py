@@ -9,10 +9,11 @@ from ..files import written_aside
 from ..function import no_grad
 from ..nn import evaluating
 from .data import START
-from .run import Run
-from .writing import known_ids
+from .run import Run, load_run
+from .trainer import Trainer
 
-_FONTS = ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "SimHei", "PingFang SC"]
+# Fonts with Chinese characters that systems come with; matplotlib's own has none.
+_CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC")
 
 
 def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray:
@@ -29,9 +30,10 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
         raise OptionError("The answer is empty: there is no attention to draw.")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import get_font_names
 
     tokenizer = run.tokenizer
-    ids = known_ids(tokenizer, source)[-run.recipe.training.length :]
+    ids = tokenizer.encode(source)[-run.recipe.training.length :]
     written = tokenizer.encode(target)
     inputs = np.append(tokenizer.id_of(START), written)[:-1]
     with no_grad(), evaluating(run.model):
@@ -40,9 +42,14 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    names = [[tokenizer.decode([token]) or "·" for token in row] for row in (ids, written)]
-    axes.set_xticks(range(len(ids)), names[0], family=_FONTS)
-    axes.set_yticks(range(len(written)), names[1], family=_FONTS)
+    known = set(get_font_names())
+    fonts = ["DejaVu Sans", *(font for font in _CHINESE if font in known)]
+    axes.set_xticks(
+        range(len(ids)), [_shown(tokenizer.decode([k]), len(fonts) > 1) for k in ids], family=fonts
+    )
+    axes.set_yticks(
+        range(len(written)), [_shown(tokenizer.decode([k]), len(fonts) > 1) for k in written], family=fonts
+    )
     axes.xaxis.tick_top()
     axes.set(ylabel="answer", xlabel="source")
     axes.xaxis.set_label_position("top")
@@ -50,3 +57,18 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
     with written_aside(path) as aside:
         figure.savefig(aside, dpi=120, format="png")
     return weights
+
+
+def _shown(token: str, chinese: bool) -> str:
+    """A token as a label; Chinese by its code point where no font of this machine can draw it."""
+    if not chinese and any(c >= "\u2e80" for c in token):
+        return " ".join(f"U+{ord(c):X}" for c in token)
+    return token.replace(" ", "␣").replace("\n", "⏎") or "·"
+
+
+def draw_first_alignment(trainer: Trainer) -> Path:
+    """Draw alignment.png in a finished run's folder: its first validation source with the right answer."""
+    example = trainer.job.examples.task.validation[0]  # type: ignore[attr-defined]
+    path = trainer.folder / "alignment.png"
+    draw_alignment(load_run(trainer.folder), example.source, example.target, path)
+    return path

@@ -13,6 +13,7 @@ from ..nn import evaluating
 from .data import END, MASK, START
 from .jobs.classes import class_probabilities
 from .jobs.pairs import answer
+from .jobs.sequences import interpolate
 from .run import Run
 from .writing import known_ids
 
@@ -74,6 +75,20 @@ def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> 
             Prediction(run.tokenizer.decode(each.ids), float(np.exp(each.log_probability))) for each in found
         ]
     return [Prediction(answer(run.model, run.tokenizer, [ids], 2 * run.recipe.training.length)[0])]
+
+
+def between(run: Run, one: str, other: str, steps: int = 7) -> list[str]:
+    """Sentences from codes on the line between the codes of two texts, both ends included.
+
+    Raises:
+        TokenError: a text has what the model does not know.
+        OptionError: the model has no code for a sentence.
+    """
+    if (kind := run.recipe.model.kind) not in ("vae", "autoencoder"):
+        raise OptionError(f"A model of kind {kind} has no codes to go between: leave --to away.")
+    return interpolate(
+        run.model, run.tokenizer, *(known_ids(run.tokenizer, text) for text in (one, other)), steps
+    )
 
 
 def _ranked(
