@@ -9,6 +9,7 @@ import scratchlm as sl
 from scratchlm import nn
 from scratchlm.errors import NumberError, OptionError, ShapeError, TokenError
 from scratchlm.generation import Hypothesis, beam_search, generate, greedy, log_probability
+from scratchlm.generation.reading import log_probabilities
 from scratchlm.models import EncoderDecoder, GPTLanguageModel, LSTMLanguageModel
 
 
@@ -121,6 +122,12 @@ def test_all_continuations_of_a_length_have_probability_1_together(make, device)
     for continuation, value in found.items():
         assert value == pytest.approx(plain_log_probability(model, [2, 0], continuation), abs=1e-5)
     assert log_probability(model, [2, 0], []) == 0
+
+
+def test_log_probabilities_of_rows_far_apart():
+    """Each row loses its own largest score: e^(z − 5000) would be 0 everywhere."""
+    found = log_probabilities(np.array([[5000.0, 5000.0], [-5000.0, -np.inf]]))
+    assert found.tolist() == [[-np.log(2), -np.log(2)], [0, -np.inf]]
 
 
 # ---------------------------------------------------------------- greedy

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import scratchlm as sl
@@ -94,6 +94,17 @@ def test_an_empty_prompt_starts_somewhere(kind):
     assert "".join(stream(tokenizer, "", ids)).strip() == "Käse"
 
 
+LIMITS = [0x61, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1, 0xC3, 0xE0, 0xE2, 0xED, 0xF0, 0xF3, 0xF4, 0xFF]
+
+
+@given(tokens=st.lists(st.sampled_from(LIMITS), min_size=1, max_size=40))
+@settings(max_examples=300)
+def test_broken_characters_of_any_kind(tokens):
+    """Bytes at the limits of what may follow each other in UTF-8."""
+    tokenizer = TOKENIZERS["bpe"]
+    assert "".join(stream(tokenizer, "E", tokens)) == tokenizer.decode(tokens)
+
+
 def test_garbage_bytes_come_as_they_are_and_cost_a_window_each(monkeypatch):
     """A token costs two short decodings, whatever was written before, also where no character ever ends."""
     tokenizer, lengths = TOKENIZERS["bpe"], []
@@ -161,6 +172,12 @@ def test_the_model_writes_no_further_than_the_stop_string():
     model = Dictated(tokens, tokenizer.vocab_size)
     assert "".join(write(model, tokenizer, "E", 18, temperature=0, stop=['?"', " she"])) == "Why not"
     assert len(list(model.tokens)) == len(tokens) - len('Why not?"')
+
+
+def test_nothing_is_read_that_cannot_change_the_end():
+    pieces = iter(["x", "a", "b"])
+    assert list(until(pieces, ["ab", "a"])) == ["x"]  # with a the text has ended, whatever follows
+    assert list(pieces) == ["b"]
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)

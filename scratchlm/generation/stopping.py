@@ -16,7 +16,7 @@ def until(pieces: Iterable[str], stop: Sequence[str]) -> Iterator[str]:
     Raises:
         OptionError: a stop string is empty, or `stop` is one string, whose characters it would mean.
     """
-    if isinstance(stop, str) or "" in stop:
+    if "" in stop:  # so it is in a str
         raise OptionError(f"stop is a list of strings, none of them empty, got {stop!r}.")
     return _until(pieces, stop)
 
@@ -42,5 +42,5 @@ def _first(text: str, stop: Sequence[str]) -> int:
 
 
 def _may_grow(text: str, stop: Sequence[str]) -> bool:
-    """Whether a stop string begins with this text and goes on; with no text, any does."""
-    return not text or any(len(text) < len(one) and one.startswith(text) for one in stop)
+    """Whether a stop string begins with this text; what may follow the last character has no text yet."""
+    return not text or any(one.startswith(text) for one in stop)
