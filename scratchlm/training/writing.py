@@ -9,8 +9,8 @@ from ..errors import TokenError
 from ..generation import generate, until
 from ..text import Tokenizer
 
-# How many tokens before a new one decide its text: 3 for bytes (that many may wait for the last of a character
-# in UTF-8), 2 for the spaces between words. 8 cost no more, and are on the safe side.
+# How many tokens before a new one decide its text: 3 for bytes (so many of a character may wait for its
+# last), 2 for the spaces between words. 8 cost no more, and are on the safe side.
 WINDOW = 8
 
 
