@@ -30,6 +30,8 @@ def overfit(
     loaded.data.paths = list(data) or loaded.data.paths
     folder = out or Path("runs") / f"overfit-{loaded.name}"
     outcomes = compare_remedies(loaded, folder, click.echo)
+    if not outcomes:  # stopped in the first one
+        return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in (
         "remedy",

@@ -180,6 +180,8 @@ def predict(
     from .training.predicting import between
     from .training.predicting import predict as ask
 
+    if picture and len(texts) > 1:
+        raise click.UsageError("--picture is one file: give one TEXT with it.")
     loaded = load_run(run, device)
     if other is not None:
         for line in (line for text in texts for line in between(loaded, text, other)):

@@ -60,7 +60,7 @@ def probe(run: Run, pairs: Sequence[tuple[str, str]], sentences: Sequence[str] =
             raise OptionError(f"A sentence for a classifier needs {{}} where the word stands: {wrong[0]!r}.")
         found = [
             _said(run, sentence, pair) for sentence in sentences or SENTENCES for pair in pairs
-            if not run.tokenizer.unknown_tokens(sentence + " ".join(pair))
+            if not run.tokenizer.unknown_tokens("".join(sentence.replace("{}", word) for word in pair))
         ]  # fmt: skip
     else:
         raise CheckpointError(f"{run.folder} is of kind {kind}: probe a language model or a classifier.")
@@ -70,16 +70,22 @@ def probe(run: Run, pairs: Sequence[tuple[str, str]], sentences: Sequence[str] =
 
 
 def _expected(run: Run, begin: str, pair: tuple[str, str]) -> Finding:
-    """Share of each word of the pair, with the space after it, as the continuation of a beginning."""
-    ids = [run.tokenizer.encode(f"{word} ") for word in pair]
-    ranked = dict(choose(run.model, run.tokenizer.encode(begin), ids))
+    """Share of each word of the pair as the continuation of a beginning, whose last space goes with the word.
+
+    Characters are read with the space after it too: "her" also begins with "he".
+    """
+    space = begin[len(begin.rstrip()) :]
+    after = space if run.tokenizer.kind == "characters" else ""
+    ids = [run.tokenizer.encode(f"{space}{word}{after}") for word in pair]
+    ranked = dict(choose(run.model, run.tokenizer.encode(begin.rstrip()), ids))
     p = np.exp(np.array([ranked[0], ranked[1]]) - max(ranked.values()))
     return Finding(begin + "…", pair, *(p / p.sum()).tolist(), "next word")
 
 
 def _said(run: Run, sentence: str, pair: tuple[str, str]) -> Finding:
     """Probability of the class that the first sentence gets, for both."""
-    rows = [run.tokenizer.encode(sentence.format(word)) for word in pair]
+    texts = [sentence.replace("{}", word) for word in pair]
+    rows = [run.tokenizer.encode(text)[-run.recipe.training.length :] for text in texts]
     p = class_probabilities(run.model, rows)
     label = int(p[0].argmax())
     return Finding(sentence, pair, float(p[0, label]), float(p[1, label]), run.state["labels"][label])

@@ -6,6 +6,7 @@ if the model knows nothing. Source: Carlini and others 2019, "The Secret Sharer"
 """
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import CheckpointError, RecipeError
+from ..errors import CheckpointError, DataError, RecipeError
 from ..files import write_text
 from ..generation import choose
 from ..training import Recipe, Reporter, Run, Trainer, load_run
@@ -43,13 +44,15 @@ class Canary:
         return math.log2(10**DIGITS) - math.log2(self.rank)
 
 
-def plant(text: str, repeats: Sequence[int], seed: int, held_out: float) -> tuple[str, list[Canary]]:
+def plant(text: str, repeats: Sequence[int], seed: int, part: float) -> tuple[str, list[Canary]]:
     """The text with each canary as a line of its own at `repeats` drawn places, and the canaries.
 
-    Nothing is planted in the last part, which is held out. Canaries with 0 repeats are the control.
+    All are planted in the first `part` of the new text, which is trained on. Canaries with 0 repeats are the
+    control.
 
     Raises:
         RecipeError: there are more canaries than names, or fewer than one.
+        DataError: the text is too short to hide so many.
     """
     if not 1 <= len(repeats) <= len(NAMES) or min(repeats) < 0:
         raise RecipeError(f"Give 1 to {len(NAMES)} numbers of repeats, each 0 or more, got {list(repeats)}.")
@@ -59,7 +62,15 @@ def plant(text: str, repeats: Sequence[int], seed: int, held_out: float) -> tupl
         for name, count in zip(NAMES, repeats, strict=False)
     ]
     lines = text.split("\n")
-    last = int(len(lines) * (1 - held_out) * 0.95)  # well before the held-out part
+    ends = np.cumsum([len(line) + 1 for line in lines])
+    planted = sum((len(each.prefix + each.secret) + 2) * each.repeats for each in canaries)
+    # wherever all the others stand, a line that ends here ends in the part of the longer text
+    last = int(np.searchsorted(ends, part * (len(text) + planted) - planted - 1))
+    if last == 0:
+        raise DataError(
+            f"The text of {len(text):,} characters is too short to hide {sum(repeats)} lines in its training "
+            "part: give more text or fewer repeats."
+        )
     for canary in canaries:
         for _ in range(canary.repeats):
             place = int(rng.integers(last))
@@ -71,14 +82,19 @@ def look_for(run: Run, canaries: list[Canary]) -> None:
     """Rank each secret among all numbers of as many digits by the run's probability.
 
     Raises:
-        CheckpointError: the run is no language model.
+        CheckpointError: the run is no language model, or does not know every digit.
     """
     if run.recipe.model.kind not in ("lstm", "gpt", "l2"):
         raise CheckpointError(f"{run.folder} is no language model: secrets are looked for in what it writes.")
-    candidates = [f"{number:0{DIGITS}d}" for number in range(10**DIGITS)]
-    ids = [run.tokenizer.encode(candidate) for candidate in candidates]
+    if unknown := run.tokenizer.unknown_tokens("0123456789"):
+        raise CheckpointError(
+            f"The text that {run.folder} was trained on lacks the digits {', '.join(unknown)}: they cannot "
+            "be ranked; train on text that has them."
+        )
+    # the space goes with the number, as bytes pairs are cut in the training text
+    ids = [run.tokenizer.encode(f" {number:0{DIGITS}d}") for number in range(10**DIGITS)]
     for canary in canaries:
-        ranked = choose(run.model, run.tokenizer.encode("\n" + canary.prefix), ids)
+        ranked = choose(run.model, run.tokenizer.encode("\n" + canary.prefix.rstrip()), ids)
         canary.rank = 1 + [index for index, _ in ranked].index(int(canary.secret))
 
 
@@ -97,9 +113,12 @@ def measure_memorisation(
         raise RecipeError("Words keep no unknown numbers: measure with data.tokenizer=characters or bpe.")
     recipe = copy.deepcopy(recipe)
     source = load_text(recipe.data)
-    text, canaries = plant(source.text, repeats, recipe.training.seed, recipe.data.validation)
+    trained_on = (1 - recipe.data.validation) * recipe.data.share
+    text, canaries = plant(source.text, repeats, recipe.training.seed, trained_on)
     write_text(folder / "planted.txt", text)
-    recipe.data.paths, recipe.data.source = [str(folder / "planted.txt")], "python"
+    recipe.data = dataclasses.replace(  # the text is what `load_text` has made of all the rest
+        recipe.data, paths=[str(folder / "planted.txt")], source="python", task="", remove_duplicates="no"
+    )
     say(f"planted {sum(repeats)} lines in {source}")
     trainer = Trainer(recipe, folder / "run", reporter, resume=(folder / "run" / "recipe.toml").exists())
     trainer.run()

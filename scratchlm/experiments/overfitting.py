@@ -36,9 +36,13 @@ class Outcome:
 def variants(recipe: Recipe) -> dict[str, Recipe]:
     """The recipe on a tenth of its text without any remedy, then with one remedy each.
 
-    The sizes are the recipe's own; "smaller" has a quarter of the hidden units, "early stopping" gives up
-    after two evaluations without gain.
+    The sizes are the recipe's own; "smaller model" has a quarter of the hidden units, of a transformer's
+    features; "early stopping" gives up after two evaluations without gain.
     """
+    m = recipe.model
+    lstm = (m.body if m.kind == "classifier" else m.kind) not in ("gpt", "bert", "l0")
+    size, unit = ("hidden_size", 1) if lstm else ("embedding_dim", m.num_heads)
+    smaller = {f"model__{size}": max(1, getattr(m, size) // 4 // unit) * unit}
     share = recipe.data.share * SHARE
     bare = _changed(recipe, data__share=share, model__dropout=0.0, training__weight_decay=0.0,
                     training__patience=0, training__optimizer="adamw")  # fmt: skip
@@ -47,7 +51,7 @@ def variants(recipe: Recipe) -> dict[str, Recipe]:
         "dropout 0.5": _changed(bare, model__dropout=0.5),
         "weight decay 0.3": _changed(bare, training__weight_decay=0.3),
         "early stopping": _changed(bare, training__patience=2),
-        "smaller model": _changed(bare, model__hidden_size=max(1, recipe.model.hidden_size // 4)),
+        "smaller model": _changed(bare, **smaller),
         "half the text": _changed(bare, data__share=share / 2),
         "five times the text": _changed(bare, data__share=min(1.0, 5 * share)),
     }

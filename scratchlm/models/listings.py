@@ -197,6 +197,14 @@ class L4AsPrinted(nn.Module):
             ) from error
         return self.dense(every)
 
+    def loss(self, source: Any, targets: Any) -> Tensor:
+        """Mean cross-entropy in nats a counted token, for targets (B, T).
+
+        Raises:
+            ShapeError: always, as `forward`.
+        """
+        return every_step(self(source), targets)
+
 
 class L4(L4AsPrinted):
     """L4 corrected: the code is repeated over time, and the decoder has as many units as one chooses.

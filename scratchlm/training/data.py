@@ -51,9 +51,13 @@ def load_text(data: Data) -> Corpus:
 
     Raises:
         DataError: it cannot be read, or a package that it comes with is missing.
-        RecipeError: stop words are to be left out of anything but words.
+        RecipeError: it names a text and a task, or stop words are to be left out of anything but words.
     """
     if data.task:
+        if data.paths:
+            raise RecipeError(
+                "A text and a task are one too many: leave data.paths empty, or set data.task=."
+            )
         task = load_task(data.task)
         parts = ["\n".join(example.source for example in part) for part in (task.training, task.validation)]
         return Corpus(task.name, "\n".join(parts), f"the sources of the task, {task.source_in_words}")
@@ -76,6 +80,7 @@ def _without_stop_words(text: str, language: str) -> str:
     stop = stop_words(language)
     if language == "zh":  # written without spaces: the longest stop word that fits goes
         return re.sub("|".join(sorted(map(re.escape, stop), key=len, reverse=True)), "", text)
+    stop |= {word.replace("'", "’") for word in stop}
     return re.sub(r"[\w'’]+ ?", lambda m: "" if m[0].strip().lower() in stop else m[0], text)
 
 

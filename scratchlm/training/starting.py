@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import nn
-from ..errors import CheckpointError
+from ..errors import CheckpointError, RecipeError
 from .checkpoint import load_arrays
 from .recipe import Recipe, load_recipe
 
@@ -14,7 +14,7 @@ SIZES = ("embedding_dim", "hidden_size", "num_layers", "num_heads")
 def begin_with(model: nn.Module, run: Path) -> list[str]:
     """Copy what the model has in common with the run's weights; return the names of what stays new.
 
-    A classifier has the run's whole model as its `body`; its last layer is new.
+    A classifier takes the run's model, or a classifier's body, as its `body`; its last layer is new.
 
     Raises:
         CheckpointError: nothing fits, or a shape differs.
@@ -22,7 +22,8 @@ def begin_with(model: nn.Module, run: Path) -> list[str]:
     weights, _ = load_arrays(run / "weights.safetensors")
     own: dict[str, Any] = dict(model.named_parameters())
     inner = "body." if isinstance(getattr(model, "body", None), nn.Module) else ""
-    found = {inner + name: array for name, array in weights.items() if inner + name in own}
+    inside = {inner + name.removeprefix(inner): array for name, array in weights.items()}
+    found = {name: array for name, array in inside.items() if name in own}
     if not found:
         raise CheckpointError(
             f"Nothing of {run} fits this model: give the new recipe the same model.kind, or a classifier "
@@ -30,6 +31,28 @@ def begin_with(model: nn.Module, run: Path) -> list[str]:
         )
     model.load_state_dict(found, strict=False)
     return [name for name in own if name not in found]
+
+
+def freeze(model: nn.Module, beginnings: list[str]) -> list[nn.Parameter]:
+    """Take the weights whose names begin so out of training; return the others.
+
+    Raises:
+        RecipeError: no name begins so, or nothing is left to train.
+    """
+    named = dict(model.named_parameters())
+    for beginning in beginnings:
+        if not any(name.startswith(beginning) for name in named):
+            raise RecipeError(
+                f"training.freeze names '{beginning}', but no weight's name begins so: {', '.join(named)}."
+            )
+    for name, parameter in named.items():
+        parameter.requires_grad = not name.startswith(tuple(beginnings))
+    trained = [parameter for parameter in named.values() if parameter.requires_grad]
+    if not trained:
+        raise RecipeError(
+            f"training.freeze leaves nothing to train: {', '.join(beginnings)} is all there is."
+        )
+    return trained
 
 
 def fine_tuning(recipe: Recipe, run: Path) -> Recipe:

@@ -24,8 +24,8 @@ from .checkpoint import load_arrays, nested, save_arrays
 from .evaluation import Evaluation
 from .jobs import make_job
 from .metrics import Metrics, plot
-from .recipe import Recipe
-from .starting import begin_with
+from .recipe import Recipe, load_recipe
+from .starting import begin_with, freeze
 
 FILES = ("tokenizer.json", "weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "loss.png")
 
@@ -62,7 +62,8 @@ class Trainer:
         resume: go on from the folder's checkpoint; gives bit for bit what the uninterrupted run gives.
 
     Raises:
-        CheckpointError: the folder holds a run already (and not resume), or none (and resume).
+        CheckpointError: the folder holds a run already (and not resume), or none or another recipe's
+            (and resume).
         DataError: the data cannot be read or is too little.
     """
 
@@ -101,11 +102,7 @@ class Trainer:
         t, self.model, self.batches = recipe.training, self.job.model, self.job.batches
         if start and not stored:
             begin_with(self.model, Path(start))
-        trained = [p for name, p in self.model.named_parameters() if not name.startswith(tuple(t.freeze))]
-        if len(trained) < len(list(self.model.parameters())):
-            for name, parameter in self.model.named_parameters():
-                parameter.requires_grad = not name.startswith(tuple(t.freeze))
-        self.optimizer = build_optimizer(t, trained)
+        self.optimizer = build_optimizer(t, freeze(self.model, t.freeze))
         self.schedule = build_schedule(t)
         if stored is not None:
             self._restore(*stored)
@@ -223,6 +220,7 @@ class Trainer:
         """Make the folder of a new run, or read the checkpoint of an old one."""
         checkpoint = self.folder / "checkpoint.safetensors"
         if resume:
+            self._check_recipe()
             remove_asides(self.folder)
             begun = (self.folder / "recipe.toml").exists() and not checkpoint.exists()
             return None if begun else load_arrays(checkpoint)  # None: ended before its first checkpoint
@@ -238,6 +236,17 @@ class Trainer:
                     "choose another --out."
                 )
         return None
+
+    def _check_recipe(self) -> None:
+        """What goes on has to be what was begun: experiments read a folder again by its name."""
+        path = self.folder / "recipe.toml"
+        if not path.exists():
+            return
+        begun, now = load_recipe(str(path)), self.recipe
+        if (begun.data, begun.model, begun.training) != (now.data, now.model, now.training):
+            raise CheckpointError(
+                f"{self.folder} holds a run of another recipe (see its recipe.toml): choose another --out."
+            )
 
     def _begin(self) -> None:
         """The first files of a run: not before text and model are made, so that bad input leaves none."""

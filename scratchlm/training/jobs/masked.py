@@ -48,12 +48,14 @@ class MaskedJob(Job):
     @no_grad()
     def evaluate(self) -> Evaluation:
         """All windows of the held-out text, with masks that are always the same."""
-        length, ids = self.recipe.training.length, self.text.validation
+        ids = self.text.validation
+        length = min(self.recipe.training.length, len(ids) - 1)
         total, tokens, right = 0.0, 0, 0
         with evaluating(self.model):
             windows = evaluation_windows(ids, max(1, min(32, (len(ids) - 1) // length)), length)
-            for place, (window, _, _) in enumerate(windows):
+            for place, (window, following, _) in enumerate(windows):
                 inputs, targets = self._masked(window, 0, place)
+                targets[following == IGNORE] = IGNORE  # places behind the end of the text
                 chosen = targets != IGNORE
                 if chosen.any():
                     total += self.model.loss(inputs, targets).item() * chosen.sum()

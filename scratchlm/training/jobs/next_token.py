@@ -49,12 +49,13 @@ class NextTokenJob(Job):
     @no_grad()
     def evaluate(self) -> Evaluation:
         """Every window of the held-out text that begins a window's length after the one before."""
-        length, ids = self.recipe.training.length, self.text.validation
+        ids = self.text.validation
+        length = min(self.recipe.training.length, len(ids) - 1)
         starts = np.arange(0, max(1, len(ids) - length), max(1, length // 4))
         total, right = 0.0, 0
         with evaluating(self.model):
             for part in np.array_split(starts, max(1, len(starts) // 256)):
-                windows = ids[np.minimum(part[:, None] + np.arange(length + 1), len(ids) - 1)]
+                windows = ids[part[:, None] + np.arange(length + 1)]
                 inputs, targets = windows[:, :-1], windows[:, -1]
                 total += self.model.loss(inputs, targets).item() * len(part)
                 right += int((self.model(inputs).numpy().argmax(-1) == targets).sum())
@@ -69,11 +70,11 @@ class NextTokenJob(Job):
     def sample(self) -> Iterator[str]:
         """The likeliest next tokens after some windows of the held-out text."""
         length = self.recipe.training.length
-        windows = np.stack([self.text.validation[k : k + length + 1] for k in (0, length, 2 * length)])
-        with no_grad(), evaluating(self.model):
-            p = self.model(windows[:, :-1]).softmax().numpy()
         yield "Windows of the held-out text, the token that follows, and what the model expects:\n\n"
-        for window, row in zip(windows, p, strict=True):
+        for start in range(0, min(3 * length, len(self.text.validation) - 1), length):
+            window = self.text.validation[start : start + length + 1]
+            with no_grad(), evaluating(self.model):
+                row = self.model(window[None, :-1]).softmax().numpy()[0]
             best = ", ".join(f"{self._word(v)} {row[v]:.0%}" for v in (-row).argsort()[:CHOICES])
             yield f"… {self.tokenizer.decode(window[:-1])!r} → {self._word(window[-1])}; expected {best}\n"
 

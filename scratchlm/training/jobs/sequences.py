@@ -79,7 +79,7 @@ class SequenceJob(Job):
         total, tokens = 0.0, 0
         with evaluating(self.model):
             for rows in self._grouped(self.validation):
-                counted = sum(len(row) for row in rows)
+                counted = sum(map(len, rows)) + (0 if self.recipe.model.kind in ("l3", "l4") else len(rows))
                 total += self._loss(rows).item() * counted
                 tokens += counted
         some = self.validation[:MEASURED]
@@ -174,6 +174,7 @@ class VAEJob(SequenceJob):
     @no_grad()
     def sample(self) -> Iterator[str]:
         """KL of each dimension, and the way from one held-out sentence to another."""
+        self.evaluate()  # the KL of these weights
         yield "KL of each dimension in nats, the largest first:\n\n  "
         yield " ".join(f"{value:.2f}" for value in sorted(self.kl, reverse=True)) + "\n\n"
         yield "From one held-out sentence to another, by equal steps of the code:\n\n"
@@ -187,6 +188,7 @@ class VAEJob(SequenceJob):
         """Two held-out sentences without unknown words whose codes differ most."""
         unknown = self.tokenizer.unknown_id
         some = [row for row in self.validation if len(row) >= 6 and unknown not in row] or self.validation
+        some = some[:MEASURED]  # all pairs of them are compared
         codes = np.concatenate([self.model.encode_code(row[None]).numpy() for row in some])
         distance = ((codes[:, None] - codes[None]) ** 2).sum(-1)
         one, other = divmod(int(distance.argmax()), len(some))
