@@ -163,7 +163,9 @@ def sentences(text: str, tokenizer: Tokenizer, limit: int, lines: bool = False) 
     more than a sixth of its characters is left out.
     """
     found = (" ".join(match[0].split()) for match in _SENTENCE.finditer(text))
-    prose: Iterable[str] = (s for s in found if sum(not (c.isalpha() or c in " ,") for c in s) <= len(s) / 6)
+    prose: Iterable[str] = (
+        s for s in found if sum(not (c.isalpha() or c in " ,，、") for c in s) <= len(s) / 6
+    )
     if lines:
         prose = text.splitlines()
     rows = (tokenizer.encode(sentence) for sentence in dict.fromkeys(prose))
