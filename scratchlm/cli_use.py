@@ -1,5 +1,6 @@
 """Commands that use a trained run: generate, predict, chat, evaluate."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -211,11 +212,11 @@ def chat(run: Path, device: str | None) -> None:
     from .training.talking import Talk
 
     talk = Talk(load_run(run, device))
-    interactive = click.get_text_stream("stdin").isatty()
+    interactive = sys.stdin.isatty()
     while True:
         if interactive:
             click.echo("you    ", nl=False)
-        said = click.get_text_stream("stdin").readline().strip()
+        said = sys.stdin.readline().strip()
         if not said:
             return
         try:

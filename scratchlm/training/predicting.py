@@ -34,8 +34,8 @@ def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> 
         choices: rank these answers instead of writing one (models that write).
 
     Raises:
-        TokenError: the text is empty or has what the model does not know.
-        OptionError: an option does not fit the kind of model.
+        TokenError: the text has what the model does not know.
+        OptionError: the text is empty, or an option does not fit the kind of model.
         CheckpointError: a language model without choices, which continues texts and predicts nothing.
     """
     kind = run.recipe.model.kind
@@ -82,13 +82,14 @@ def between(run: Run, one: str, other: str, steps: int = 7) -> list[str]:
 
     Raises:
         TokenError: a text has what the model does not know.
-        OptionError: the model has no code for a sentence.
+        OptionError: a text is empty, or the model has no code for a sentence.
     """
     if (kind := run.recipe.model.kind) not in ("vae", "autoencoder"):
         raise OptionError(f"A model of kind {kind} has no codes to go between: leave --to away.")
-    return interpolate(
-        run.model, run.tokenizer, *(known_ids(run.tokenizer, text) for text in (one, other)), steps
-    )
+    ends = [known_ids(run.tokenizer, text) for text in (one, other)]
+    if not all(map(len, ends)):
+        raise OptionError("There is no way from or to nothing: a text is empty.")
+    return interpolate(run.model, run.tokenizer, *ends, steps)
 
 
 def _ranked(
