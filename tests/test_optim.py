@@ -8,6 +8,8 @@ import pytest
 import scratchlm as sl
 from scratchlm import nn, optim
 from scratchlm.errors import CheckpointError, OptionError
+from scratchlm.training.building import build_optimizer, build_schedule
+from scratchlm.training.recipe import Training
 
 OPTIMIZERS = {
     "sgd": ("SGD", {"lr": 0.1}),
@@ -138,6 +140,65 @@ def test_wrong_options_are_refused():
                 kind(p, lr=lr)
 
 
+# ---------------------------------------------------------------- groups
+def grouped(parameters):
+    return [{"params": parameters[:2], "weight_decay": 0.0}, {"params": iter(parameters[2:])}]
+
+
+@pytest.mark.parametrize("name", ["sgd momentum decay", "adam decay", "adamw decay"])
+def test_groups_with_a_decay_of_their_own_follow_pytorch(name, device):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    values, gradients = draw(np.float64)
+    kind, options = OPTIMIZERS[name]
+    parameters = [nn.Parameter(v.copy()) for v in values]
+    theirs = [torch.nn.Parameter(torch.from_numpy(v.copy())) for v in values]
+    optimizer = getattr(optim, kind)(grouped(parameters), **options)
+    their_optimizer = getattr(torch.optim, kind)(grouped(theirs), **options)
+    train(optimizer, parameters, gradients)
+    for step in gradients:
+        for p, g in zip(theirs, step, strict=True):
+            p.grad = None if g is None else torch.from_numpy(g)
+        their_optimizer.step()
+    for p, other in zip(parameters, theirs, strict=True):
+        np.testing.assert_allclose(p.numpy(), other.detach().numpy(), rtol=1e-10, atol=1e-10)
+
+
+def test_only_the_group_that_wants_it_decays(device):
+    """Without a gradient to speak of, AdamW's decay is all that moves a weight: (1 − lr λ) a step."""
+    still, decays = nn.Parameter(np.ones(3)), nn.Parameter(np.ones((2, 2)))
+    optimizer = optim.AdamW(
+        [{"params": [decays]}, {"params": [still], "weight_decay": 0.0}], 0.1, weight_decay=0.5
+    )
+    for _ in range(3):
+        for p in (still, decays):
+            p.grad = sl.tensor(np.zeros(p.shape))
+        optimizer.step()
+    assert np.array_equal(still.numpy(), np.ones(3))
+    assert decays.numpy() == pytest.approx(0.95**3 * np.ones((2, 2)))
+    assert optimizer.parameters == [decays, still]
+
+
+def test_a_group_has_parameters_and_a_decay_and_nothing_else():
+    p = nn.Parameter(np.ones(2))
+    with pytest.raises(OptionError, match="has params and weight_decay, not 'lr'"):
+        optim.Adam([{"params": [p], "lr": 0.1}])
+    with pytest.raises(OptionError, match="no parameters"):
+        optim.Adam([{"params": []}])
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+def test_a_recipes_decay_is_for_matrices_alone(kind):
+    parameters = [nn.Parameter(np.ones(shape)) for shape in SHAPES]
+    for weight_decay in (0.3, 0.0):
+        training = Training(optimizer=kind, weight_decay=weight_decay, lr=0.5, beta2=0.5, momentum=0.25)
+        optimizer = build_optimizer(training, iter(parameters))
+        found = {id(p): decay for p, decay in zip(optimizer.parameters, optimizer.decays, strict=True)}
+        assert [found[id(p)] for p in parameters] == [weight_decay, 0, 0, weight_decay]
+    assert type(optimizer).__name__.lower() == kind
+    assert optimizer.lr == 0.5
+    assert optimizer.momentum == 0.25 if kind == "sgd" else optimizer.betas == (0.9, 0.5)
+
+
 # ---------------------------------------------------------------- clipping
 @pytest.mark.parametrize("max_norm", [0.5, 3.0, 1000.0, math.inf])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -195,6 +256,19 @@ def torchs_factors(scheduler, steps, **options):
 def test_step_decay_is_pytorchs():
     factors = [optim.step_decay(7, 0.3)(step) for step in range(1, 31)]
     assert factors == pytest.approx(torchs_factors("StepLR", 30, step_size=7, gamma=0.3))
+
+
+@pytest.mark.parametrize(("start", "every"), [(12, 3), (2, 5), (7, 7)])
+def test_step_decay_from_a_later_step_is_pytorchs_with_these_milestones(start, every):
+    milestones = list(range(start, 40, every))
+    factors = [optim.step_decay(every, 0.5, start=start)(step) for step in range(1, 31)]
+    assert factors == pytest.approx(torchs_factors("MultiStepLR", 30, milestones=milestones, gamma=0.5))
+
+
+def test_a_recipes_step_schedule_by_hand():
+    training = Training(schedule="step", decay_from=4, decay_every=2, decay_factor=0.5, warmup=2)
+    factors = [build_schedule(training)(step) for step in range(1, 10)]
+    assert factors == [0.5, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.125]
 
 
 def test_cosine_is_pytorchs_one_step_later():

@@ -51,19 +51,18 @@ def probe(run: Run, pairs: Sequence[tuple[str, str]], sentences: Sequence[str] =
     """
     kind = run.recipe.model.kind
     if kind in ("lstm", "gpt", "l2"):
-        found = [
-            _expected(run, begin, pair) for begin in sentences or BEGINNINGS for pair in pairs
-            if not run.tokenizer.unknown_tokens(begin + " ".join(pair))
-        ]  # fmt: skip
+        ask, asked = _expected, sentences or BEGINNINGS
     elif kind in ("classifier", "l1"):
-        if wrong := [sentence for sentence in sentences if "{}" not in sentence]:
+        ask, asked = _said, sentences or SENTENCES
+        if wrong := [sentence for sentence in asked if "{}" not in sentence]:
             raise OptionError(f"A sentence for a classifier needs {{}} where the word stands: {wrong[0]!r}.")
-        found = [
-            _said(run, sentence, pair) for sentence in sentences or SENTENCES for pair in pairs
-            if not run.tokenizer.unknown_tokens("".join(sentence.replace("{}", word) for word in pair))
-        ]  # fmt: skip
     else:
         raise CheckpointError(f"{run.folder} is of kind {kind}: probe a language model or a classifier.")
+    unknown = run.tokenizer.unknown_tokens
+    found = [
+        ask(run, sentence, pair) for sentence in asked for pair in pairs
+        if not any(unknown(text) for text in (*pair, *(sentence.replace("{}", word) for word in pair)))
+    ]  # fmt: skip
     if not found:
         raise OptionError("The model's tokenizer knows none of the sentences and pairs: give others.")
     return found

@@ -52,7 +52,7 @@ def plant(text: str, repeats: Sequence[int], seed: int, part: float) -> tuple[st
 
     Raises:
         RecipeError: there are more canaries than names, or fewer than one.
-        DataError: the text is too short to hide so many.
+        DataError: the text is too short to hide so many, or its lines are too long.
     """
     if not 1 <= len(repeats) <= len(NAMES) or min(repeats) < 0:
         raise RecipeError(f"Give 1 to {len(NAMES)} numbers of repeats, each 0 or more, got {list(repeats)}.")
@@ -66,10 +66,10 @@ def plant(text: str, repeats: Sequence[int], seed: int, part: float) -> tuple[st
     planted = sum((len(each.prefix + each.secret) + 2) * each.repeats for each in canaries)
     # wherever all the others stand, a line that ends here ends in the part of the longer text
     last = int(np.searchsorted(ends, part * (len(text) + planted) - planted - 1))
-    if last == 0:
+    if planted and last == 0:
         raise DataError(
-            f"The text of {len(text):,} characters is too short to hide {sum(repeats)} lines in its training "
-            "part: give more text or fewer repeats."
+            f"The training part of the text has no line's end at which {sum(repeats)} lines can be hidden: "
+            "give more text, shorter lines or fewer repeats."
         )
     for canary in canaries:
         for _ in range(canary.repeats):
@@ -115,6 +115,7 @@ def measure_memorisation(
     source = load_text(recipe.data)
     trained_on = (1 - recipe.data.validation) * recipe.data.share
     text, canaries = plant(source.text, repeats, recipe.training.seed, trained_on)
+    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "planted.txt", text)
     recipe.data = dataclasses.replace(  # the text is what `load_text` has made of all the rest
         recipe.data, paths=[str(folder / "planted.txt")], source="python", task="", remove_duplicates="no"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchlm.errors import CheckpointError, DataError, DtypeError, RecipeError
-from scratchlm.text import IGNORE, RandomWindows, Streams, evaluation_windows
+from scratchlm.text import IGNORE, RandomWindows, RowBatches, Streams, evaluation_windows, rows_by_length
 
 SIZES = {"batch": st.integers(1, 5), "length": st.integers(1, 7)}
 
@@ -70,6 +70,66 @@ def test_streams_resume():
     for _ in range(4):
         (a, b, fresh), (c, d, other_fresh) = next(streams), next(other)
         assert (a.tolist(), b.tolist(), fresh) == (c.tolist(), d.tolist(), other_fresh)
+
+
+LENGTHS = st.lists(st.integers(0, 6), min_size=1, max_size=30)
+
+
+@given(LENGTHS, st.integers(1, 7))
+def test_rows_by_length_are_all_rows_once_those_of_a_length_in_order(lengths, batch):
+    found = [rows.tolist() for rows in rows_by_length(lengths, batch)]
+    assert all(len({lengths[row] for row in rows}) == 1 for rows in found)
+    assert all(1 <= len(rows) <= batch for rows in found)
+    assert [row for rows in found for row in rows] == sorted(
+        range(len(lengths)), key=lambda row: (lengths[row], row)
+    )
+
+
+@given(LENGTHS, st.integers(1, 7), st.integers(0, 2**40))
+def test_row_batches_have_every_row_once_an_epoch(lengths, batch, seed):
+    batches = RowBatches(lengths, batch, seed)
+    for _ in range(3):
+        epoch = list(islice(batches, batches.batches_an_epoch))
+        assert sorted(np.concatenate(epoch)) == list(range(len(lengths)))
+        assert all(len({lengths[row] for row in rows}) == 1 for rows in epoch)
+        assert all(1 <= len(rows) <= batch for rows in epoch)
+        assert epoch[0].dtype == np.int64
+
+
+def test_row_batches_are_mixed_anew_each_epoch():
+    lengths = [3] * 50 + [4] * 50
+    batches = RowBatches(lengths, 10, 0)
+    first, second = (list(islice(batches, 10)) for _ in range(2))
+    assert [rows.tolist() for rows in first] != [rows.tolist() for rows in second]
+    assert {frozenset(rows.tolist()) for rows in first}.isdisjoint(
+        frozenset(rows.tolist()) for rows in second
+    )
+    order = [lengths[rows[0]] for rows in first]
+    assert order not in (sorted(order), sorted(order, reverse=True))
+    other = list(islice(RowBatches(lengths, 10, 1), 10))
+    assert [rows.tolist() for rows in first] != [rows.tolist() for rows in other]
+
+
+@pytest.mark.parametrize("stop", [0, 3, 7, 12])
+def test_row_batches_resume_bit_for_bit(stop):
+    lengths = [2, 3, 2, 2, 3, 2, 4]
+    whole = [rows.tolist() for rows in islice(RowBatches(lengths, 2, 7), 20)]
+    first = RowBatches(lengths, 2, 7)
+    before = [next(first).tolist() for _ in range(stop)]
+    second = RowBatches(lengths, 2, 99)
+    next(second)
+    second.load_state_dict(first.state_dict())
+    assert before + [next(second).tolist() for _ in range(20 - stop)] == whole
+
+
+def test_row_batches_that_make_no_sense_are_refused():
+    with pytest.raises(DataError, match="nothing to train on"):
+        RowBatches([], 2, 0)
+    for batch, seed in ((0, 0), (2, -1)):
+        with pytest.raises(RecipeError, match=f"batch is {batch} and the seed {seed}"):
+            RowBatches([3], batch, seed)
+    with pytest.raises(CheckpointError, match="seed"):
+        RowBatches([3], 1, 0).load_state_dict({"step": 1})
 
 
 @given(st.integers(2, 60), *SIZES.values())
