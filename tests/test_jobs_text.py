@@ -89,8 +89,8 @@ LEARNED = {"bert": 0.04, "l0": 0.1, "l2": 0.3, "autoencoder": 0.5, "vae": 1.0, "
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_falls(kind, story, tmp_path):
-    chosen = recipe(story, kind, training__steps=80, training__lr=0.02, data__validation=0.5)
-    chosen.training.evaluate_every = 80
+    chosen = recipe(story, kind, training__steps=150, training__lr=0.02, data__validation=0.5)
+    chosen.training.evaluate_every = 50
     trainer = Trainer(chosen, tmp_path / "run")
     before = trainer.job.evaluate().loss
     trainer.run()
@@ -117,6 +117,9 @@ def test_masks_are_drawn_anew_each_step_and_always_the_same_to_measure(story):
     assert np.array_equal(first, again)
     assert (first != IGNORE).sum() == 6  # 15 % of 40
     assert job.evaluate() == job.evaluate()
+    batch = next(job.batches)
+    losses = [job.loss(batch, None, step)[0].item() for step in (0, 0, 1)]
+    assert losses[0] == losses[1] != losses[2]
 
 
 @pytest.mark.parametrize("tokens", [2, 5, 17, 30])
