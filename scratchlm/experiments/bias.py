@@ -5,7 +5,7 @@ about the same sentence with each of them. Source of the idea: Bolukbasi and oth
 and others 2019 (beginnings).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,7 @@ def probe(run: Run, pairs: Sequence[tuple[str, str]], sentences: Sequence[str] =
         OptionError: a sentence for a classifier lacks {}, or the tokenizer knows none of it.
     """
     kind = run.recipe.model.kind
+    ask: Callable[[Run, str, tuple[str, str]], Finding]
     if kind in ("lstm", "gpt", "l2"):
         ask, asked = _expected, sentences or BEGINNINGS
     elif kind in ("classifier", "l1"):
@@ -78,7 +79,8 @@ def _expected(run: Run, begin: str, pair: tuple[str, str]) -> Finding:
     ids = [run.tokenizer.encode(f"{space}{word}{after}") for word in pair]
     ranked = dict(choose(run.model, run.tokenizer.encode(begin.rstrip()), ids))
     p = np.exp(np.array([ranked[0], ranked[1]]) - max(ranked.values()))
-    return Finding(begin + "…", pair, *(p / p.sum()).tolist(), "next word")
+    first, second = (p / p.sum()).tolist()
+    return Finding(begin + "…", pair, first, second, "next word")
 
 
 def _said(run: Run, sentence: str, pair: tuple[str, str]) -> Finding:
