@@ -89,7 +89,7 @@ def between(run: Run, one: str, other: str, steps: int = 7) -> list[str]:
     ends = [known_ids(run.tokenizer, text) for text in (one, other)]
     if not all(map(len, ends)):
         raise OptionError("There is no way from or to nothing: a text is empty.")
-    return interpolate(run.model, run.tokenizer, *ends, steps)
+    return interpolate(run.model, run.tokenizer, ends[0], ends[1], steps)
 
 
 def _ranked(
