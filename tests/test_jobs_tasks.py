@@ -49,6 +49,7 @@ CLASSIFIERS = {
     "lstm": {"model.kind": "classifier", "model.body": "lstm"},
     "gpt": {"model.kind": "classifier", "model.body": "gpt"},
     "bert": {"model.kind": "classifier", "model.body": "bert"},
+    "both ways": {"model.kind": "classifier", "model.bidirectional": "true"},
     "l1": {"model.kind": "l1"},
 }
 WRITERS = {
@@ -137,6 +138,22 @@ def test_teacher_forcing_is_for_its_share_of_the_steps(tmp_path, monkeypatch):
     for step in range(400):
         job.loss(next(job.batches), None, step)
     assert 0.15 < np.mean(seen) < 0.35  # 100 of 400 ± 4.6 standard deviations
+
+
+@pytest.mark.parametrize("name", ["lstm", "l1"])
+def test_label_smoothing_is_for_training_only(name):
+    plain, smooth = (
+        make_job(recipe(CLASSIFIERS[name], training__label_smoothing=share, model__dropout=0.0))
+        for share in (0.0, 0.3)
+    )
+    smooth.model.load_state_dict(plain.model.state_dict())
+    assert smooth.evaluate() == plain.evaluate()
+    rows = next(plain.batches)
+    log_p = np.log(class_probabilities(plain.model, [plain.rows["training"][row] for row in rows]))
+    truth = log_p[np.arange(len(rows)), plain.classes["training"][rows]].mean()
+    assert plain.loss(rows, None, 0)[0].item() == pytest.approx(-truth, abs=1e-5)
+    expected = -(0.7 * truth + 0.3 * log_p.mean())  # all classes share 0.3
+    assert smooth.loss(rows, None, 0)[0].item() == pytest.approx(expected, abs=1e-5)
 
 
 # ---------------------------------------------------------------- texts of different lengths
@@ -236,6 +253,15 @@ def test_a_classifier_begins_with_the_body_of_a_language_model(kind, tmp_path):
     assert content(tmp_path / "parts") == content(tmp_path / "frozen") | {
         "recipe.toml": (tmp_path / "parts" / "recipe.toml").read_bytes()
     }
+
+
+def test_a_classifier_begins_with_both_bodies_of_a_classifier(tmp_path):
+    before = train(recipe(CLASSIFIERS["both ways"]), tmp_path / "first").model.state_dict()
+    chosen = fine_tuning(recipe(CLASSIFIERS["lstm"]), tmp_path / "first")
+    started = Trainer(chosen, tmp_path / "second").model.state_dict()
+    assert started.keys() == before.keys()
+    same = {name for name, array in started.items() if np.array_equal(array, before[name])}
+    assert same == {name for name in before if not name.startswith("head.")}
 
 
 def test_what_cannot_be_fine_tuned(tmp_path):

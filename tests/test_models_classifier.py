@@ -67,6 +67,22 @@ def test_the_head_reads_last_max_and_mean(device, rng, body, only_last):
     assert np.ptp(expected, axis=0).min() > 1e-3
 
 
+@pytest.mark.parametrize("only_last", [False, True])
+def test_a_second_body_reads_from_the_end(device, rng, body, only_last):
+    model = larger(SequenceClassifier(body(), 4, 3, only_last=only_last, backwards=body()))
+    ids = rng.integers(0, V, (5, 6))
+    h, back = model.body.encode(ids).numpy(), model.backwards.encode(ids[:, ::-1].copy()).numpy()
+    both = np.concatenate([h, back[:, ::-1]], axis=2)  # (B, T, 2D), in the order of the text
+    parts = (
+        [h[:, -1], back[:, -1]] if only_last else [h[:, -1], back[:, -1], both.max(axis=1), both.mean(axis=1)]
+    )
+    expected = np.concatenate(parts, axis=1) @ model.head.weight.numpy().T + model.head.bias.numpy()
+    np.testing.assert_allclose(model(ids).numpy(), expected, atol=1e-5)
+    check_gradients(
+        model, lambda: model.loss(ids[:2], np.array([2, 0])), unused=("body.head", "backwards.head")
+    )
+
+
 def test_dropout_is_for_training_only(device, rng, body):
     model, ids = larger(SequenceClassifier(body(), 4, 3, dropout=0.5)), rng.integers(0, V, (5, 6))
     assert not np.array_equal(model(ids).numpy(), model(ids).numpy())

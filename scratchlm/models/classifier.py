@@ -5,6 +5,8 @@ B batch, T time, D features, C classes.
 
 from typing import Any
 
+import numpy as np
+
 from .. import functions as F
 from .. import nn
 from ..tensor import Tensor
@@ -22,20 +24,37 @@ class SequenceClassifier(nn.Module):
         classes: C.
         dropout: probability before the last layer, while training.
         only_last: the last step's features alone, as in listing L1.
+        backwards: a second body, which reads the text from its end (Schuster and Paliwal 1997): then 2D
+            features a step, and the last step of each.
     """
 
-    def __init__(self, body: Any, features: int, classes: int, dropout: float = 0.0, only_last: bool = False):
+    def __init__(
+        self,
+        body: Any,
+        features: int,
+        classes: int,
+        dropout: float = 0.0,
+        only_last: bool = False,
+        backwards: Any = None,
+    ):
         self.body = body
-        vars(body).pop("head", None)  # the scores of tokens: a classifier has none
+        self.backwards = backwards
+        for reader in (body, backwards):
+            if reader is not None:
+                vars(reader).pop("head", None)  # the scores of tokens: a classifier has none
         self.only_last = only_last
         self.dropout = nn.Dropout(dropout)
         device = next(body.parameters()).device
-        self.head = nn.Linear(features if only_last else 3 * features, classes, device=device)
+        D = features if backwards is None else 2 * features
+        self.head = nn.Linear(D if only_last else 3 * D, classes, device=device)
 
     def forward(self, ids: Any) -> Tensor:
         """Token ids (B, T) → logits (B, C). All T tokens count: put sequences of one length in a batch."""
         h = self.body.encode(ids)  # (B, T, D)
         pooled = h[:, -1]
+        if self.backwards is not None:  # max and mean do not mind the order of time
+            back = self.backwards.encode(np.asarray(ids)[:, ::-1])  # (B, T, D)
+            pooled, h = F.cat([pooled, back[:, -1]], axis=1), F.cat([h, back], axis=2)
         if not self.only_last:
             pooled = F.cat([pooled, h.max(axis=1), h.mean(axis=1)], axis=1)  # (B, 3D)
         return self.head(self.dropout(pooled))

@@ -21,7 +21,8 @@ def build_model(
     if m.kind == "classifier":
         body = _body(m.body, m, V, t.length, d)
         features = m.hidden_size if m.body == "lstm" else m.embedding_dim
-        return models.SequenceClassifier(body, features, classes, m.dropout)
+        backwards = _body(m.body, m, V, t.length, d) if m.bidirectional else None
+        return models.SequenceClassifier(body, features, classes, m.dropout, backwards=backwards)
     if m.kind == "encoder-decoder":
         return models.EncoderDecoder(
             V, m.embedding_dim, m.hidden_size, m.num_layers, m.attention, m.reverse_source, m.feed_context,

@@ -61,6 +61,7 @@ class Model:
     attention: str = field(default="multiplicative", metadata=_one_of("none", "additive", "multiplicative"))
     reverse_source: bool = False  # encoder-decoder: read the source backwards
     feed_context: bool = False  # encoder-decoder: the encoder's last state at every step of the decoder
+    bidirectional: bool = False  # classifier: a second body reads from the end
     code_size: int = field(default=32, metadata=_at_least(1))  # autoencoder: its code; vae: latent variables
     word_dropout: float = field(
         default=0.0, metadata={"low": 0, "below": 1}
@@ -91,6 +92,7 @@ class Training:
     log_every: int = field(default=10, metadata=_at_least(1))
     evaluate_every: int = field(default=250, metadata=_at_least(1))
     checkpoint_every: int = field(default=250, metadata=_at_least(1))
+    label_smoothing: float = field(default=0.0, metadata={"low": 0, "below": 1})  # classes alone
     teacher_forcing: float = field(default=1.0, metadata={"low": 0, "most": 1})  # share of steps with it
     anneal_steps: int = field(default=0, metadata=_at_least(0))  # vae: steps in which beta rises
     beta: float = field(default=1.0, metadata=_at_least(0))  # vae: weight of the KL term

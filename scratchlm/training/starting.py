@@ -8,7 +8,7 @@ from ..errors import CheckpointError, RecipeError
 from .checkpoint import load_arrays
 from .recipe import Recipe, load_recipe
 
-SIZES = ("embedding_dim", "hidden_size", "num_layers", "num_heads")
+SIZES = ("embedding_dim", "hidden_size", "num_layers", "num_heads", "bidirectional")
 
 
 def begin_with(model: nn.Module, run: Path) -> list[str]:
@@ -22,7 +22,10 @@ def begin_with(model: nn.Module, run: Path) -> list[str]:
     weights, _ = load_arrays(run / "weights.safetensors")
     own: dict[str, Any] = dict(model.named_parameters())
     inner = "body." if isinstance(getattr(model, "body", None), nn.Module) else ""
-    inside = {inner + name.removeprefix(inner): array for name, array in weights.items()}
+    inside = {
+        name if name.startswith("backwards.") else inner + name.removeprefix(inner): array
+        for name, array in weights.items()
+    }
     found = {name: array for name, array in inside.items() if name in own}
     if not found:
         raise CheckpointError(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import functions as F
 from ...errors import RecipeError
 from ...function import no_grad
 from ...nn import evaluating
@@ -57,7 +58,9 @@ class ClassJob(Job):
     def loss(self, batch: Any, state: State, step: int) -> tuple[Tensor, State]:
         """Nats an example."""
         ids = np.stack([self.rows["training"][row] for row in batch])
-        return self.model.loss(ids, self.classes["training"][batch]), None
+        smoothing = self.recipe.training.label_smoothing
+        loss = F.cross_entropy(self.model(ids), self.classes["training"][batch], label_smoothing=smoothing)
+        return loss, None
 
     def evaluate(self) -> Evaluation:
         """All validation examples."""
