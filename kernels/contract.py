@@ -8,6 +8,7 @@ throughout one row:
     M rows, K terms, N columns of a product; otherwise:
     N rows (batch × time)   T time steps   B batch   D features   H hidden   V vocabulary, classes
     S keys, E features of values in attention   A units of additive attention
+    (of heads side by side: H heads with D features each)
 
 Floats are float32 or float64, results in the type of the arguments, and arrays may be non-contiguous.
 Results are fresh arrays: a kernel never returns an argument or a view of one.
@@ -54,6 +55,8 @@ def _kernel(name: str, formula: str, arguments: str, results: str) -> Kernel:
 
 CONTRACT: tuple[Kernel, ...] = (
     _kernel("matmul", "matmul", "a (M, K), b (K, N)", "y (M, N)"),
+    _kernel("linear_forward", "linear", "x (M, K), weight (N, K), bias (N)", "y (M, N)"),
+    _kernel("sum_rows", "linear", "x (N, D)", "y (D)"),
     _kernel("tanh_forward", "tanh", "x (…)", "y (…)"),
     _kernel("tanh_backward", "tanh", "y (…), grad_y (…)", "grad_x (…)"),
     _kernel("sigmoid_forward", "sigmoid", "x (…)", "y (…)"),
@@ -171,6 +174,19 @@ CONTRACT: tuple[Kernel, ...] = (
         "additive_attention",
         "grad_y (N, T, E), query (N, T, A), keys (N, S, A), values (N, S, E), weight (A), p (N, T, S)",
         "grad_query (N, T, A), grad_keys (N, S, A), grad_values (N, S, E), grad_weight (A)",
+    ),
+    _kernel(
+        "attention_packed_forward",
+        "attention",
+        "qkv (B, T, 3, H, D), lengths:int (B), causal:number",
+        "y (B, T, H, D), logsumexp (B, H, T)",
+    ),
+    _kernel(
+        "attention_packed_backward",
+        "attention",
+        "grad_y (B, T, H, D), qkv (B, T, 3, H, D), y (B, T, H, D), logsumexp (B, H, T), lengths:int (B), "
+        "causal:number",
+        "grad_qkv (B, T, 3, H, D)",
     ),
     _kernel("dropout", "dropout", "x (…), p:number, seed:number, call:number", "y (…)"),
     _kernel("gradient_norm", "gradient_norm", "gradients:list", "norm:number"),

@@ -25,7 +25,8 @@ def as_array(data: Any, device: Device) -> Any:
         ShapeError: nested lists of unequal lengths.
         DtypeError: something that is no number.
     """
-    data = plain(data)
+    if type(data) is not np.ndarray:
+        data = plain(data)
     if isinstance(data, device.xp.ndarray):
         array = data
     else:

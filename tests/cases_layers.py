@@ -58,6 +58,30 @@ def attention_cases():
         )
 
 
+def self_attention_cases():
+    for name, given, causal in (
+        ("self_attention", None, False),
+        ("self_attention_causal", None, True),
+        ("self_attention_padded", np.array([3, 5]), False),
+        ("self_attention_padded_causal", np.array([5, 2]), True),
+    ):
+        yield Case(
+            name,
+            "SelfAttention",
+            lambda qkv, n=given, c=causal: F.self_attention(qkv, 2, n, c),
+            [normal(2, 5, 18)],
+            lambda qkv, n=given, c=causal: F.self_attention_composed(qkv, 2, n, c),
+            lambda qkv, n=given, c=causal: torch_self_attention(qkv, n, c),
+        )
+
+
+def torch_self_attention(qkv, lengths, causal):
+    B, T, features = qkv.shape
+    q, k, v = qkv.reshape(B, T, 3, 2, features // 6).permute(2, 0, 3, 1, 4)
+    lengths = None if lengths is None else np.repeat(lengths[:, None], 2, axis=1)
+    return torch_attention(q, k, v, lengths, causal).transpose(1, 2).reshape(B, T, features // 3)
+
+
 def torch_attention(q, k, v, lengths, causal):
     import torch
 
@@ -153,6 +177,7 @@ LAYER_CASES = [
         lambda m, s: torch_kl(m, s),
     ),
     *attention_cases(),
+    *self_attention_cases(),
     Case(
         "additive_attention",
         "AdditiveAttention",

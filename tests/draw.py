@@ -69,12 +69,15 @@ class Draw:
             made = reference.layer_norm_forward(drawn["x"], drawn["weight"], drawn["weight"], 1e-5)
             return {"mean": made[1], "scale": made[2]}
         if kernel.formula == "attention":
-            S = drawn["k"].shape[1]
-            fixed = {"lengths": self.rng.integers(1, S + 1, len(drawn["q"]))}
-            fixed["causal"] = drawn["causal"] and drawn["q"].shape[1] <= S
-            if kernel.name == "attention_backward":
-                inputs = [(drawn | fixed)[name] for name in ("q", "k", "v", "lengths", "causal")]
-                fixed["y"], fixed["logsumexp"] = reference.attention_forward(*inputs)
+            packed = "qkv" in drawn
+            inputs = ("qkv",) if packed else ("q", "k", "v")
+            first, S = drawn[inputs[0]], drawn[inputs[0 if packed else 1]].shape[1]
+            fixed = {"lengths": self.rng.integers(1, S + 1, len(first))}
+            fixed["causal"] = drawn["causal"] and first.shape[1] <= S
+            if kernel.name.endswith("backward"):
+                forward = getattr(reference, kernel.name.replace("backward", "forward"))
+                made = forward(*((drawn | fixed)[name] for name in (*inputs, "lengths", "causal")))
+                fixed["y"], fixed["logsumexp"] = made
             return fixed
         if kernel.name == "additive_attention_backward":
             inputs = [drawn[name] for name in ("query", "keys", "values", "weight")]

@@ -1,26 +1,43 @@
 """Work of the cpu set that is split over threads: every part runs, and results do not depend on how many."""
 
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from scratchlm import get_device
 from scratchlm.kernels.contract import CONTRACT
 from scratchlm.kernels.cpu import threads as pool
+from scratchlm.kernels.cpu.compiling import inner, loop
 
 from .draw import Draw, Fixed, copied, flat
 from .parts import small_parts, spied_parts
 from .test_graph import python
 
+matmul_module = import_module("scratchlm.kernels.cpu.matmul")  # the name beside it is the kernel
+
 UNSPLIT = {"embedding_forward", "embedding_backward", "lstm_cell_forward", "lstm_cell_backward"}
 SPLIT = [kernel for kernel in CONTRACT if kernel.name not in UNSPLIT]
 ELEMENTWISE = {"tanh", "sigmoid", "relu", "gelu", "sgd", "adam"}
-PRODUCTS = {"matmul", "linear_cross_entropy", "lstm.sequence", "gru"}  # BLAS adds otherwise for other rows
+PRODUCTS = {
+    "matmul",
+    "linear",
+    "linear_cross_entropy",
+    "lstm.sequence",
+    "gru",
+}  # BLAS adds otherwise for other rows
 
 
 def large(kernel, dtype):
     """Arguments of which every kernel makes at least three parts."""
     if kernel.name == "gradient_norm":  # its blocks are constants of compiled code
         return [[np.random.default_rng(0).standard_normal((1000, 1001)).astype(dtype)]]
+    if kernel.name == "sum_rows":  # parts are of 64 columns
+        return [np.random.default_rng(0).standard_normal((11, 300)).astype(dtype)]
     arguments = list(Draw(Fixed(1.0), dtype).arguments(kernel).values())
     if kernel.formula in ELEMENTWISE:  # parts begin at multiples of 64 elements
         rng = np.random.default_rng(0)
@@ -41,7 +58,7 @@ def call(kernel, arguments, threads):
     mine = copied(arguments)
     with small_parts(threads), spied_parts() as pieces:
         results = flat(function(*mine))
-    return [np.asarray(leaf) for leaf in results + flat(mine)], max(map(len, pieces))
+    return [np.asarray(leaf) for leaf in results + flat(mine)], max(pieces)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -68,24 +85,123 @@ def test_kernels_that_do_not_split_are_those_that_are_named():
             assert pieces == [], f"{kernel.name} splits its work: take it out of UNSPLIT"
 
 
+@loop
+def count(first, last, seen):
+    for i in range(first, last):
+        seen[i] += 1
+
+
+@loop
+def fail(first, last, seen):
+    for i in range(first, last):
+        if i == seen.size - 1:
+            raise ValueError
+
+
+@inner
+def split_count(words, parts, seen):
+    pool.split(words, parts, seen.size, count, (seen,))
+
+
+@inner
+def split_fail(words, parts, seen):
+    pool.split(words, parts, seen.size, fail, (seen,))
+
+
+@pytest.fixture
+def of_three(monkeypatch):
+    monkeypatch.setattr(pool, "_threads", 3)
+    return pool.team()
+
+
 @pytest.mark.parametrize("threads", [2, 3, 7])
 @pytest.mark.parametrize("n", [0, 1, 2, 5, 100])
 def test_parts_cover_the_work_once(n, threads, monkeypatch):
     monkeypatch.setattr(pool, "_threads", threads)
-    seen = []
-    pool.split(n, lambda start, end: seen.extend(range(start, end)))
-    assert sorted(seen) == list(range(n))
+    seen = np.zeros(n, np.int64)
+    split_count(pool.team(), threads, seen)
+    assert (seen == 1).all()
 
 
-def test_splitting_into_two_to_eight_parts_keeps_seven_helpers():
+def test_ten_thousand_pieces_of_work_and_helpers_that_fell_asleep(of_three):
+    seen = np.zeros(7, np.int64)
+    for number in range(10_000):
+        split_count(of_three, 3, seen)
+        if number % 1000 == 0:
+            time.sleep(0.01)  # helpers circle for about 0.1 ms
+            assert [of_three[pool.LANE * k + pool.STATE] for k in (1, 2)] == [pool.ASLEEP] * 2
+    assert (seen == 10_000).all()
+
+
+def test_work_of_several_python_threads_at_once(of_three):
+    arrays = [np.zeros(50, np.int64) for _ in range(4)]
+
+    def work(seen):
+        for _ in range(2000):
+            split_count(of_three, 3, seen)
+
+    with ThreadPoolExecutor(4) as executor:
+        list(executor.map(work, arrays))
+    assert all((seen == 2000).all() for seen in arrays)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_a_part_that_fails_is_an_error_and_leaves_the_team_free(parts, of_three):
+    seen = np.zeros(9, np.int64)
+    with pytest.raises(MemoryError):
+        split_fail(of_three, parts, seen)
+    split_count(of_three, 3, seen)
+    assert (seen == 1).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_gets_a_team_of_its_own():
+    code = """
+import os
+os.environ["SCRATCHLM_THREADS"] = "2"
+import numpy as np
+from scratchlm.kernels.cpu import matmul
+a = np.ones((512, 512), np.float32)
+assert (matmul(a, a) == 512).all()
+child = os.fork()
+assert (matmul(a, a) == 512).all()
+if not child:
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert python(code).strip() == "7"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 3), (1, 9, 4), (6, 0, 2), (8, 1, 8)])
+def test_products_without_blas(shape, dtype, monkeypatch):
+    words = pool.team().copy()
+    words[[pool.SGEMM, pool.DGEMM]] = 0
+    monkeypatch.setattr(matmul_module, "team", lambda: words)
+    rng, (M, K, N) = np.random.default_rng(0), shape
+    for a in (rng.standard_normal((M, K)).astype(dtype), rng.standard_normal((K, M)).astype(dtype).T):
+        for b in (rng.standard_normal((K, N)).astype(dtype), rng.standard_normal((N, K)).astype(dtype).T):
+            np.testing.assert_allclose(matmul_module.matmul(a, b), a @ b, rtol=1e-4, atol=1e-5)
+            bias = rng.standard_normal(N).astype(dtype)
+            y = matmul_module.linear_forward(a, b.T, bias)
+            np.testing.assert_allclose(y, a @ b + bias, rtol=1e-4, atol=1e-5)
+
+
+def test_blas_is_found_where_numpy_brings_openblas():
+    found = [library for library in threadpool_info() if "openblas" in library["internal_api"]]
+    if not found:
+        pytest.skip("NumPy has another BLAS here")
+    assert pool.team()[[pool.SGEMM, pool.DGEMM]].all()
+
+
+def test_a_team_of_eight_has_seven_helpers():
     code = """
 import os, threading
 os.environ["SCRATCHLM_THREADS"] = "8"
 from scratchlm.kernels.cpu import threads as pool
-for parts in [*range(2, 9), *range(8, 1, -1)]:
-    seen = []
-    pool.split(parts, lambda start, end: seen.append((start, end)))
-    assert len(seen) == parts, seen
+for n in [*range(2, 9), *range(8, 1, -1)]:
+    assert pool.parts(n) == n
+    pool.team()
 print(threading.active_count() - 1)
 """
-    assert int(python(code)) <= 7
+    assert int(python(code)) == 7

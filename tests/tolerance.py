@@ -72,6 +72,24 @@ def of_additive_attention_backward(grad_y, query, keys, values, weight, p):
     return g * big(weight), T * g * big(weight), T * big(grad_y), N * T * g * hidden
 
 
+def heads(qkv):
+    """q, k, v of all heads, each (BH, T, D)."""
+    B, T, _, H, D = qkv.shape
+    return qkv.transpose(2, 0, 3, 1, 4).reshape(3, B * H, T, D)
+
+
+def of_attention_packed_forward(qkv, lengths, causal):
+    return of_attention_forward(*heads(qkv), lengths, causal)
+
+
+def of_attention_packed_backward(grad_y, qkv, y, logsumexp, lengths, causal):
+    return [max(of_attention_backward(grad_y, *heads(qkv), y, logsumexp, lengths, causal))]
+
+
+def of_linear_forward(x, weight, bias):
+    return [long(x) * long(weight) + big(bias)]
+
+
 def of_lstm_cell_forward(gates, c_before):
     c = big(c_before) + min(1, big(gates))
     return c, c, 1
@@ -116,6 +134,8 @@ def of_adam_step(parameters, gradients, means, squares, lr, beta1, beta2, eps, w
 
 TERMS = {
     "matmul": ("a sum over K that may cancel", lambda a, b: [long(a) * long(b, 0)]),
+    "linear_forward": ("a sum over K that may cancel", of_linear_forward),
+    "sum_rows": ("a sum over N that may cancel", lambda x: [column(x)]),
     "tanh_backward": ("1 − y² near |y| = 1", lambda y, grad_y: [big(grad_y)]),
     "sigmoid_backward": ("1 − y near 1", lambda y, grad_y: [big(grad_y)]),
     "gelu_forward": ("1 + erf far to the left", lambda x, approximate: [big(x)]),
@@ -158,6 +178,8 @@ TERMS = {
         "grad_P − rowsum(G ⊙ Y), and 1 − tanh² near 1",
         of_additive_attention_backward,
     ),
+    "attention_packed_forward": ("as attention_forward's", of_attention_packed_forward),
+    "attention_packed_backward": ("as attention_backward's", of_attention_packed_backward),
     "sgd_step": ("θ − α v: what changed is the difference to θ before", of_sgd_step),
     "adam_step": ("θ − α m̂ / √ŝ: what changed is the difference to θ before", of_adam_step),
 }

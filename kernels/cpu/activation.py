@@ -4,55 +4,113 @@ import math
 
 import numpy as np
 
-from .compiling import exp, kernel, normal_cdf, sigmoid, tanh
-from .threads import split_elements
+from .compiling import exp, inner, kernel, loop, normal_cdf, sigmoid, tanh
+from .threads import parts, split, team
 
-AT_LEAST = 1 << 17  # elements a thread: about 50 µs of work
+AT_LEAST = 1 << 13  # elements a thread: about 5 µs of work
 
 
-def _each(loop, *inputs):
+def _each(function, *inputs, constants=()):
     """Run a compiled loop over all elements of equally shaped arrays; return a fresh result."""
     result = np.empty(inputs[0].shape, inputs[0].dtype)
     flat = [np.ascontiguousarray(x).reshape(-1) for x in inputs]
-    y = result.reshape(-1)
-    split_elements(y.size, lambda a, b: loop(*(x[a:b] for x in flat), y[a:b]), AT_LEAST)
+    numbers = (result.dtype.type(c) for c in constants)
+    function(team(), parts(result.size, AT_LEAST), *flat, *numbers, result.reshape(-1))
     return result
 
 
-@kernel
-def _tanh_forward(x, y):
-    for i in range(x.size):
+@inner
+def _blocks(y):
+    """Work is split at multiples of 64 elements.
+
+    A compiled loop treats the last few elements, which fill no vector, by other instructions, whose last bit
+    may differ: this way they are the same elements for any number of threads.
+    """
+    return (y.size + 63) // 64
+
+
+@loop
+def _on_part_tanh_forward(first, last, x, y):
+    x, y = x[64 * first : 64 * last], y[64 * first : 64 * last]
+    for i in range(y.size):
         y[i] = tanh(x[i])
 
 
 @kernel
-def _tanh_backward(y, grad_y, grad_x):
-    for i in range(y.size):
+def _tanh_forward(words, parts, x, y):
+    split(words, parts, _blocks(y), _on_part_tanh_forward, (x, y))
+
+
+@loop
+def _on_part_tanh_backward(first, last, y, grad_y, grad_x):
+    y, grad_y, grad_x = (
+        y[64 * first : 64 * last],
+        grad_y[64 * first : 64 * last],
+        grad_x[64 * first : 64 * last],
+    )
+    for i in range(grad_x.size):
         grad_x[i] = (1 - y[i] * y[i]) * grad_y[i]
 
 
 @kernel
-def _sigmoid_forward(x, y):
-    for i in range(x.size):
+def _tanh_backward(words, parts, y, grad_y, grad_x):
+    split(words, parts, _blocks(grad_x), _on_part_tanh_backward, (y, grad_y, grad_x))
+
+
+@loop
+def _on_part_sigmoid_forward(first, last, x, y):
+    x, y = x[64 * first : 64 * last], y[64 * first : 64 * last]
+    for i in range(y.size):
         y[i] = sigmoid(x[i])
 
 
 @kernel
-def _sigmoid_backward(y, grad_y, grad_x):
-    for i in range(y.size):
+def _sigmoid_forward(words, parts, x, y):
+    split(words, parts, _blocks(y), _on_part_sigmoid_forward, (x, y))
+
+
+@loop
+def _on_part_sigmoid_backward(first, last, y, grad_y, grad_x):
+    y, grad_y, grad_x = (
+        y[64 * first : 64 * last],
+        grad_y[64 * first : 64 * last],
+        grad_x[64 * first : 64 * last],
+    )
+    for i in range(grad_x.size):
         grad_x[i] = y[i] * (1 - y[i]) * grad_y[i]
 
 
 @kernel
-def _relu_forward(x, y):
-    for i in range(x.size):
+def _sigmoid_backward(words, parts, y, grad_y, grad_x):
+    split(words, parts, _blocks(grad_x), _on_part_sigmoid_backward, (y, grad_y, grad_x))
+
+
+@loop
+def _on_part_relu_forward(first, last, x, y):
+    x, y = x[64 * first : 64 * last], y[64 * first : 64 * last]
+    for i in range(y.size):
         y[i] = 0 if x[i] < 0 else x[i]  # written so that NaN stays NaN
 
 
 @kernel
-def _relu_backward(y, grad_y, grad_x):
-    for i in range(y.size):
+def _relu_forward(words, parts, x, y):
+    split(words, parts, _blocks(y), _on_part_relu_forward, (x, y))
+
+
+@loop
+def _on_part_relu_backward(first, last, y, grad_y, grad_x):
+    y, grad_y, grad_x = (
+        y[64 * first : 64 * last],
+        grad_y[64 * first : 64 * last],
+        grad_x[64 * first : 64 * last],
+    )
+    for i in range(grad_x.size):
         grad_x[i] = grad_y[i] if y[i] > 0 else 0
+
+
+@kernel
+def _relu_backward(words, parts, y, grad_y, grad_x):
+    split(words, parts, _blocks(grad_x), _on_part_relu_backward, (y, grad_y, grad_x))
 
 
 def tanh_forward(x):
@@ -85,50 +143,78 @@ def relu_backward(y, grad_y):
     return _each(_relu_backward, y, grad_y)
 
 
-# √(2/π), 0.044715 and 1/√(2π) as arguments, so that they have the type of x: a Python float would make
-# float64 of every float32 that it meets.
-@kernel
-def _gelu_tanh_forward(x, c, a, half, y):
-    for i in range(x.size):
+# Constants are arguments, so that they have the type of x: a Python float would make float64 of every float32
+# that it meets.
+TANH_FORM = (math.sqrt(2 / math.pi), 0.044715, 0.5)
+
+
+@loop
+def _on_part_gelu_tanh_forward(first, last, x, c, a, half, y):
+    x, y = x[64 * first : 64 * last], y[64 * first : 64 * last]
+    for i in range(y.size):
         y[i] = half * x[i] * (1 + tanh(c * (x[i] + a * x[i] * x[i] * x[i])))
 
 
 @kernel
-def _gelu_tanh_backward(x, grad_y, c, a, half, grad_x):
-    for i in range(x.size):
+def _gelu_tanh_forward(words, parts, x, c, a, half, y):
+    split(words, parts, _blocks(y), _on_part_gelu_tanh_forward, (x, c, a, half, y))
+
+
+@loop
+def _on_part_gelu_tanh_backward(first, last, x, grad_y, c, a, half, grad_x):
+    x, grad_y, grad_x = (
+        x[64 * first : 64 * last],
+        grad_y[64 * first : 64 * last],
+        grad_x[64 * first : 64 * last],
+    )
+    for i in range(grad_x.size):
         t = tanh(c * (x[i] + a * x[i] * x[i] * x[i]))
         slope = c * (1 + 3 * a * x[i] * x[i])
         grad_x[i] = half * (1 + t + x[i] * (1 - t * t) * slope) * grad_y[i]
 
 
 @kernel
-def _gelu_forward(x, y):
-    for i in range(x.size):
+def _gelu_tanh_backward(words, parts, x, grad_y, c, a, half, grad_x):
+    split(words, parts, _blocks(grad_x), _on_part_gelu_tanh_backward, (x, grad_y, c, a, half, grad_x))
+
+
+@loop
+def _on_part_gelu_forward(first, last, x, y):
+    x, y = x[64 * first : 64 * last], y[64 * first : 64 * last]
+    for i in range(y.size):
         y[i] = x[i] * normal_cdf(x[i])
 
 
 @kernel
-def _gelu_backward(x, grad_y, half, peak, grad_x):
-    for i in range(x.size):
+def _gelu_forward(words, parts, x, y):
+    split(words, parts, _blocks(y), _on_part_gelu_forward, (x, y))
+
+
+@loop
+def _on_part_gelu_backward(first, last, x, grad_y, half, peak, grad_x):
+    x, grad_y, grad_x = (
+        x[64 * first : 64 * last],
+        grad_y[64 * first : 64 * last],
+        grad_x[64 * first : 64 * last],
+    )
+    for i in range(grad_x.size):
         grad_x[i] = (normal_cdf(x[i]) + x[i] * peak * exp(-half * x[i] * x[i])) * grad_y[i]
+
+
+@kernel
+def _gelu_backward(words, parts, x, grad_y, half, peak, grad_x):
+    split(words, parts, _blocks(grad_x), _on_part_gelu_backward, (x, grad_y, half, peak, grad_x))
 
 
 def gelu_forward(x, approximate):
     """y = x Φ(x), exact or with tanh    [gelu]."""
     if not approximate:
         return _each(_gelu_forward, x)
-    c, a, half = _constants(x)
-    return _each(lambda x, y: _gelu_tanh_forward(x, c, a, half, y), x)
+    return _each(_gelu_tanh_forward, x, constants=TANH_FORM)
 
 
 def gelu_backward(x, grad_y, approximate):
     """∂L/∂x = (Φ(x) + x φ(x)) ∂L/∂y, exact or with tanh    [gelu]."""
-    c, a, half = _constants(x)
     if approximate:
-        return _each(lambda x, g, y: _gelu_tanh_backward(x, g, c, a, half, y), x, grad_y)
-    peak = x.dtype.type(1 / math.sqrt(2 * math.pi))
-    return _each(lambda x, g, y: _gelu_backward(x, g, half, peak, y), x, grad_y)
-
-
-def _constants(x):
-    return tuple(x.dtype.type(c) for c in (math.sqrt(2 / math.pi), 0.044715, 0.5))
+        return _each(_gelu_tanh_backward, x, grad_y, constants=TANH_FORM)
+    return _each(_gelu_backward, x, grad_y, constants=(0.5, 1 / math.sqrt(2 * math.pi)))

@@ -4,52 +4,63 @@ A thread takes one sequence (of batch × heads) at a time and of it a block of q
 keys that they see are made, used and forgotten. Under `causal` a block meets only the keys up to its last
 query, so that about half of the products are left out. Backward makes the scores anew from Q, K and the saved
 ln Σ e^score. Bound: 4·T·S·D operations forward, 10·T·S·D backward for each sequence, half of it if causal.
+
+Inside, B batch, T queries, S keys, H heads side by side in the rows of q (B, T, H, D), k (B, S, H, D),
+v (B, S, H, E): BLAS steps from one row of a head to the next, so that no head is ever copied out.
 """
 
 import math
 
 import numpy as np
 
-from .compiling import exp, kernel
+from .compiling import exp, inner, kernel, loop
+from .matmul import product
 from .softmax import row_max
-from .threads import split
+from .threads import parts, split, team
 
-BLOCK = 64  # queries at a time: 64 × 1024 scores fit into the cache of a core
+BLOCK = 32  # queries at a time: less than 64 leaves out more of what causal hides, 16 makes products slow
 
 
-@kernel
-def _weights(scores, first, last_key, logsumexp):
-    """Scores (R, S) of queries first, first+1, … become e^(score − m); query r sees keys < last_key[r]."""
-    for r in range(scores.shape[0]):
-        row, seen = scores[r], last_key[first + r]
-        part = row[:seen]
-        m, total = row_max(part), row.dtype.type(0)
+@inner
+def _seen(t, T, S, length, causal):
+    """How many keys query t sees."""
+    return min(length, t + S - T + 1) if causal else length
+
+
+@inner
+def _weights(scores, rows, width, first, T, S, length, causal, logsumexp):
+    """Scores of queries from `first` on become weights, 0 for keys up to `width` that one does not see."""
+    for r in range(rows):
+        row, part = scores[r, :width], scores[r, : _seen(first + r, T, S, length, causal)]
+        m, total = row_max(part), part.dtype.type(0)
         for s in range(part.size):
             part[s] = exp(part[s] - m)
             total += part[s]
         scale = 1 / total
         for s in range(part.size):
             part[s] *= scale
-        row[seen:] = 0
-        logsumexp[r] = m + np.log(total)
+        for s in range(part.size, width):
+            row[s] = 0
+        logsumexp[first + r] = m + np.log(total)
 
 
-@kernel
-def _weights_again(scores, first, last_key, logsumexp):
+@inner
+def _weights_again(scores, rows, width, first, T, S, length, causal, logsumexp):
     """The same weights from the saved ln Σ e^score."""
-    for r in range(scores.shape[0]):
-        row, seen = scores[r], last_key[first + r]
-        part, lse = row[:seen], logsumexp[r]
+    for r in range(rows):
+        row, part = scores[r, :width], scores[r, : _seen(first + r, T, S, length, causal)]
+        lse = logsumexp[first + r]
         for s in range(part.size):
             part[s] = exp(part[s] - lse)
-        row[seen:] = 0
+        for s in range(part.size, width):
+            row[s] = 0
 
 
-@kernel
-def _grad_scores(weights, grad_weights, grad_y, y):
+@inner
+def _grad_scores(weights, grad_weights, rows, width, first, grad_y, y, h):
     """∂L/∂scores = P ⊙ (∂L/∂P − rowsum(G ⊙ Y)), into grad_weights."""
-    for r in range(weights.shape[0]):
-        p, g, gy, row = weights[r], grad_weights[r], grad_y[r], y[r]
+    for r in range(rows):
+        p, g, gy, row = weights[r, :width], grad_weights[r, :width], grad_y[first + r, h], y[first + r, h]
         dot = gy.dtype.type(0)
         for e in range(gy.size):
             dot += gy[e] * row[e]
@@ -57,57 +68,123 @@ def _grad_scores(weights, grad_weights, grad_y, y):
             g[s] = p[s] * (g[s] - dot)
 
 
-def _last_keys(T, S, length, causal):
-    """For each query, how many keys it sees (T)."""
-    last = np.full(T, length, np.int64)
-    return np.minimum(last, np.arange(T) + S - T + 1) if causal else last
+@inner
+def _step(x):
+    """How far apart in elements the rows of one head are: x (B, T, H, D)."""
+    return max(x.strides[1] // x.itemsize, x.shape[3], 1)
 
 
-def _blocks(T):
-    return [(a, min(a + BLOCK, T)) for a in range(0, T, BLOCK)]
+@inner
+def _at(x, b, t, h):
+    """Address of row t of head h."""
+    return x.ctypes.data + b * x.strides[0] + t * x.strides[1] + h * x.strides[2]
+
+
+@loop
+def _forward_sequences(first, last, words, block, q, k, v, lengths, causal, scale, y, logsumexp):
+    (T, H, D), S, E = q.shape[1:], k.shape[1], v.shape[3]
+    scores = np.empty((min(block, T), S), y.dtype)
+    place, one, zero = scores.ctypes.data, y.dtype.type(1), y.dtype.type(0)
+    for n in range(first, last):
+        b, h = n // H, n % H
+        for t in range(0, T, block):
+            rows = min(block, T - t)
+            width = _seen(t + rows - 1, T, S, lengths[b], causal)
+            sizes = (rows, width, D, _step(q), _step(k), S)
+            product(words, sizes, (False, True), scale, _at(q, b, t, h), _at(k, b, 0, h), zero, place)
+            _weights(scores, rows, width, t, T, S, lengths[b], causal, logsumexp[b, h])
+            sizes = (rows, E, width, S, _step(v), _step(y))
+            product(words, sizes, (False, False), one, place, _at(v, b, 0, h), zero, _at(y, b, t, h))
+
+
+@kernel
+def _forward(words, parts, block, q, k, v, lengths, causal, scale, y, logsumexp):
+    arguments = (words, block, q, k, v, lengths, causal, scale, y, logsumexp)
+    split(words, parts, logsumexp.shape[0] * logsumexp.shape[1], _forward_sequences, arguments)
+
+
+@loop
+def _backward_sequences(
+    first, last, words, block, grad_y, q, k, v, y, logsumexp, lengths, causal, scale, grad_q, grad_k, grad_v
+):
+    (T, H, D), S, E = q.shape[1:], k.shape[1], v.shape[3]
+    weights, grads = np.empty((min(block, T), S), y.dtype), np.empty((min(block, T), S), y.dtype)
+    p, g, one, zero = weights.ctypes.data, grads.ctypes.data, y.dtype.type(1), y.dtype.type(0)
+    for n in range(first, last):
+        b, h, length = n // H, n % H, lengths[n // H]
+        for s in range(length, S):
+            for d in range(D):
+                grad_k[b, s, h, d] = 0
+            for e in range(E):
+                grad_v[b, s, h, e] = 0
+        # From the last block back: it sees all keys that count, and so overwrites; the others add to that.
+        before = zero
+        for t in range((T - 1) // block * block, -1, -block):
+            rows = min(block, T - t)
+            width = _seen(t + rows - 1, T, S, length, causal)
+            at_q, at_gy, at_k, at_v = _at(q, b, t, h), _at(grad_y, b, t, h), _at(k, b, 0, h), _at(v, b, 0, h)
+            sizes = (rows, width, D, _step(q), _step(k), S)
+            product(words, sizes, (False, True), scale, at_q, at_k, zero, p)
+            _weights_again(weights, rows, width, t, T, S, length, causal, logsumexp[b, h])
+            sizes = (width, E, rows, S, _step(grad_y), _step(grad_v))
+            product(words, sizes, (True, False), one, p, at_gy, before, _at(grad_v, b, 0, h))
+            sizes = (rows, width, E, _step(grad_y), _step(v), S)
+            product(words, sizes, (False, True), one, at_gy, at_v, zero, g)
+            _grad_scores(weights, grads, rows, width, t, grad_y[b], y[b], h)
+            sizes = (rows, D, width, S, _step(k), _step(grad_q))
+            product(words, sizes, (False, False), scale, g, at_k, zero, _at(grad_q, b, t, h))
+            sizes = (width, D, rows, S, _step(q), _step(grad_k))
+            product(words, sizes, (True, False), scale, g, at_q, before, _at(grad_k, b, 0, h))
+            before = one
+
+
+@kernel
+def _backward(
+    words, parts, block, grad_y, q, k, v, y, logsumexp, lengths, causal, scale, grad_q, grad_k, grad_v
+):
+    arguments = (words, block, grad_y, q, k, v, y, logsumexp, lengths, causal, scale, grad_q, grad_k, grad_v)
+    split(words, parts, logsumexp.shape[0] * logsumexp.shape[1], _backward_sequences, arguments)
+
+
+def _setting(q, lengths, causal):
+    """What the last arguments of the kernels are made from: lengths, causal, 1/√D."""
+    return np.ascontiguousarray(lengths, np.int64), bool(causal), q.dtype.type(1 / math.sqrt(q.shape[-1]))
 
 
 def attention_forward(q, k, v, lengths, causal):
     """Y = softmax(Q Kᵀ / √D) V over the visible keys    [attention]. Y (N, T, E), ln Σ e^score (N, T)."""
-    q, k, v = map(np.ascontiguousarray, (q, k, v))
-    N, T, D = q.shape
-    S, scale = k.shape[1], q.dtype.type(1 / math.sqrt(D))
-    y, logsumexp = np.empty((N, T, v.shape[2]), q.dtype), np.empty((N, T), q.dtype)
-
-    def sequences(first, last):
-        for n in range(first, last):
-            keys = _last_keys(T, S, lengths[n], causal)
-            for a, b in _blocks(T):
-                seen = keys[b - 1]
-                scores = np.matmul(q[n, a:b] * scale, k[n, :seen].T)  # (R, S)
-                _weights(scores, a, keys, logsumexp[n, a:b])
-                np.matmul(scores, v[n, :seen], out=y[n, a:b])
-
-    split(N, sequences)
-    return y, logsumexp
+    q, k, v = (np.ascontiguousarray(x)[:, :, None] for x in (q, k, v))  # one head: (N, T, 1, D)
+    (N, T), E = q.shape[:2], v.shape[3]
+    y, logsumexp = np.empty((N, T, 1, E), q.dtype), np.empty((N, 1, T), q.dtype)
+    _forward(team(), parts(N), BLOCK, q, k, v, *_setting(q, lengths, causal), y, logsumexp)
+    return y[:, :, 0], logsumexp[:, 0]
 
 
 def attention_backward(grad_y, q, k, v, y, logsumexp, lengths, causal):
     """∂L/∂V = Pᵀ G,  ∂L/∂scores = P ⊙ (G Vᵀ − rowsum(G ⊙ Y))    [attention]."""
-    grad_y, q, k, v, y, logsumexp = map(np.ascontiguousarray, (grad_y, q, k, v, y, logsumexp))
-    N, T, D = q.shape
-    S, scale = k.shape[1], q.dtype.type(1 / math.sqrt(D))
-    grad_q, grad_k, grad_v = np.empty_like(q), np.zeros_like(k), np.zeros_like(v)
+    grad_y, q, k, v, y = (np.ascontiguousarray(x)[:, :, None] for x in (grad_y, q, k, v, y))
+    lse = np.ascontiguousarray(logsumexp)[:, None]
+    grads = np.empty_like(q), np.empty_like(k), np.empty_like(v)
+    setting = _setting(q, lengths, causal)
+    _backward(team(), parts(len(q)), BLOCK, grad_y, q, k, v, y, lse, *setting, *grads)
+    return tuple(grad[:, :, 0] for grad in grads)
 
-    def sequences(first, last):
-        for n in range(first, last):
-            keys = _last_keys(T, S, lengths[n], causal)
-            for a, b in _blocks(T):
-                seen = keys[b - 1]
-                queries = q[n, a:b] * scale
-                weights = np.matmul(queries, k[n, :seen].T)  # (R, S)
-                _weights_again(weights, a, keys, logsumexp[n, a:b])
-                grad_v[n, :seen] += weights.T @ grad_y[n, a:b]
-                grad_scores = np.matmul(grad_y[n, a:b], v[n, :seen].T)
-                _grad_scores(weights, grad_scores, grad_y[n, a:b], y[n, a:b])
-                np.matmul(grad_scores, k[n, :seen], out=grad_q[n, a:b])
-                grad_q[n, a:b] *= scale
-                grad_k[n, :seen] += grad_scores.T @ queries
 
-    split(N, sequences)
-    return grad_q, grad_k, grad_v
+def attention_packed_forward(qkv, lengths, causal):
+    """The same for q, k, v side by side    [attention]: (B, T, 3, H, D) → Y (B, T, H, D), (B, H, T)."""
+    qkv = np.ascontiguousarray(qkv)
+    B, T, _, H, D = qkv.shape
+    y, logsumexp = np.empty((B, T, H, D), qkv.dtype), np.empty((B, H, T), qkv.dtype)
+    heads = (qkv[:, :, i] for i in range(3))
+    _forward(team(), parts(B * H), BLOCK, *heads, *_setting(qkv, lengths, causal), y, logsumexp)
+    return y, logsumexp
+
+
+def attention_packed_backward(grad_y, qkv, y, logsumexp, lengths, causal):
+    """Its derivative, side by side too    [attention]: ∂L/∂qkv (B, T, 3, H, D)."""
+    grad_y, qkv, y, lse = map(np.ascontiguousarray, (grad_y, qkv, y, logsumexp))
+    grad = np.empty_like(qkv)
+    heads, grads = ([x[:, :, i] for i in range(3)] for x in (qkv, grad))
+    setting = _setting(qkv, lengths, causal)
+    _backward(team(), parts(lse.shape[0] * lse.shape[1]), BLOCK, grad_y, *heads, y, lse, *setting, *grads)
+    return grad

@@ -7,18 +7,18 @@ made for a chunk of rows at a time, turned into their own gradient in place, and
 
 import numpy as np
 
-from .compiling import exp, kernel
-from .matmul import matmul
+from .compiling import exp, kernel, loop
+from .matmul import matmul, sum_rows
 from .softmax import loss_of, row_max
-from .threads import split
+from .threads import parts, split, team
 
-AT_LEAST = 1 << 15  # elements a thread: two passes of exp take about 40 µs
+AT_LEAST = 1 << 13  # elements a thread: two passes of exp take about 10 µs
 CHUNK = 1 << 21  # logits held at once, 8 MB in float32; half of it costs W1 8 % more time
 
 
-@kernel
-def _forward(logits, targets, ignore_index, smoothing, losses, logsumexp):
-    for n in range(logits.shape[0]):
+@loop
+def _rows_of_forward(first, last, logits, targets, ignore_index, smoothing, losses, logsumexp):
+    for n in range(first, last):
         row = logits[n]
         m, total = row_max(row), row.dtype.type(0)
         for v in range(row.size):
@@ -37,9 +37,22 @@ def _forward(logits, targets, ignore_index, smoothing, losses, logsumexp):
 
 
 @kernel
-def _backward(logits, targets, logsumexp, grad_losses, ignore_index, smoothing, grad_logits):
+def _forward(words, parts, logits, targets, ignore_index, smoothing, losses, logsumexp):
+    split(
+        words,
+        parts,
+        len(logits),
+        _rows_of_forward,
+        (logits, targets, ignore_index, smoothing, losses, logsumexp),
+    )
+
+
+@loop
+def _rows_of_backward(
+    first, last, logits, targets, logsumexp, grad_losses, ignore_index, smoothing, grad_logits
+):
     evenly = smoothing / logits.shape[1]
-    for n in range(logits.shape[0]):
+    for n in range(first, last):
         row, out, lse, g = logits[n], grad_logits[n], logsumexp[n], grad_losses[n]
         if targets[n] == ignore_index:
             out[:] = 0
@@ -50,9 +63,20 @@ def _backward(logits, targets, logsumexp, grad_losses, ignore_index, smoothing, 
 
 
 @kernel
-def _losses_and_gradient(logits, bias, targets, grad_losses, ignore_index, losses):
+def _backward(words, parts, logits, targets, logsumexp, grad_losses, ignore_index, smoothing, grad_logits):
+    split(
+        words,
+        parts,
+        len(logits),
+        _rows_of_backward,
+        (logits, targets, logsumexp, grad_losses, ignore_index, smoothing, grad_logits),
+    )
+
+
+@loop
+def _rows_of_losses_and_gradient(first, last, logits, bias, targets, grad_losses, ignore_index, losses):
     """Losses of `logits + bias`; the gradient replaces the logits. A row stays in cache for all passes."""
-    for n in range(logits.shape[0]):
+    for n in range(first, last):
         row, g = logits[n], grad_losses[n]
         for v in range(row.size):
             row[v] += bias[v]
@@ -71,17 +95,24 @@ def _losses_and_gradient(logits, bias, targets, grad_losses, ignore_index, losse
         row[targets[n]] -= g
 
 
+@kernel
+def _losses_and_gradient(words, parts, logits, bias, targets, grad_losses, ignore_index, losses):
+    split(
+        words,
+        parts,
+        len(logits),
+        _rows_of_losses_and_gradient,
+        (logits, bias, targets, grad_losses, ignore_index, losses),
+    )
+
+
 def cross_entropy_forward(logits, targets, ignore_index, smoothing=0.0):
     """ℓ_n = ln Σ_v e^(z_nv) − (1−ε) z_(n, target n) − ε/V Σ_v z_nv    [cross_entropy]."""
     smoothing = logits.dtype.type(smoothing)
     logits, targets = np.ascontiguousarray(logits), np.ascontiguousarray(targets, np.int64)
     N, V = logits.shape
     losses, lse = np.empty(N, logits.dtype), np.empty(N, logits.dtype)
-    split(
-        N,
-        lambda a, b: _forward(logits[a:b], targets[a:b], ignore_index, smoothing, losses[a:b], lse[a:b]),
-        AT_LEAST // V,
-    )
+    _forward(team(), parts(N, AT_LEAST // V), logits, targets, ignore_index, smoothing, losses, lse)
     return losses, lse
 
 
@@ -91,13 +122,8 @@ def cross_entropy_backward(logits, targets, logsumexp, grad_losses, ignore_index
     logits, targets = np.ascontiguousarray(logits), np.ascontiguousarray(targets, np.int64)
     lse, g = np.ascontiguousarray(logsumexp), np.ascontiguousarray(grad_losses)
     grad = np.empty_like(logits)
-    split(
-        len(logits),
-        lambda a, b: _backward(
-            logits[a:b], targets[a:b], lse[a:b], g[a:b], ignore_index, smoothing, grad[a:b]
-        ),
-        AT_LEAST // logits.shape[1],
-    )
+    in_parts = parts(len(logits), AT_LEAST // logits.shape[1])
+    _backward(team(), in_parts, logits, targets, lse, g, ignore_index, smoothing, grad)
     return grad
 
 
@@ -119,24 +145,17 @@ def linear_cross_entropy(x, weight, bias, targets, grad_losses, ignore_index):
     grad_weight, grad_bias = np.zeros((0, 0), x.dtype), np.zeros(len(weight), x.dtype)
     for number, rows in enumerate(_chunks(len(x), len(weight))):
         logits = matmul(x[rows], weight.T)  # (n, V)
-        _chunk(logits, bias, targets[rows], g[rows], ignore_index, losses[rows])
+        in_parts = parts(len(logits), AT_LEAST // len(weight))
+        _losses_and_gradient(
+            team(), in_parts, logits, bias, targets[rows], g[rows], ignore_index, losses[rows]
+        )
         grad_x[rows] = matmul(logits, weight)
         if number == 0:
             grad_weight = matmul(logits.T, x[rows])
         else:
             grad_weight += matmul(logits.T, x[rows])
-        grad_bias += logits.sum(axis=0)
+        grad_bias += sum_rows(logits)
     return losses, grad_x, grad_weight, grad_bias
-
-
-def _chunk(logits, bias, targets, grad_losses, ignore_index, losses):
-    split(
-        len(logits),
-        lambda a, b: _losses_and_gradient(
-            logits[a:b], bias, targets[a:b], grad_losses[a:b], ignore_index, losses[a:b]
-        ),
-        AT_LEAST // logits.shape[1],
-    )
 
 
 def _chunks(rows, classes):

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from .compiling import kernel, sigmoid, tanh
+from .compiling import inner, kernel, loop, sigmoid, tanh
 from .lstm import ROWS
-from .threads import split
+from .matmul import product
+from .threads import parts, split, team
 
 
-@kernel
+@inner
 def _step_forward(x_part, product, bias, h_before, h, saved):
     """One step, element by element; `product` is h_(t−1) W_hhᵀ (B, 3H)."""
     H = h.shape[1]
@@ -26,7 +27,7 @@ def _step_forward(x_part, product, bias, h_before, h, saved):
             out[j] = (1 - z[j]) * n[j] + z[j] * before[j]
 
 
-@kernel
+@inner
 def _step_backward(grad_h, grad_next, saved, h_before, grad_x_part, grad_h_part, direct):
     """Formula in kernels/reference/gru.py; `direct` is ∂L/∂h ⊙ z, what reaches h_(t−1) past the gates."""
     H = grad_h.shape[1]
@@ -46,6 +47,53 @@ def _step_backward(grad_h, grad_next, saved, h_before, grad_x_part, grad_h_part,
             out[j] = g * z[j]
 
 
+@loop
+def _forward_rows(first, last, words, gates, h_before, weight, bias, h, saved):
+    (T, _, H), one, zero = h.shape, h.dtype.type(1), h.dtype.type(0)
+    sizes, flips = (last - first, 3 * H, H, H, 3 * H, 3 * H), (False, False)
+    through, before = np.empty((last - first, 3 * H), h.dtype), h_before[first:last]
+    for t in range(T):
+        product(words, sizes, flips, one, before.ctypes.data, weight.ctypes.data, zero, through.ctypes.data)
+        _step_forward(gates[t, first:last], through, bias, before, h[t, first:last], saved[t, first:last])
+        before = h[t, first:last]
+
+
+@kernel
+def _forward(words, parts, gates, h_before, weight, bias, h, saved):
+    split(words, parts, len(h_before), _forward_rows, (words, gates, h_before, weight, bias, h, saved))
+
+
+@loop
+def _backward_rows(
+    first, last, words, grad_h, saved, h_before, h, weight, grad_x_part, grad_h_part, grad_next
+):
+    (T, _, H), one = h.shape, h.dtype.type(1)
+    sizes, flips = (last - first, H, 3 * H, 3 * H, H, H), (False, False)
+    back, direct = grad_next[first:last], np.empty((last - first, H), h.dtype)
+    for t in range(T - 1, -1, -1):
+        before = h[t - 1, first:last] if t > 0 else h_before[first:last]
+        part = grad_h_part[t, first:last]
+        _step_backward(
+            grad_h[t, first:last],
+            back,
+            saved[t, first:last],
+            before,
+            grad_x_part[t, first:last],
+            part,
+            direct,
+        )
+        for b in range(last - first):
+            for j in range(H):
+                back[b, j] = direct[b, j]
+        product(words, sizes, flips, one, part.ctypes.data, weight.ctypes.data, one, back.ctypes.data)
+
+
+@kernel
+def _backward(words, parts, grad_h, saved, h_before, h, weight, grad_x_part, grad_h_part, grad_next):
+    arguments = (words, grad_h, saved, h_before, h, weight, grad_x_part, grad_h_part, grad_next)
+    split(words, parts, len(h_before), _backward_rows, arguments)
+
+
 def gru_forward(gates, h_before, weight_hh, bias_hh):
     """r, z = σ(·),  n = tanh(x-part + r ⊙ h-part),  h = (1 − z) ⊙ n + z ⊙ h_before    [gru]."""
     gates, h_before, bias = map(np.ascontiguousarray, (gates, h_before, bias_hh))
@@ -53,14 +101,7 @@ def gru_forward(gates, h_before, weight_hh, bias_hh):
     h, saved = np.empty((T, B, H), gates.dtype), np.empty((T, B, 4 * H), gates.dtype)
     weight = np.ascontiguousarray(weight_hh.T)  # (H, 3H)
 
-    def rows(a, b):
-        product, before = np.empty((b - a, 3 * H), gates.dtype), h_before[a:b]
-        for t in range(T):
-            np.matmul(before, weight, out=product)
-            _step_forward(gates[t, a:b], product, bias, before, h[t, a:b], saved[t, a:b])
-            before = h[t, a:b]
-
-    split(B, rows, ROWS)
+    _forward(team(), parts(B, ROWS), gates, h_before, weight, bias, h, saved)
     return h, saved
 
 
@@ -69,15 +110,7 @@ def gru_backward(grad_h, saved, h_before, h, weight_hh):
     grad_h, saved, h_before, h, weight = map(np.ascontiguousarray, (grad_h, saved, h_before, h, weight_hh))
     T, B, H = h.shape
     grad_x_part, grad_h_part = np.empty((T, B, 3 * H), h.dtype), np.empty((T, B, 3 * H), h.dtype)
-    grad_next, direct = np.zeros_like(h_before), np.empty_like(h_before)
-
-    def rows(a, b):
-        for t in range(T - 1, -1, -1):
-            before = h[t - 1, a:b] if t > 0 else h_before[a:b]
-            outputs = grad_x_part[t, a:b], grad_h_part[t, a:b], direct[a:b]
-            _step_backward(grad_h[t, a:b], grad_next[a:b], saved[t, a:b], before, *outputs)
-            np.matmul(grad_h_part[t, a:b], weight, out=grad_next[a:b])
-            grad_next[a:b] += direct[a:b]
-
-    split(B, rows, ROWS)
+    grad_next = np.zeros_like(h_before)
+    in_parts = parts(B, ROWS)
+    _backward(team(), in_parts, grad_h, saved, h_before, h, weight, grad_x_part, grad_h_part, grad_next)
     return grad_x_part, grad_h_part, grad_next

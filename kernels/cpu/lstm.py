@@ -6,13 +6,14 @@ steps without ever waiting for the others, with products on its own core.
 
 import numpy as np
 
-from .compiling import kernel, sigmoid, tanh
-from .threads import split
+from .compiling import inner, kernel, loop, sigmoid, tanh
+from .matmul import product
+from .threads import parts, split, team
 
 ROWS = 4  # fewer batch rows a thread are not worth the hand-over: the product reads all of W_hh for each
 
 
-@kernel
+@inner
 def _cell_forward(gates, c_before, h, c):
     """Element by element: gates (B, 4H) become i, f, g, o; writes h, c (B, H)."""
     H = c.shape[1]
@@ -29,17 +30,25 @@ def _cell_forward(gates, c_before, h, c):
             h_row[j] = o[j] * tanh(c_row[j])
 
 
-@kernel
-def _step_forward(product, gates, c_before, h, c):
-    """Add h_(t−1) W_hhᵀ to the gates, then the cell."""
-    for b in range(gates.shape[0]):
-        row, p = gates[b], product[b]
-        for j in range(row.size):
-            row[j] += p[j]
-    _cell_forward(gates, c_before, h, c)
+@loop
+def _forward_rows(first, last, words, gates, h_before, c_before, weight, h, c):
+    """Per step: add h_(t−1) W_hhᵀ to the gates, then the cell."""
+    (T, _, H), one = h.shape, h.dtype.type(1)
+    sizes, flips = (last - first, 4 * H, H, H, 4 * H, 4 * H), (False, False)
+    h_t, c_t = h_before[first:last], c_before[first:last]
+    for t in range(T):
+        part = gates[t, first:last]
+        product(words, sizes, flips, one, h_t.ctypes.data, weight.ctypes.data, one, part.ctypes.data)
+        _cell_forward(part, c_t, h[t, first:last], c[t, first:last])
+        h_t, c_t = h[t, first:last], c[t, first:last]
 
 
 @kernel
+def _forward(words, parts, gates, h_before, c_before, weight, h, c):
+    split(words, parts, len(h_before), _forward_rows, (words, gates, h_before, c_before, weight, h, c))
+
+
+@inner
 def _cell_backward(grad_h, grad_h_next, grad_c, gates, c_before, c, grad_gates, grad_c_before):
     """Formula in kernels/reference/lstm.py; grad_h + grad_h_next is what reaches h."""
     H = c.shape[1]
@@ -60,12 +69,42 @@ def _cell_backward(grad_h, grad_h_next, grad_c, gates, c_before, c, grad_gates, 
             out[j] = dc * f[j]
 
 
+@loop
+def _backward_rows(first, last, words, grad_h, grad_c, gates, c_before, c, weight, grad_gates, grad_h_before):
+    (T, _, H), one, zero = c.shape, c.dtype.type(1), c.dtype.type(0)
+    sizes, flips = (last - first, H, 4 * H, 4 * H, H, H), (False, False)
+    gc, gh = grad_c[first:last], grad_h_before[first:last]
+    for t in range(T - 1, -1, -1):
+        before = c[t - 1, first:last] if t > 0 else c_before[first:last]
+        part = grad_gates[t, first:last]
+        _cell_backward(
+            grad_h[t, first:last], gh, gc, gates[t, first:last], before, c[t, first:last], part, gc
+        )
+        product(words, sizes, flips, one, part.ctypes.data, weight.ctypes.data, zero, gh.ctypes.data)
+
+
+@kernel
+def _backward(words, parts, grad_h, grad_c, gates, c_before, c, weight, grad_gates, grad_h_before):
+    arguments = (words, grad_h, grad_c, gates, c_before, c, weight, grad_gates, grad_h_before)
+    split(words, parts, len(c_before), _backward_rows, arguments)
+
+
+@kernel
+def _one_forward(gates, c_before, h, c):
+    _cell_forward(gates, c_before, h, c)
+
+
+@kernel
+def _one_backward(grad_h, grad_h_next, grad_c, gates, c_before, c, grad_gates, grad_c_before):
+    _cell_backward(grad_h, grad_h_next, grad_c, gates, c_before, c, grad_gates, grad_c_before)
+
+
 def lstm_cell_forward(gates, c_before):
     """c = f ⊙ c_before + i ⊙ g,  h = o ⊙ tanh c    [lstm.cell]. `gates` becomes i, f, g, o."""
     work = np.ascontiguousarray(gates)
     c_before = np.ascontiguousarray(c_before)
     h, c = np.empty_like(c_before), np.empty_like(c_before)
-    _cell_forward(work, c_before, h, c)
+    _one_forward(work, c_before, h, c)
     if work is not gates:
         gates[...] = work
     return h, c
@@ -75,7 +114,7 @@ def lstm_cell_backward(grad_h, grad_c, gates, c_before, c):
     """Derivative of one step    [lstm.cell]."""
     grad_h, grad_c, gates, c_before, c = map(np.ascontiguousarray, (grad_h, grad_c, gates, c_before, c))
     grad_gates, grad_c_before = np.empty_like(gates), np.empty_like(c)
-    _cell_backward(grad_h, np.zeros_like(c), grad_c, gates, c_before, c, grad_gates, grad_c_before)
+    _one_backward(grad_h, np.zeros_like(c), grad_c, gates, c_before, c, grad_gates, grad_c_before)
     return grad_gates, grad_c_before
 
 
@@ -87,15 +126,7 @@ def lstm_forward(gates, h_before, c_before, weight_hh):
     h, c = np.empty((T, B, H), work.dtype), np.empty((T, B, H), work.dtype)
     weight = np.ascontiguousarray(weight_hh.T)  # (H, 4H): OpenBLAS reads it 1.6 times faster this way round
 
-    def rows(a, b):
-        product = np.empty((b - a, 4 * H), work.dtype)
-        h_t, c_t = h_before[a:b], c_before[a:b]
-        for t in range(T):
-            np.matmul(h_t, weight, out=product)
-            _step_forward(product, work[t, a:b], c_t, h[t, a:b], c[t, a:b])
-            h_t, c_t = h[t, a:b], c[t, a:b]
-
-    split(B, rows, ROWS)
+    _forward(team(), parts(B, ROWS), work, h_before, c_before, weight, h, c)
     if work is not gates:
         gates[...] = work
     return h, c
@@ -104,24 +135,9 @@ def lstm_forward(gates, h_before, c_before, weight_hh):
 def lstm_backward(grad_h, grad_c_last, gates, c_before, c, weight_hh):
     """Back-propagation through time    [lstm.sequence]."""
     grad_h, gates, c_before, c, weight = map(np.ascontiguousarray, (grad_h, gates, c_before, c, weight_hh))
-    T, B, _ = grad_h.shape
     grad_gates, grad_h_before = np.empty_like(gates), np.zeros_like(c_before)
     grad_c = np.array(grad_c_last, order="C")  # overwritten step by step
 
-    def rows(a, b):
-        for t in range(T - 1, -1, -1):
-            before = c[t - 1, a:b] if t > 0 else c_before[a:b]
-            _cell_backward(
-                grad_h[t, a:b],
-                grad_h_before[a:b],
-                grad_c[a:b],
-                gates[t, a:b],
-                before,
-                c[t, a:b],
-                grad_gates[t, a:b],
-                grad_c[a:b],
-            )
-            np.matmul(grad_gates[t, a:b], weight, out=grad_h_before[a:b])
-
-    split(B, rows, ROWS)
+    in_parts = parts(len(c_before), ROWS)
+    _backward(team(), in_parts, grad_h, grad_c, gates, c_before, c, weight, grad_gates, grad_h_before)
     return grad_gates, grad_h_before, grad_c

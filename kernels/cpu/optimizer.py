@@ -7,37 +7,70 @@ import math
 
 import numpy as np
 
-from .compiling import kernel
-from .threads import split, split_elements
+from .compiling import inner, kernel, loop
+from .threads import parts, split, team
 
-AT_LEAST = 1 << 16  # elements a thread: Adam over them takes about 60 µs
+AT_LEAST = 1 << 13  # elements a thread: Adam over them takes about 8 µs
 BLOCK = 1 << 15  # elements summed at once: the result must not depend on the number of threads
 
 
-@kernel
-def _sum_of_squares(g, sums):
-    for k in range(sums.size):
-        part = g[k * BLOCK : (k + 1) * BLOCK]
-        total = 0.0
+@loop
+def _blocks(first, last, g, sums):
+    for k in range(first, last):
+        part, total = g[k * BLOCK : (k + 1) * BLOCK], 0.0
         for i in range(part.size):
             total += np.float64(part[i]) * np.float64(part[i])
         sums[k] = total
 
 
 @kernel
-def _sgd(theta, g, v, lr, momentum, weight_decay):
+def _sum_of_squares(words, parts, g, sums):
+    split(words, parts, sums.size, _blocks, (g, sums))
+
+
+@inner
+def _part(first, last, x):
+    """Work is split at multiples of 64 elements, as in `activation._blocks`."""
+    return x[64 * first : 64 * last]
+
+
+@loop
+def _sgd_part(first, last, theta, v, g, constants):
+    theta, v, g = _part(first, last, theta), _part(first, last, v), _part(first, last, g)
+    lr, momentum, weight_decay = constants[0], constants[1], constants[2]
     for i in range(theta.size):
         v[i] = momentum * v[i] + (g[i] + weight_decay * theta[i])
         theta[i] -= lr * v[i]
 
 
 @kernel
-def _adam(theta, g, m, s, lr, beta1, beta2, one_minus1, one_minus2, eps, l2, shrink, correction2):
+def _sgd(words, parts, theta, v, g, constants):
+    split(words, parts, (theta.size + 63) // 64, _sgd_part, (theta, v, g, constants))
+
+
+@loop
+def _adam_part(first, last, theta, m, s, g, constants):
+    theta, m, s, g = (
+        _part(first, last, theta), _part(first, last, m), _part(first, last, s), _part(first, last, g)
+    )  # fmt: skip
+    lr, beta1, beta2, one_minus1, one_minus2 = (
+        constants[0],
+        constants[1],
+        constants[2],
+        constants[3],
+        constants[4],
+    )
+    eps, l2, shrink, correction2 = constants[5], constants[6], constants[7], constants[8]
     for i in range(theta.size):
         gradient = g[i] + l2 * theta[i]
         m[i] = beta1 * m[i] + one_minus1 * gradient
         s[i] = beta2 * s[i] + one_minus2 * gradient * gradient
         theta[i] = theta[i] * shrink - lr * m[i] / (np.sqrt(s[i] * correction2) + eps)
+
+
+@kernel
+def _adam(words, parts, theta, m, s, g, constants):
+    split(words, parts, (theta.size + 63) // 64, _adam_part, (theta, m, s, g, constants))
 
 
 def gradient_norm(gradients):
@@ -46,38 +79,25 @@ def gradient_norm(gradients):
     for g in gradients:
         flat = np.ascontiguousarray(g).reshape(-1)
         sums = np.empty(-(-flat.size // BLOCK))
-        split(len(sums), _blocks(flat, sums), at_least=8)
+        _sum_of_squares(team(), parts(len(sums)), flat, sums)
         total += math.fsum(sums)
     return math.sqrt(total)
 
 
-def _blocks(flat, sums):
-    return lambda a, b: _sum_of_squares(flat[a * BLOCK : b * BLOCK], sums[a:b])
-
-
-def _in_place(update, changed, gradients):
-    """Run `update(*changed, gradient)` on flat views of each parameter, in parts side by side."""
+def _in_place(update, changed, gradients, constants):
+    """Run `update` on flat views of each parameter, in parts side by side."""
     for *arrays, g in zip(*changed, gradients, strict=True):
         work = [np.ascontiguousarray(a) for a in arrays]
         flat = [a.reshape(-1) for a in (*work, np.ascontiguousarray(g))]
-        split_elements(g.size, _part(update, flat), AT_LEAST)
+        update(team(), parts(g.size, AT_LEAST), *flat, np.array(constants, g.dtype))
         for array, copy in zip(arrays, work, strict=True):
             if copy is not array:  # a non-contiguous parameter was worked on in a copy
                 array[...] = copy
 
 
-def _part(update, flat):
-    return lambda a, b: update(*(x[a:b] for x in flat))
-
-
 def sgd_step(parameters, gradients, velocities, lr, momentum, weight_decay):
     """v ← μ v + (g + λ θ),  θ ← θ − α v    [sgd]. All in place."""
-
-    def update(theta, v, g):
-        number = theta.dtype.type
-        _sgd(theta, g, v, number(lr), number(momentum), number(weight_decay))
-
-    _in_place(update, (parameters, velocities), gradients)
+    _in_place(_sgd, (parameters, velocities), gradients, (lr, momentum, weight_decay))
 
 
 def adam_step(parameters, gradients, means, squares, lr, beta1, beta2, eps, weight_decay, decoupled, step):
@@ -93,8 +113,4 @@ def adam_step(parameters, gradients, means, squares, lr, beta1, beta2, eps, weig
         1 - lr * weight_decay if decoupled else 1.0,
         1 / (1 - beta2**step),
     )
-
-    def update(theta, m, s, g):
-        _adam(theta, g, m, s, *(theta.dtype.type(c) for c in constants))
-
-    _in_place(update, (parameters, means, squares), gradients)
+    _in_place(_adam, (parameters, means, squares), gradients, constants)

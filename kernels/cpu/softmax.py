@@ -3,11 +3,11 @@
 import numba
 import numpy as np
 
-from .compiling import exp, kernel
-from .threads import split
+from .compiling import exp, kernel, loop
+from .threads import parts, split, team
 
 IN_ORDER = {"contract"}  # sums stay as written; left unset, Numba would take over the caller's fastmath
-AT_LEAST = 1 << 16  # elements a thread: exp over them takes about 50 µs
+AT_LEAST = 1 << 13  # elements a thread: exp over them takes about 6 µs
 
 
 @numba.njit(fastmath=True, error_model="numpy")
@@ -32,9 +32,9 @@ def loss_of(m, log_total, z):
     return (m - z) + log_total
 
 
-@kernel
-def _softmax_forward(x, y):
-    for n in range(x.shape[0]):
+@loop
+def _rows_of_softmax_forward(first, last, x, y):
+    for n in range(first, last):
         row, out = x[n], y[n]
         m, total = row_max(row), row.dtype.type(0)
         for v in range(row.size):
@@ -46,8 +46,13 @@ def _softmax_forward(x, y):
 
 
 @kernel
-def _softmax_backward(y, grad_y, grad_x):
-    for n in range(y.shape[0]):
+def _softmax_forward(words, parts, x, y):
+    split(words, parts, len(y), _rows_of_softmax_forward, (x, y))
+
+
+@loop
+def _rows_of_softmax_backward(first, last, y, grad_y, grad_x):
+    for n in range(first, last):
         p, g, out = y[n], grad_y[n], grad_x[n]
         dot = p.dtype.type(0)
         for v in range(p.size):
@@ -57,8 +62,13 @@ def _softmax_backward(y, grad_y, grad_x):
 
 
 @kernel
-def _log_softmax_forward(x, y):
-    for n in range(x.shape[0]):
+def _softmax_backward(words, parts, y, grad_y, grad_x):
+    split(words, parts, len(grad_x), _rows_of_softmax_backward, (y, grad_y, grad_x))
+
+
+@loop
+def _rows_of_log_softmax_forward(first, last, x, y):
+    for n in range(first, last):
         row, out = x[n], y[n]
         m, total = row_max(row), row.dtype.type(0)
         for v in range(row.size):
@@ -67,8 +77,13 @@ def _log_softmax_forward(x, y):
 
 
 @kernel
-def _log_softmax_backward(y, grad_y, grad_x):
-    for n in range(y.shape[0]):
+def _log_softmax_forward(words, parts, x, y):
+    split(words, parts, len(y), _rows_of_log_softmax_forward, (x, y))
+
+
+@loop
+def _rows_of_log_softmax_backward(first, last, y, grad_y, grad_x):
+    for n in range(first, last):
         row, g, out = y[n], grad_y[n], grad_x[n]
         total = g.dtype.type(0)
         for v in range(row.size):
@@ -77,12 +92,17 @@ def _log_softmax_backward(y, grad_y, grad_x):
             out[v] = g[v] - exp(row[v]) * total
 
 
-def _rows(loop, *inputs):
+@kernel
+def _log_softmax_backward(words, parts, y, grad_y, grad_x):
+    split(words, parts, len(grad_x), _rows_of_log_softmax_backward, (y, grad_y, grad_x))
+
+
+def _rows(function, *inputs):
     """Run a compiled loop over the rows of equally shaped matrices; return a fresh result."""
     whole = [np.ascontiguousarray(x) for x in inputs]
     result = np.empty_like(whole[0])
     N, V = result.shape
-    split(N, lambda a, b: loop(*(x[a:b] for x in whole), result[a:b]), AT_LEAST // max(V, 1))
+    function(team(), parts(N, AT_LEAST // max(V, 1)), *whole, result)
     return result
 
 

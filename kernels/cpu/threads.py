@@ -1,30 +1,71 @@
-"""One thread pool for everything on the cpu device.
+"""One team of threads for everything on the cpu device.
 
-Kernels release Python's lock, so ordinary threads run them side by side, each on its own rows: compiling
-Numba's `prange` would cost seconds a kernel, and its threads do not survive a fork. Matrix products are split
-here too, and BLAS itself is set to one thread: two pools take the cores from each other, and OpenBLAS's waits
-by spinning (with one other busy process on two cores, a GPT step of 12 × 64 tokens took 580 ms with it and
-75 ms with ours).
+Compiled kernels hand loops to it without Python: a helper waits in compiled code for a loop's address, first
+in a circle for about 0.1 ms, then asleep. Handing over costs less than 2 µs while it circles and about 50 µs
+when it has to be woken; by Python's threads it cost 20 to 100 µs, because each part had to wait for Python's
+lock. (Numba's own `prange` would cost seconds of compilation a kernel; its threads do not survive a fork.)
+Matrix products are split here too, and BLAS itself is set to one thread: two pools take the cores from each
+other, and OpenBLAS's waits in circles after every product (with one other busy process on two cores, a GPT
+step of 12 × 64 tokens took 580 ms with it and 75 ms with ours).
 
-A thread that waits here sleeps. Handing a part over costs about 20 µs.
+The team is an array of 64-bit words, so that a kernel takes it as an argument: LANE words for the team, then
+LANE words for each helper, apart enough that no two threads write to the same line of cache.
 """
 
+import ctypes
 import os
+import sys
 import threading
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
-from threadpoolctl import threadpool_limits
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from .compiling import inner, kernel
+from .native import (
+    acquire_lock,
+    call_thunk,
+    exchange,
+    load,
+    pause,
+    place_of,
+    release_lock,
+    replace,
+    store,
+    thunk_of,
+)
 
 threadpool_limits(limits=1, user_api="blas")
+
+
+def _keep_memory() -> None:
+    """Let the C library keep what is freed: a training step asks for the same arrays again.
+
+    glibc gives arrays of 128 kB and more back to Linux, which then clears each page anew: 4600 page faults,
+    13 of 74 ms, in a GPT step of 12 × 64 tokens. Other C libraries have no such switch.
+    """
+    if sys.platform == "linux" and (adjust := getattr(ctypes.CDLL(None), "mallopt", None)):
+        adjust(M_TRIM_THRESHOLD, LARGEST)
+        adjust(M_MMAP_THRESHOLD, LARGEST)
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+LARGEST = 1 << 30  # bytes
+_keep_memory()
+
+LANE = 16  # words: two lines of cache, because processors fetch them in pairs
+# Words of the team: taken while a loop is split; addresses of functions; a lock that is never free.
+TAKEN, ACQUIRE, RELEASE, NEVER, SGEMM, DGEMM, WIDE = range(7)
+# Words of a helper, from its lane on: its state; its lock, released to wake it; its part of the work.
+STATE, LOCK, THUNK, FIRST, LAST, PLACE, FAILED = range(7)
+WAITING, WORKING, ASLEEP = range(3)
+CIRCLES = 2000  # of about 50 ns
 
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 if given := os.environ.get("SCRATCHLM_THREADS"):
     if not given.isdecimal() or int(given) < 1:
         raise ValueError(f"SCRATCHLM_THREADS is {given!r}, expected a whole number from 1 on.")
     _threads = int(given)
-_busy = threading.Lock()  # held by the thread whose work is being split
 
 
 def threads() -> int:
@@ -32,74 +73,101 @@ def threads() -> int:
     return _threads
 
 
-class _Worker(threading.Thread):
-    """Sleeps until it is given a part of the work, does it, and says so."""
+def parts(n: int, at_least: int = 1) -> int:
+    """In how many parts to do n rows, none shorter than `at_least`: a part should take 10 µs or more."""
+    return max(1, min(_threads, n // max(at_least, 1)))
 
-    def __init__(self) -> None:
-        super().__init__(name="scratchlm", daemon=True)
-        self.given, self.done = threading.Lock(), threading.Lock()
-        self.given.acquire()
-        self.done.acquire()
-        self.start()
 
-    def give(self, work: Callable[[int, int], None], start: int, end: int) -> None:
-        self.part = work, start, end
-        self.error: BaseException | None = None
-        self.given.release()
-
-    def run(self) -> None:
-        while True:
-            self.given.acquire()
-            work, start, end = self.part
-            try:
-                work(start, end)
-            except BaseException as error:
-                self.error = error
-            del self.part, work  # arrays must not live until the next part comes
-            self.done.release()
+def team() -> np.ndarray:
+    """The words of the team, for kernels that split their work."""
+    return _team(os.getpid(), _threads)
 
 
 @cache
-def _workers(process: int, count: int) -> list[_Worker]:
-    return [_Worker() for _ in range(count)]
+def _team(process: int, count: int) -> np.ndarray:
+    """Made anew in each process, because no thread survives a fork."""
+    words = np.zeros(LANE * count, np.int64)
+    python, address = ctypes.pythonapi, ctypes.c_void_p
+    new_lock, take = python.PyThread_allocate_lock, python.PyThread_acquire_lock
+    new_lock.restype, take.argtypes = address, (address, ctypes.c_int)
+    words[ACQUIRE] = ctypes.cast(python.PyThread_acquire_lock_timed, address).value
+    words[RELEASE] = ctypes.cast(python.PyThread_release_lock, address).value
+    words[SGEMM], words[DGEMM], words[WIDE] = _blas()
+    for place in (NEVER, *(lane + LOCK for lane in range(LANE, LANE * count, LANE))):
+        lock = new_lock()
+        take(lock, 1)
+        words[place] = lock
+    for lane in range(LANE, LANE * count, LANE):
+        threading.Thread(target=_help, args=(words, lane), name="scratchlm", daemon=True).start()
+    return words
 
 
-def split(n: int, work: Callable[[int, int], Any], at_least: int = 1) -> None:
-    """Call `work(start, end)` for parts that cover range(n), side by side, none shorter than `at_least`.
+def _blas() -> tuple[int, int, bool]:
+    """Addresses of cblas_sgemm and cblas_dgemm in NumPy's library, and whether their integers have 64 bits.
 
-    Choose `at_least` so that a part takes longer than handing it over. Work that is split inside of split
-    work, or while another thread's is being split, runs on the thread that asks.
+    0 where there are none to be found: then kernels multiply by loops of their own, several times slower.
     """
-    parts = max(1, min(_threads, n // max(at_least, 1)))
-    if parts == 1 or not _busy.acquire(blocking=False):
-        work(0, n)
+    for library in threadpool_info():
+        if library["user_api"] != "blas":
+            continue
+        functions = ctypes.CDLL(library["filepath"])
+        for name, wide in (
+            ("scipy_cblas_{}gemm64_", True),
+            ("cblas_{}gemm64_", True),
+            ("cblas_{}gemm", False),
+        ):
+            found = [getattr(functions, name.format(letter), None) for letter in "sd"]
+            if all(found):
+                single, double = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in found)
+                return single, double, wide
+    return 0, 0, False
+
+
+@kernel
+def _help(words, lane):
+    """What a helper does all its life: wait, first in a circle, then asleep; work."""
+    while True:
+        circles = 0
+        while load(words, lane + STATE) != WORKING:
+            circles += 1
+            if circles < CIRCLES:
+                pause()
+            elif replace(words, lane + STATE, WAITING, ASLEEP):
+                acquire_lock(words[ACQUIRE], words[lane + LOCK], -1)
+        words[lane + FAILED] = call_thunk(
+            words[lane + THUNK], words[lane + FIRST], words[lane + LAST], words[lane + PLACE]
+        )
+        store(words, lane + STATE, WAITING)
+
+
+@inner
+def split(words, parts, n, loop, arguments):
+    """Call loop(first, last, *arguments) for `parts` parts that cover range(n), side by side.
+
+    Work that is split inside of split work, or while another thread's is being split, is done by the thread
+    that asks.
+    """
+    thunk, place = thunk_of(loop, arguments), place_of(arguments)
+    if parts == 1 or not replace(words, TAKEN, 0, 1):
+        if call_thunk(thunk, 0, n, place):
+            raise MemoryError("A kernel of the cpu device found no memory to work in.")
         return
-    try:
-        # Helpers are kept for each process, because no thread survives a fork.
-        helpers = _workers(os.getpid(), _threads - 1)[: parts - 1]
-        ends = [n * k // parts for k in range(parts + 1)]
-        for k, helper in enumerate(helpers, 1):
-            helper.give(work, ends[k], ends[k + 1])
-        try:
-            try:
-                work(ends[0], ends[1])
-            finally:
-                for helper in helpers:
-                    helper.done.acquire()
-        except KeyboardInterrupt:  # perhaps in the midst of waiting: take new helpers the next time
-            _workers.cache_clear()
-            raise
-        for helper in helpers:
-            if helper.error is not None:
-                raise helper.error
-    finally:
-        _busy.release()
-
-
-def split_elements(n: int, work: Callable[[int, int], Any], at_least: int) -> None:
-    """`split` for loops over elements: parts begin at multiples of 64.
-
-    A compiled loop treats the last few elements, which fill no vector, by other instructions, whose last bit
-    may differ: this way they are the same elements for any number of threads.
-    """
-    split(-(-n // 64), lambda a, b: work(64 * a, min(64 * b, n)), at_least // 64)
+    for k in range(1, parts):
+        lane = LANE * k
+        words[lane + THUNK], words[lane + PLACE] = thunk, place
+        words[lane + FIRST], words[lane + LAST] = n * k // parts, n * (k + 1) // parts
+        if exchange(words, lane + STATE, WORKING) == ASLEEP:
+            release_lock(words[RELEASE], words[lane + LOCK])
+    failed = call_thunk(thunk, 0, n // parts, place)
+    for k in range(1, parts):
+        circles = 0
+        while load(words, LANE * k + STATE) == WORKING:
+            circles += 1
+            if circles < CIRCLES:
+                pause()
+            else:  # its core is busy otherwise: let it have this one
+                acquire_lock(words[ACQUIRE], words[NEVER], 50)
+        failed |= words[LANE * k + FAILED]
+    store(words, TAKEN, 0)
+    if failed:
+        raise MemoryError("A kernel of the cpu device found no memory to work in.")

@@ -14,7 +14,12 @@ from .activation import (
     tanh_forward,
 )
 from .additive_attention import additive_attention_backward, additive_attention_forward
-from .attention import attention_backward, attention_forward
+from .attention import (
+    attention_backward,
+    attention_forward,
+    attention_packed_backward,
+    attention_packed_forward,
+)
 from .cross_entropy import (
     cross_entropy_backward,
     cross_entropy_forward,
@@ -25,7 +30,7 @@ from .dropout import dropout
 from .embedding import embedding_backward, embedding_forward
 from .gru import gru_backward, gru_forward
 from .lstm import lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
-from .matmul import matmul
+from .matmul import linear_forward, matmul, sum_rows
 from .norm import layer_norm_backward, layer_norm_forward
 from .optimizer import adam_step, gradient_norm, sgd_step
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
@@ -36,6 +41,8 @@ __all__ = [
     "additive_attention_forward",
     "attention_backward",
     "attention_forward",
+    "attention_packed_backward",
+    "attention_packed_forward",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dropout",
@@ -50,6 +57,7 @@ __all__ = [
     "layer_norm_forward",
     "linear_cross_entropy",
     "linear_cross_entropy_losses",
+    "linear_forward",
     "log_softmax_backward",
     "log_softmax_forward",
     "lstm_backward",
@@ -64,6 +72,7 @@ __all__ = [
     "sigmoid_forward",
     "softmax_backward",
     "softmax_forward",
+    "sum_rows",
     "tanh_backward",
     "tanh_forward",
 ]

@@ -40,3 +40,28 @@ def attention_backward(grad_y, q, k, v, y, logsumexp, lengths, causal):
         *inputs, grad_k, grad_v, *sizes, shared=2 * threads + D + E,
     )  # fmt: skip
     return grad_q, grad_k, grad_v
+
+
+def attention_packed_forward(qkv, lengths, causal):
+    """The same for q, k, v side by side    [attention]: (B, T, 3, H, D) → Y (B, T, H, D), (B, H, T)."""
+    B, T, _, H, D = qkv.shape
+    y, logsumexp = attention_forward(*_heads(qkv), lengths.repeat(H), causal)
+    return whole(y.reshape(B, H, T, D).swapaxes(1, 2))[0], logsumexp.reshape(B, H, T)
+
+
+def attention_packed_backward(grad_y, qkv, y, logsumexp, lengths, causal):
+    """Its derivative, side by side too    [attention]: ∂L/∂qkv (B, T, 3, H, D)."""
+    B, T, _, H, D = qkv.shape
+    grad_y, y = (x.swapaxes(1, 2).reshape(B * H, T, D) for x in (grad_y, y))
+    logsumexp = logsumexp.reshape(B * H, T)
+    grads = attention_backward(grad_y, *_heads(qkv), y, logsumexp, lengths.repeat(H), causal)
+    grad_qkv = array_module(qkv).empty_like(whole(qkv)[0])
+    for i, grad in enumerate(grads):
+        grad_qkv[:, :, i] = grad.reshape(B, H, T, D).swapaxes(1, 2)
+    return grad_qkv
+
+
+def _heads(qkv):
+    """(B, T, 3, H, D) → q, k, v, each (BH, T, D)."""
+    B, T, _, H, D = qkv.shape
+    return qkv.transpose(2, 0, 3, 1, 4).reshape(3, B * H, T, D)

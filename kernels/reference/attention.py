@@ -45,3 +45,30 @@ def attention_backward(grad_y, q, k, v, y, logsumexp, lengths, causal):
     grad_weights = grad_y @ v.swapaxes(1, 2)
     grad_scores = weights * (grad_weights - (grad_y * y).sum(axis=2, keepdims=True)) * scale
     return grad_scores @ k, grad_scores.swapaxes(1, 2) @ q, weights.swapaxes(1, 2) @ grad_y
+
+
+def attention_packed_forward(qkv, lengths, causal):
+    """Attention of each head for q, k, v side by side in memory    [attention].
+
+    qkv (B, T, 3, H, D), as one projection makes them; lengths (B). Returns Y (B, T, H, D) and ln Σ e^score
+    (B, H, T).
+    """
+    B, T, _, H, D = qkv.shape
+    q, k, v = _heads(qkv)
+    y, logsumexp = attention_forward(q, k, v, np.repeat(lengths, H), causal)
+    return y.reshape(B, H, T, D).swapaxes(1, 2).copy(), logsumexp.reshape(B, H, T)
+
+
+def attention_packed_backward(grad_y, qkv, y, logsumexp, lengths, causal):
+    """∂L/∂qkv (B, T, 3, H, D) of the same    [attention]."""
+    B, T, _, H, D = qkv.shape
+    grad_y, y = (x.swapaxes(1, 2).reshape(B * H, T, D) for x in (grad_y, y))
+    logsumexp = logsumexp.reshape(B * H, T)
+    grads = attention_backward(grad_y, *_heads(qkv), y, logsumexp, np.repeat(lengths, H), causal)
+    return np.stack(grads).reshape(3, B, H, T, D).transpose(1, 3, 0, 2, 4).copy()
+
+
+def _heads(qkv):
+    """(B, T, 3, H, D) → q, k, v, each (BH, T, D)."""
+    B, T, _, H, D = qkv.shape
+    return qkv.transpose(2, 0, 3, 1, 4).reshape(3, B * H, T, D)

@@ -19,7 +19,13 @@ from .additive_attention import (
     additive_attention_composed,
     additive_attention_weights,
 )
-from .attention import attention, attention_composed, attention_weights
+from .attention import (
+    attention,
+    attention_composed,
+    attention_weights,
+    self_attention,
+    self_attention_composed,
+)
 from .dropout import dropout, dropout_composed
 from .elementwise import add, astype, divide, exp, log, multiply, negative, power, subtract, where
 from .embedding import embedding, embedding_composed
@@ -106,6 +112,8 @@ __all__ = [
     "relu",
     "relu_composed",
     "reshape",
+    "self_attention",
+    "self_attention_composed",
     "sigmoid",
     "sigmoid_composed",
     "softmax",

@@ -51,6 +51,39 @@ class Attention(Function):
         return (*grads, None)
 
 
+class SelfAttention(Function):
+    """The same for q, k, v that one projection made side by side, for each head    [attention].
+
+    qkv (B, T, 3D) → (B, T, D): a row holds q, k and v, each with `heads` heads of D/heads features. Nothing
+    is copied to sort the heads out, and ∂L/∂qkv is written in place.
+    """
+
+    float_inputs = 1
+
+    def __init__(self, heads: int, causal: bool = False):
+        self.heads = heads
+        self.causal = causal
+
+    def forward(self, qkv: Array, lengths: Array) -> Array:
+        if qkv.ndim != 3 or not all(qkv.shape[:2]) or self.heads < 1 or qkv.shape[2] % (3 * self.heads):
+            raise ShapeError(
+                f"self_attention takes qkv (batch, time, 3D) for {self.heads} heads, got {qkv.shape}."
+            )
+        B, T, features = qkv.shape
+        if lengths.shape != (B,) or not ((lengths > 0) & (lengths <= T)).all():
+            raise ShapeError(f"self_attention needs one length from 1 to {T} for each of {B} sequences.")
+        packed = qkv.reshape(B, T, 3, self.heads, features // (3 * self.heads))
+        y, logsumexp = self.kernels.attention_packed_forward(packed, lengths, self.causal)
+        self.save(packed, y, logsumexp, lengths)
+        return y.reshape(B, T, features // 3)
+
+    def backward(self, grad_y: Array) -> tuple[Array, None]:
+        packed, y, logsumexp, lengths = self.saved
+        grad_y = grad_y.reshape(y.shape)
+        grad = self.kernels.attention_packed_backward(grad_y, packed, y, logsumexp, lengths, self.causal)
+        return grad.reshape(*packed.shape[:2], -1), None
+
+
 def attention(q: Tensor, k: Tensor, v: Tensor, lengths: Any = None, causal: bool = False) -> Tensor:
     """Scaled dot-product attention: q (…, T, D), k (…, S, D), v (…, S, E) → (…, T, E).
 
@@ -65,6 +98,29 @@ def attention(q: Tensor, k: Tensor, v: Tensor, lengths: Any = None, causal: bool
     counts = xp.full(N, k.shape[-2]) if lengths is None else xp.asarray(lengths).reshape(-1)
     flat = (t.reshape(N, *t.shape[-2:]) for t in (q, k, v))
     return Attention(causal)(*flat, counts).reshape(*q.shape[:-1], v.shape[-1])
+
+
+def self_attention(qkv: Tensor, heads: int, lengths: Any = None, causal: bool = False) -> Tensor:
+    """Attention of a sequence to itself: qkv (B, T, 3D), rows of q, k, v side by side → (B, T, D).
+
+    lengths (B): how many keys of each sequence count, at least 1; all for None.
+
+    Raises:
+        ShapeError: the features are no multiple of 3 · heads, or the lengths do not fit.
+    """
+    xp = qkv.device.xp
+    if lengths is None:
+        lengths = xp.full(qkv.shape[0], qkv.shape[1] if qkv.ndim > 1 else 1)
+    return SelfAttention(heads, causal)(qkv, xp.asarray(lengths))
+
+
+def self_attention_composed(qkv: Tensor, heads: int, lengths: Any = None, causal: bool = False) -> Tensor:
+    """The same out of primitive operations."""
+    B, T, features = qkv.shape
+    q, k, v = qkv.reshape(B, T, 3, heads, features // (3 * heads)).transpose(2, 0, 3, 1, 4)  # (B, H, T, D/H)
+    if lengths is not None:
+        lengths = qkv.device.xp.asarray(lengths)[:, None]  # the same for each head
+    return attention_composed(q, k, v, lengths, causal).transpose(0, 2, 1, 3).reshape(B, T, features // 3)
 
 
 def attention_composed(q: Tensor, k: Tensor, v: Tensor, lengths: Any = None, causal: bool = False) -> Tensor:

@@ -28,7 +28,7 @@ class GRU(Function):
             raise ShapeError(f"GRU takes an input (time, batch, features), time ≥ 1, got {x.shape}.")
         check_shapes(self.name, 3, x, {"h": h0}, (weight_ih, weight_hh, bias_ih, bias_hh))
         T, B, D = x.shape
-        gates = self.kernels.matmul(x.reshape(T * B, D), weight_ih.T) + bias_ih  # (TB, 3H)
+        gates = self.kernels.linear_forward(x.reshape(T * B, D), weight_ih, bias_ih)  # (TB, 3H)
         h, gates_seen = self.kernels.gru_forward(gates.reshape(T, B, -1), h0, weight_hh, bias_hh)
         self.save(x, h0, weight_ih, weight_hh, h, gates_seen)
         return h, h[-1].copy()
@@ -47,8 +47,8 @@ class GRU(Function):
             grad_h0,
             self.kernels.matmul(rows.T, x.reshape(T * B, D)),
             self.kernels.matmul(h_rows.T, before),
-            rows.sum(axis=0),
-            h_rows.sum(axis=0),
+            self.kernels.sum_rows(rows),
+            self.kernels.sum_rows(h_rows),
         )
 
 

@@ -105,8 +105,7 @@ class LSTM(Function):
         weights = (weight_ih, weight_hh, bias_ih, bias_hh)
         check_shapes(self.name, 4, x, {"h": h0, "c": c0}, weights)
         T, B, D = x.shape
-        gates = self.kernels.matmul(x.reshape(T * B, D), weight_ih.T)  # (TB, 4H)
-        gates += bias_ih + bias_hh
+        gates = self.kernels.linear_forward(x.reshape(T * B, D), weight_ih, bias_ih + bias_hh)  # (TB, 4H)
         gates = gates.reshape(T, B, -1)
         h, c = self.kernels.lstm_forward(gates, h0, c0, weight_hh)
         self.save(x, h0, c0, weight_ih, weight_hh, gates, h, c)
@@ -126,7 +125,7 @@ class LSTM(Function):
         grad_weight_hh = self.kernels.matmul(grad_gates[0].T, h0)
         if T > 1:
             grad_weight_hh += self.kernels.matmul(rows[B:].T, h[:-1].reshape((T - 1) * B, -1))
-        grad_bias = rows.sum(axis=0)  # (4H)
+        grad_bias = self.kernels.sum_rows(rows)  # (4H)
         return grad_x, grad_h0, grad_c0, grad_weight_ih, grad_weight_hh, grad_bias, grad_bias.copy()
 
 

@@ -68,9 +68,11 @@ class Linear(Function):
             )
         self.save(x, weight)
         n = math.prod(x.shape[:-1])  # not -1: an empty batch has no unique answer
-        y = self.kernels.matmul(x.reshape(n, x.shape[-1]), weight.T)  # (N, E)
+        rows = x.reshape(n, x.shape[-1])  # (N, D)
         if bias:
-            y += bias[0]
+            y = self.kernels.linear_forward(rows, weight, bias[0])  # (N, E)
+        else:
+            y = self.kernels.matmul(rows, weight.T)
         return y.reshape(*x.shape[:-1], weight.shape[0])
 
     def backward(self, grad_y: Array) -> tuple[Array | None, ...]:
@@ -81,7 +83,9 @@ class Linear(Function):
             grad_x = self.kernels.matmul(rows, weight).reshape(x.shape)
         if self.needs_grad[1]:
             grad_weight = self.kernels.matmul(rows.T, x.reshape(len(rows), weight.shape[1]))
-        return (grad_x, grad_weight) if len(self.inputs) == 2 else (grad_x, grad_weight, rows.sum(axis=0))
+        if len(self.inputs) == 2:
+            return grad_x, grad_weight
+        return grad_x, grad_weight, self.kernels.sum_rows(rows)
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:

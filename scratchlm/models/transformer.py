@@ -51,8 +51,10 @@ class Transformer(nn.Module):
             std = 0.02 / math.sqrt(2 * num_layers) if into_residual else 0.02
             parameter.data[...] = std * random_state.generator.standard_normal(parameter.shape)
 
-    def features(self, ids: Any, caches: list[Cache] | None = None) -> tuple[Tensor, list[Cache]]:
-        """Token ids (B, T) → features (B, T, D), and keys and values of each layer."""
+    def features(
+        self, ids: Any, caches: list[Cache] | None = None, keep: bool = True
+    ) -> tuple[Tensor, list[Any]]:
+        """Token ids (B, T) → features (B, T, D), and keys and values of each layer (None unless kept)."""
         ids = Tensor(ids, device=self.norm.weight.device)
         past = caches[0][0].shape[2] if caches else 0
         T = ids.shape[1]
@@ -62,16 +64,16 @@ class Transformer(nn.Module):
         x = self.dropout(x)
         seen = []
         for index, (_, block) in enumerate(self.blocks.children()):
-            x, cache = block(x, causal=self.causal, cache=caches[index] if caches else None)
+            x, cache = block(x, causal=self.causal, cache=caches[index] if caches else None, keep=keep)
             seen.append(cache)
         return self.norm(x), seen
 
     def encode(self, ids: Any) -> Tensor:
         """Token ids (B, T), T ≤ context → features (B, T, D), for a classifier to read."""
-        return self.features(ids)[0]
+        return self.features(ids, keep=False)[0]
 
     def mean_loss(self, ids: Any, targets: Any) -> Tensor:
         """Mean cross-entropy in nats a counted token: ids and targets (B, T), T ≤ context."""
-        x, _ = self.features(ids)
+        x, _ = self.features(ids, keep=False)
         rows = Tensor(targets, device=x.device).data.reshape(-1)
         return F.linear_cross_entropy(x.reshape(len(rows), -1), self.embedding.weight, None, rows)

@@ -40,19 +40,28 @@ class MultiheadAttention(Module):
         lengths: Any = None,
         causal: bool = False,
         cache: Cache | None = None,
-    ) -> tuple[Tensor, Cache]:
+        keep: bool = True,
+    ) -> tuple[Tensor, Cache | None]:
         """Queries from x (B, T, D); keys and values from memory (B, S, D), from x itself for None.
 
         Args:
             lengths: (B) how many keys of each sequence count; all for None.
             causal: token t sees tokens up to t.
             cache: keys and values of the tokens before x, which x's queries see too.
+            keep: whether keys and values are wanted back.
 
-        Returns the output (B, T, D), and keys and values including x's.
+        Returns the output (B, T, D), and keys and values including x's (None unless kept).
         """
+        if x.ndim != 3:
+            raise ShapeError(f"MultiheadAttention takes (batch, time, features), got {x.shape}.")
         D = x.shape[-1]
         if memory is None:
-            q, k, v = F.split(F.linear(x, self.in_proj_weight, self.in_proj_bias), D, axis=-1)
+            qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (B, T, 3D)
+            if cache is None:
+                y = F.self_attention(qkv, self.num_heads, lengths, causal)
+                seen = (self._heads(qkv[..., D : 2 * D]), self._heads(qkv[..., 2 * D :])) if keep else None
+                return self.out_proj(y), seen
+            q, k, v = F.split(qkv, D, axis=-1)
         else:
             q = F.linear(x, self.in_proj_weight[:D], self.in_proj_bias[:D])
             k, v = F.split(F.linear(memory, self.in_proj_weight[D:], self.in_proj_bias[D:]), D, axis=-1)
@@ -63,12 +72,10 @@ class MultiheadAttention(Module):
             lengths = x.device.xp.repeat(x.device.xp.asarray(lengths)[:, None], self.num_heads, axis=1)
         y = F.attention(q, k, v, lengths, causal)  # (B, H, T, D/H)
         y = y.transpose(0, 2, 1, 3).reshape(*x.shape)
-        return self.out_proj(y), (k, v)
+        return self.out_proj(y), (k, v) if keep else None
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, T, D) → (B, H, T, D/H)."""
-        if x.ndim != 3:
-            raise ShapeError(f"MultiheadAttention takes (batch, time, features), got {x.shape}.")
         B, T, D = x.shape
         return x.reshape(B, T, self.num_heads, D // self.num_heads).transpose(0, 2, 1, 3)
 
@@ -101,9 +108,14 @@ class TransformerBlock(Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self, x: Tensor, lengths: Any = None, causal: bool = False, cache: Cache | None = None
-    ) -> tuple[Tensor, Cache]:
+        self,
+        x: Tensor,
+        lengths: Any = None,
+        causal: bool = False,
+        cache: Cache | None = None,
+        keep: bool = True,
+    ) -> tuple[Tensor, Cache | None]:
         """x (B, T, D) → the same shape, and the keys and values; arguments as for MultiheadAttention."""
-        y, seen = self.self_attn(self.norm1(x), None, lengths, causal, cache)
+        y, seen = self.self_attn(self.norm1(x), None, lengths, causal, cache, keep)
         x = x + self.dropout(y)
         return x + self.dropout(self.linear2(F.gelu(self.linear1(self.norm2(x))))), seen

@@ -1,0 +1,247 @@
+"""What Numba has no words for: atomic numbers, calls through addresses, one loop run by several threads.
+
+Each is a few instructions of LLVM's language, written by hand. Addresses are arguments and never constants,
+so that compiled kernels may be kept on disk.
+"""
+
+import platform
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import lower_constant
+from numba.extending import intrinsic, models, register_model, typeof_impl
+
+WORD = ir.IntType(64)
+VOID_POINTER = ir.IntType(8).as_pointer()
+X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686", "x86")
+
+
+def _item(context, builder, array_type, array, index):
+    """Pointer to array[index] of a one-dimensional array of int64."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+@intrinsic
+def load(typingctx, array, index):
+    """array[index], and whatever the thread that stored it had written before."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load_atomic(_item(context, builder, signature.args[0], *args), "acquire", 8)
+
+    return types.int64(array, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx, array, index, value):
+    """array[index] = value, after all that this thread has written before."""
+
+    def codegen(context, builder, signature, args):
+        builder.store_atomic(args[2], _item(context, builder, signature.args[0], *args[:2]), "release", 8)
+
+    return types.void(array, types.intp, types.int64), codegen
+
+
+@intrinsic
+def exchange(typingctx, array, index, value):
+    """array[index] = value; return what was there, in one go."""
+
+    def codegen(context, builder, signature, args):
+        place = _item(context, builder, signature.args[0], *args[:2])
+        return builder.atomic_rmw("xchg", place, args[2], "seq_cst")
+
+    return types.int64(array, types.intp, types.int64), codegen
+
+
+@intrinsic
+def replace(typingctx, array, index, expected, value):
+    """array[index] = value if it is `expected`; return whether it was, in one go."""
+
+    def codegen(context, builder, signature, args):
+        place = _item(context, builder, signature.args[0], *args[:2])
+        result = builder.cmpxchg(place, args[2], args[3], "seq_cst", "seq_cst")
+        return builder.extract_value(result, 1)
+
+    return types.boolean(array, types.intp, types.int64, types.int64), codegen
+
+
+@intrinsic
+def pause(typingctx):
+    """Tell the processor that this thread is waiting in a loop: about 50 ns on x86, nothing elsewhere."""
+
+    def codegen(context, builder, signature, args):
+        if X86:
+            builder.call(builder.module.declare_intrinsic("llvm.x86.sse2.pause", fnty=PAUSE), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+PAUSE = ir.FunctionType(ir.VoidType(), [])
+
+
+@intrinsic
+def acquire_lock(typingctx, function, lock, microseconds):
+    """PyThread_acquire_lock_timed at an address; −1 microseconds: without end."""
+
+    def codegen(context, builder, signature, args):
+        kind = ir.FunctionType(ir.IntType(32), [VOID_POINTER, WORD, ir.IntType(32)])
+        function = builder.inttoptr(args[0], kind.as_pointer())
+        lock = builder.inttoptr(args[1], VOID_POINTER)
+        return builder.call(function, [lock, args[2], ir.Constant(ir.IntType(32), 0)])
+
+    return types.int32(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def release_lock(typingctx, function, lock):
+    """PyThread_release_lock at an address."""
+
+    def codegen(context, builder, signature, args):
+        kind = ir.FunctionType(ir.VoidType(), [VOID_POINTER])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [builder.inttoptr(args[1], VOID_POINTER)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+# ------------------------------------------------------------------------- a loop as an address to call
+THUNK = ir.FunctionType(WORD, [WORD, WORD, VOID_POINTER])
+
+
+class Loop:
+    """A compiled function loop(first, last, *arguments) that `split` may be given.
+
+    Numba's own functions cannot be arguments in a kernel that is kept on disk: they become addresses in it.
+    """
+
+    def __init__(self, function: Any):
+        self.dispatcher = function
+
+
+class LoopType(types.Dummy):
+    """Numba's type of a Loop: each one has its own, and no value."""
+
+    def __init__(self, dispatcher: Any):
+        self.dispatcher = dispatcher
+        function = dispatcher.py_func
+        super().__init__(f"Loop({function.__module__}.{function.__qualname__})")
+
+
+register_model(LoopType)(models.OpaqueModel)
+typeof_impl.register(Loop)(lambda loop, c: LoopType(loop.dispatcher))
+lower_constant(LoopType)(lambda context, builder, kind, loop: context.get_dummy_value())
+
+
+@intrinsic
+def thunk_of(typingctx, loop, arguments):
+    """Address of `thunk(first, last, place)`: loop(first, last, *arguments at place); 1 where that failed."""
+    call = typingctx.resolve_function_type(
+        types.Dispatcher(loop.dispatcher), (types.int64, types.int64, *arguments.types), {}
+    )
+
+    def codegen(context, builder, signature, args):
+        compiled = loop.dispatcher.overloads[call.args]
+        context.add_linking_libs([compiled.library])
+        name = builder.module.get_unique_name("thunk")
+        function = ir.Function(builder.module, THUNK, name)
+        function.linkage = "internal"
+        inner = ir.IRBuilder(function.append_basic_block())
+        place = inner.bitcast(function.args[2], context.get_value_type(arguments).as_pointer())
+        parts = cgutils.unpack_tuple(inner, inner.load(place))
+        # A helper has no Python to raise in.
+        values = [function.args[0], function.args[1], *parts]
+        status, _ = context.call_internal_no_propagate(inner, compiled.fndesc, call, values)
+        inner.ret(inner.zext(status.is_error, WORD))
+        return builder.ptrtoint(function, WORD)
+
+    return types.int64(loop, arguments), codegen
+
+
+@intrinsic
+def place_of(typingctx, arguments):
+    """Address of a copy of a tuple on the stack of the calling kernel."""
+
+    def codegen(context, builder, signature, args):
+        place = cgutils.alloca_once_value(builder, args[0])
+        return builder.ptrtoint(place, WORD)
+
+    return types.int64(arguments), codegen
+
+
+@intrinsic
+def call_thunk(typingctx, thunk, first, last, place):
+    """Call a thunk at its address."""
+
+    def codegen(context, builder, signature, args):
+        function = builder.inttoptr(args[0], THUNK.as_pointer())
+        return builder.call(function, [args[1], args[2], builder.inttoptr(args[3], VOID_POINTER)])
+
+    return types.int64(types.int64, types.int64, types.int64, types.int64), codegen
+
+
+# ------------------------------------------------------------------------------------------------- BLAS
+ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112  # of the CBLAS interface
+
+
+@intrinsic
+def call_gemm(typingctx, function, wide, flips, sizes, alpha, a, b, beta, y):
+    """cblas_sgemm or cblas_dgemm at an address; `wide`: its integers have 64 bits, else 32.
+
+    flips: transposed a, transposed b; sizes: M, N, K and the lengths of a row in memory of a, b, y; a, b, y:
+    addresses; the type of alpha and beta is that of the matrices.
+    """
+
+    def codegen(context, builder, signature, args):
+        function, wide, flips, sizes, alpha, a, b, beta, y = args
+        real, enum = context.get_value_type(alpha_type), ir.IntType(32)
+        a, b, y = (builder.inttoptr(address, VOID_POINTER) for address in (a, b, y))
+        flips = [
+            builder.select(flip, ir.Constant(enum, TRANSPOSED), ir.Constant(enum, PLAIN))
+            for flip in cgutils.unpack_tuple(builder, flips)
+        ]
+
+        def call(integer):
+            M, N, K, lda, ldb, ldy = (
+                n if integer == WORD else builder.trunc(n, integer)
+                for n in cgutils.unpack_tuple(builder, sizes)
+            )
+            places = [real, VOID_POINTER, integer, VOID_POINTER, integer, real, VOID_POINTER, integer]
+            kind = ir.FunctionType(ir.VoidType(), [enum, enum, enum, integer, integer, integer, *places])
+            builder.call(
+                builder.inttoptr(function, kind.as_pointer()),
+                [ir.Constant(enum, ROW_MAJOR), *flips, M, N, K, alpha, a, lda, b, ldb, beta, y, ldy],
+            )
+
+        with builder.if_else(wide) as (then, otherwise):
+            with then:
+                call(WORD)
+            with otherwise:
+                call(ir.IntType(32))
+        return context.get_dummy_value()
+
+    alpha_type, word, flag = alpha, types.int64, types.boolean
+    two, six = types.UniTuple(flag, 2), types.UniTuple(word, 6)
+    return types.void(word, flag, two, six, alpha, word, word, alpha, word), codegen
+
+
+@intrinsic
+def at_address(typingctx, address, like):
+    """An address as a pointer to numbers of the type of `like`."""
+
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(like)(types.int64, like), codegen
+
+
+@intrinsic
+def bytes_of(typingctx, number):
+    """4 for a float32, 8 for a float64."""
+
+    def codegen(context, builder, signature, args):
+        return ir.Constant(WORD, number.bitwidth // 8)
+
+    return types.int64(number), codegen
