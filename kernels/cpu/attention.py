@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from .compiling import exp, inner, kernel, loop
-from .matmul import product
+from .matmul import AS_IS, FLIPPED, address, product
 from .softmax import row_max
 from .threads import parts, split, team
 
@@ -77,24 +77,24 @@ def _step(x):
 @inner
 def _at(x, b, t, h):
     """Address of row t of head h."""
-    return x.ctypes.data + b * x.strides[0] + t * x.strides[1] + h * x.strides[2]
+    return address(x) + b * x.strides[0] + t * x.strides[1] + h * x.strides[2]
 
 
 @loop
 def _forward_sequences(first, last, words, block, q, k, v, lengths, causal, scale, y, logsumexp):
     (T, H, D), S, E = q.shape[1:], k.shape[1], v.shape[3]
     scores = np.empty((min(block, T), S), y.dtype)
-    place, one, zero = scores.ctypes.data, y.dtype.type(1), y.dtype.type(0)
+    place, one, zero = address(scores), y.dtype.type(1), y.dtype.type(0)
     for n in range(first, last):
         b, h = n // H, n % H
         for t in range(0, T, block):
             rows = min(block, T - t)
             width = _seen(t + rows - 1, T, S, lengths[b], causal)
             sizes = (rows, width, D, _step(q), _step(k), S)
-            product(words, sizes, (False, True), scale, _at(q, b, t, h), _at(k, b, 0, h), zero, place)
+            product(words, sizes, AS_IS, FLIPPED, scale, _at(q, b, t, h), _at(k, b, 0, h), zero, place)
             _weights(scores, rows, width, t, T, S, lengths[b], causal, logsumexp[b, h])
             sizes = (rows, E, width, S, _step(v), _step(y))
-            product(words, sizes, (False, False), one, place, _at(v, b, 0, h), zero, _at(y, b, t, h))
+            product(words, sizes, AS_IS, AS_IS, one, place, _at(v, b, 0, h), zero, _at(y, b, t, h))
 
 
 @kernel
@@ -109,7 +109,7 @@ def _backward_sequences(
 ):
     (T, H, D), S, E = q.shape[1:], k.shape[1], v.shape[3]
     weights, grads = np.empty((min(block, T), S), y.dtype), np.empty((min(block, T), S), y.dtype)
-    p, g, one, zero = weights.ctypes.data, grads.ctypes.data, y.dtype.type(1), y.dtype.type(0)
+    p, g, one, zero = address(weights), address(grads), y.dtype.type(1), y.dtype.type(0)
     for n in range(first, last):
         b, h, length = n // H, n % H, lengths[n // H]
         for s in range(length, S):
@@ -124,17 +124,17 @@ def _backward_sequences(
             width = _seen(t + rows - 1, T, S, length, causal)
             at_q, at_gy, at_k, at_v = _at(q, b, t, h), _at(grad_y, b, t, h), _at(k, b, 0, h), _at(v, b, 0, h)
             sizes = (rows, width, D, _step(q), _step(k), S)
-            product(words, sizes, (False, True), scale, at_q, at_k, zero, p)
+            product(words, sizes, AS_IS, FLIPPED, scale, at_q, at_k, zero, p)
             _weights_again(weights, rows, width, t, T, S, length, causal, logsumexp[b, h])
             sizes = (width, E, rows, S, _step(grad_y), _step(grad_v))
-            product(words, sizes, (True, False), one, p, at_gy, before, _at(grad_v, b, 0, h))
+            product(words, sizes, FLIPPED, AS_IS, one, p, at_gy, before, _at(grad_v, b, 0, h))
             sizes = (rows, width, E, _step(grad_y), _step(v), S)
-            product(words, sizes, (False, True), one, at_gy, at_v, zero, g)
+            product(words, sizes, AS_IS, FLIPPED, one, at_gy, at_v, zero, g)
             _grad_scores(weights, grads, rows, width, t, grad_y[b], y[b], h)
             sizes = (rows, D, width, S, _step(k), _step(grad_q))
-            product(words, sizes, (False, False), scale, g, at_k, zero, _at(grad_q, b, t, h))
+            product(words, sizes, AS_IS, AS_IS, scale, g, at_k, zero, _at(grad_q, b, t, h))
             sizes = (width, D, rows, S, _step(q), _step(grad_k))
-            product(words, sizes, (True, False), scale, g, at_q, before, _at(grad_k, b, 0, h))
+            product(words, sizes, FLIPPED, AS_IS, scale, g, at_q, before, _at(grad_k, b, 0, h))
             before = one
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .compiling import inner, kernel, loop, sigmoid, tanh
 from .lstm import ROWS
-from .matmul import product
+from .matmul import AS_IS, address, product
 from .threads import parts, split, team
 
 
@@ -50,10 +50,10 @@ def _step_backward(grad_h, grad_next, saved, h_before, grad_x_part, grad_h_part,
 @loop
 def _forward_rows(first, last, words, gates, h_before, weight, bias, h, saved):
     (T, _, H), one, zero = h.shape, h.dtype.type(1), h.dtype.type(0)
-    sizes, flips = (last - first, 3 * H, H, H, 3 * H, 3 * H), (False, False)
+    sizes = (last - first, 3 * H, H, H, 3 * H, 3 * H)
     through, before = np.empty((last - first, 3 * H), h.dtype), h_before[first:last]
     for t in range(T):
-        product(words, sizes, flips, one, before.ctypes.data, weight.ctypes.data, zero, through.ctypes.data)
+        product(words, sizes, AS_IS, AS_IS, one, address(before), address(weight), zero, address(through))
         _step_forward(gates[t, first:last], through, bias, before, h[t, first:last], saved[t, first:last])
         before = h[t, first:last]
 
@@ -68,7 +68,7 @@ def _backward_rows(
     first, last, words, grad_h, saved, h_before, h, weight, grad_x_part, grad_h_part, grad_next
 ):
     (T, _, H), one = h.shape, h.dtype.type(1)
-    sizes, flips = (last - first, H, 3 * H, 3 * H, H, H), (False, False)
+    sizes = (last - first, H, 3 * H, 3 * H, H, H)
     back, direct = grad_next[first:last], np.empty((last - first, H), h.dtype)
     for t in range(T - 1, -1, -1):
         before = h[t - 1, first:last] if t > 0 else h_before[first:last]
@@ -85,7 +85,7 @@ def _backward_rows(
         for b in range(last - first):
             for j in range(H):
                 back[b, j] = direct[b, j]
-        product(words, sizes, flips, one, part.ctypes.data, weight.ctypes.data, one, back.ctypes.data)
+        product(words, sizes, AS_IS, AS_IS, one, address(part), address(weight), one, address(back))
 
 
 @kernel

@@ -7,7 +7,7 @@ steps without ever waiting for the others, with products on its own core.
 import numpy as np
 
 from .compiling import inner, kernel, loop, sigmoid, tanh
-from .matmul import product
+from .matmul import AS_IS, address, product
 from .threads import parts, split, team
 
 ROWS = 4  # fewer batch rows a thread are not worth the hand-over: the product reads all of W_hh for each
@@ -34,11 +34,11 @@ def _cell_forward(gates, c_before, h, c):
 def _forward_rows(first, last, words, gates, h_before, c_before, weight, h, c):
     """Per step: add h_(t−1) W_hhᵀ to the gates, then the cell."""
     (T, _, H), one = h.shape, h.dtype.type(1)
-    sizes, flips = (last - first, 4 * H, H, H, 4 * H, 4 * H), (False, False)
+    sizes = (last - first, 4 * H, H, H, 4 * H, 4 * H)
     h_t, c_t = h_before[first:last], c_before[first:last]
     for t in range(T):
         part = gates[t, first:last]
-        product(words, sizes, flips, one, h_t.ctypes.data, weight.ctypes.data, one, part.ctypes.data)
+        product(words, sizes, AS_IS, AS_IS, one, address(h_t), address(weight), one, address(part))
         _cell_forward(part, c_t, h[t, first:last], c[t, first:last])
         h_t, c_t = h[t, first:last], c[t, first:last]
 
@@ -72,7 +72,7 @@ def _cell_backward(grad_h, grad_h_next, grad_c, gates, c_before, c, grad_gates, 
 @loop
 def _backward_rows(first, last, words, grad_h, grad_c, gates, c_before, c, weight, grad_gates, grad_h_before):
     (T, _, H), one, zero = c.shape, c.dtype.type(1), c.dtype.type(0)
-    sizes, flips = (last - first, H, 4 * H, 4 * H, H, H), (False, False)
+    sizes = (last - first, H, 4 * H, 4 * H, H, H)
     gc, gh = grad_c[first:last], grad_h_before[first:last]
     for t in range(T - 1, -1, -1):
         before = c[t - 1, first:last] if t > 0 else c_before[first:last]
@@ -80,7 +80,7 @@ def _backward_rows(first, last, words, grad_h, grad_c, gates, c_before, c, weigh
         _cell_backward(
             grad_h[t, first:last], gh, gc, gates[t, first:last], before, c[t, first:last], part, gc
         )
-        product(words, sizes, flips, one, part.ctypes.data, weight.ctypes.data, zero, gh.ctypes.data)
+        product(words, sizes, AS_IS, AS_IS, one, address(part), address(weight), zero, address(gh))
 
 
 @kernel

@@ -11,19 +11,21 @@ from .threads import DGEMM, SGEMM, WIDE, parts, split, team
 
 AT_LEAST = 1 << 20  # floating-point operations a thread: about 10 µs at 100 GFLOP/s a core
 SUMS = 1 << 14  # elements a thread that are only added
+# Not Python's own: Numba would compile a product for each of them.
+AS_IS, FLIPPED = np.bool_(False), np.bool_(True)
 
 
 @inner
-def product(words, sizes, flips, alpha, a, b, beta, y):
+def product(words, sizes, a_flip, b_flip, alpha, a, b, beta, y):
     """y ← α op(a) op(b) + β y, op(x) = xᵀ where flipped; on this core alone.
 
     a, b, y are addresses of matrices of α's type, with contiguous rows; sizes: M, N, K, and how far apart in
     elements the rows of a, b, y are.
     """
     M, N, K, lda, ldb, ldy = sizes
-    address = words[SGEMM] if bytes_of(alpha) == 4 else words[DGEMM]
-    if address != 0 and K > 0:
-        call_gemm(address, words[WIDE] != 0, flips, sizes, alpha, a, b, beta, y)
+    function = words[SGEMM] if bytes_of(alpha) == 4 else words[DGEMM]
+    if function != 0 and K > 0:
+        call_gemm(function, words[WIDE] != 0, (a_flip, b_flip), sizes, alpha, a, b, beta, y)
         return
     # No BLAS is found, or there is nothing to multiply, which it refuses.
     left, right = (
@@ -35,9 +37,15 @@ def product(words, sizes, flips, alpha, a, b, beta, y):
         for n in range(N):
             row[n] = 0 if beta == 0 else beta * row[n]
         for k in range(K):
-            scaled = alpha * left[k * lda + m if flips[0] else m * lda + k]
+            scaled = alpha * left[k * lda + m if a_flip else m * lda + k]
             for n in range(N):
-                row[n] += scaled * right[n * ldb + k if flips[1] else k * ldb + n]
+                row[n] += scaled * right[n * ldb + k if b_flip else k * ldb + n]
+
+
+@inner
+def address(x):
+    """Of an array's first number."""
+    return np.int64(x.ctypes.data)
 
 
 @inner
@@ -63,12 +71,13 @@ def _rows(first, last, words, a, a_flip, b, b_flip, bias, y):
     product(
         words,
         (last - first, y.shape[1], K, row_length(a), row_length(b), row_length(y)),
-        (a_flip, b_flip),
+        a_flip,
+        b_flip,
         one,
-        a.ctypes.data + first * (a.itemsize if a_flip else a.strides[0]),
-        b.ctypes.data,
+        address(a) + first * (a.itemsize if a_flip else a.strides[0]),
+        address(b),
         one if bias.size else a.dtype.type(0),
-        y.ctypes.data + first * y.strides[0],
+        address(y) + first * y.strides[0],
     )
 
 
@@ -80,12 +89,13 @@ def _columns(first, last, words, a, a_flip, b, b_flip, bias, y):
     product(
         words,
         (y.shape[0], last - first, K, row_length(a), row_length(b), row_length(y)),
-        (a_flip, b_flip),
+        a_flip,
+        b_flip,
         one,
-        a.ctypes.data,
-        b.ctypes.data + first * (b.strides[0] if b_flip else b.itemsize),
+        address(a),
+        address(b) + first * (b.strides[0] if b_flip else b.itemsize),
         one if bias.size else a.dtype.type(0),
-        y.ctypes.data + first * y.itemsize,
+        address(y) + first * y.itemsize,
     )
 
 
@@ -104,8 +114,7 @@ def _matrices(first, last, words, a, a_flip, b, b_flip, y):
     K = a.shape[1] if a_flip else a.shape[2]
     for i in range(first, last):
         sizes = (y.shape[1], y.shape[2], K, row_length(a[i]), row_length(b[i]), row_length(y[i]))
-        flips = (a_flip, b_flip)
-        product(words, sizes, flips, one, a[i].ctypes.data, b[i].ctypes.data, zero, y[i].ctypes.data)
+        product(words, sizes, a_flip, b_flip, one, address(a[i]), address(b[i]), zero, address(y[i]))
 
 
 @kernel

@@ -150,7 +150,8 @@ def thunk_of(typingctx, loop, arguments):
         function.linkage = "internal"
         inner = ir.IRBuilder(function.append_basic_block())
         place = inner.bitcast(function.args[2], context.get_value_type(arguments).as_pointer())
-        parts = cgutils.unpack_tuple(inner, inner.load(place))
+        # One by one: LLVM takes seconds over a load of a hundred numbers at once.
+        parts = [inner.load(cgutils.gep_inbounds(inner, place, 0, i)) for i in range(len(arguments.types))]
         # A helper has no Python to raise in.
         values = [function.args[0], function.args[1], *parts]
         status, _ = context.call_internal_no_propagate(inner, compiled.fndesc, call, values)
@@ -165,7 +166,9 @@ def place_of(typingctx, arguments):
     """Address of a copy of a tuple on the stack of the calling kernel."""
 
     def codegen(context, builder, signature, args):
-        place = cgutils.alloca_once_value(builder, args[0])
+        place = cgutils.alloca_once(builder, context.get_value_type(arguments))
+        for i, part in enumerate(cgutils.unpack_tuple(builder, args[0])):
+            builder.store(part, cgutils.gep_inbounds(builder, place, 0, i))
         return builder.ptrtoint(place, WORD)
 
     return types.int64(arguments), codegen

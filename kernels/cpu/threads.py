@@ -18,6 +18,7 @@ import sys
 import threading
 from functools import cache
 
+import numba
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -141,13 +142,8 @@ def _help(words, lane):
 
 
 @inner
-def split(words, parts, n, loop, arguments):
-    """Call loop(first, last, *arguments) for `parts` parts that cover range(n), side by side.
-
-    Work that is split inside of split work, or while another thread's is being split, is done by the thread
-    that asks.
-    """
-    thunk, place = thunk_of(loop, arguments), place_of(arguments)
+def _run(words, parts, n, thunk, place):
+    """The same for every loop, and so compiled once."""
     if parts == 1 or not replace(words, TAKEN, 0, 1):
         if call_thunk(thunk, 0, n, place):
             raise MemoryError("A kernel of the cpu device found no memory to work in.")
@@ -171,3 +167,13 @@ def split(words, parts, n, loop, arguments):
     store(words, TAKEN, 0)
     if failed:
         raise MemoryError("A kernel of the cpu device found no memory to work in.")
+
+
+@numba.njit(inline="always")
+def split(words, parts, n, loop, arguments):
+    """Call loop(first, last, *arguments) for `parts` parts that cover range(n), side by side.
+
+    Work that is split inside of split work, or while another thread's is being split, is done by the thread
+    that asks.
+    """
+    _run(words, parts, n, thunk_of(loop, arguments), place_of(arguments))
