@@ -68,11 +68,8 @@ def kernel(function: Callable) -> Any:
 
 
 def inner(function: Callable) -> Any:
-    """Compile with Numba as part of the kernels that call it, which are kept on disk with it.
-
-    Without the wrappers for calls from Python and C, which take a third of the time of compilation.
-    """
-    return numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+    """Compile with Numba as part of the kernels that call it, which are kept on disk with it."""
+    return numba.njit(nogil=True, no_cfunc_wrapper=True, **OPTIONS)(function)
 
 
 def loop(function: Callable) -> Any:
