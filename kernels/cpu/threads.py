@@ -91,8 +91,8 @@ def _team(process: int, count: int) -> np.ndarray:
     python, address = ctypes.pythonapi, ctypes.c_void_p
     new_lock, take = python.PyThread_allocate_lock, python.PyThread_acquire_lock
     new_lock.restype, take.argtypes = address, (address, ctypes.c_int)
-    words[ACQUIRE] = ctypes.cast(python.PyThread_acquire_lock_timed, address).value
-    words[RELEASE] = ctypes.cast(python.PyThread_release_lock, address).value
+    words[ACQUIRE] = ctypes.cast(python.PyThread_acquire_lock_timed, address).value or 0
+    words[RELEASE] = ctypes.cast(python.PyThread_release_lock, address).value or 0
     words[SGEMM], words[DGEMM], words[WIDE] = _blas()
     for place in (NEVER, *(lane + LOCK for lane in range(LANE, LANE * count, LANE))):
         lock = new_lock()
@@ -117,9 +117,11 @@ def _blas() -> tuple[int, int, bool]:
             ("cblas_{}gemm64_", True),
             ("cblas_{}gemm", False),
         ):
-            found = [getattr(functions, name.format(letter), None) for letter in "sd"]
-            if all(found):
-                single, double = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in found)
+            names = [name.format(letter) for letter in "sd"]
+            if all(hasattr(functions, each) for each in names):
+                single, double = (
+                    ctypes.cast(getattr(functions, each), ctypes.c_void_p).value or 0 for each in names
+                )
                 return single, double, wide
     return 0, 0, False
 

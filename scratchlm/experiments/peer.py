@@ -37,10 +37,10 @@ def main() -> None:
         elif name.endswith("bias"):
             torch.nn.init.zeros_(p)
     groups = [
-        {"params": [p for p in model.parameters() if p.ndim >= 2]},
+        {"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": t.weight_decay},
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, t.lr, (0.9, t.beta2), weight_decay=t.weight_decay)
+    optimizer = torch.optim.AdamW(groups, t.lr, (0.9, t.beta2))
     schedule = build_schedule(t)
     batches = RandomWindows(text.training, t.batch, t.length, t.seed)
     started = time.perf_counter()
@@ -57,11 +57,11 @@ def main() -> None:
     seconds = time.perf_counter() - started
     total, count = 0.0, 0
     with torch.inference_mode():
-        for inputs, targets, _ in evaluation_windows(text.validation, 32, t.length):
-            rows = torch.from_numpy(targets).long().reshape(-1)
-            logits = model(torch.from_numpy(inputs).long())[0].reshape(-1, V)
+        for window, wanted, _ in evaluation_windows(text.validation, 32, t.length):
+            rows = torch.from_numpy(wanted).long().reshape(-1)
+            logits = model(torch.from_numpy(window).long())[0].reshape(-1, V)
             total += cross_entropy(logits, rows, ignore_index=IGNORE, reduction="sum").item()
-            count += int((targets != IGNORE).sum())
+            count += int((wanted != IGNORE).sum())
     print(json.dumps({"seconds": round(seconds, 1), "loss": round(total / count, 4)}))
 
 

@@ -26,7 +26,7 @@ class Optimizer:
         self.parameters: list[Parameter] = []
         self.decays: list[float] = []  # one for each parameter
         for member in parameters:
-            group = member if isinstance(member, dict) else {"params": [member]}
+            group: dict[str, Any] = member if isinstance(member, dict) else {"params": [member]}
             if unknown := group.keys() - {"params", "weight_decay"}:
                 raise OptionError(f"A group of parameters has params and weight_decay, not '{min(unknown)}'.")
             own = list(group["params"])

@@ -65,16 +65,15 @@ def _body(kind: str, m: Model, vocabulary: int, context: int, device: "str | Dev
 def build_optimizer(training: Training, parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
     """The optimizer that a recipe describes; only matrices decay, no biases and norms (GPT-2's rule)."""
     every = list(parameters)
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in every if p.ndim >= 2]},
         {"params": [p for p in every if p.ndim < 2], "weight_decay": 0.0},
     ]
-    parameters = groups if training.weight_decay else every
     if training.optimizer == "sgd":
-        return optim.SGD(parameters, training.lr, training.momentum, training.weight_decay)
+        return optim.SGD(groups, training.lr, training.momentum, training.weight_decay)
     kind = optim.AdamW if training.optimizer == "adamw" else optim.Adam
     betas = 0.9, training.beta2
-    return kind(parameters, training.lr, betas, weight_decay=training.weight_decay)
+    return kind(groups, training.lr, betas, weight_decay=training.weight_decay)
 
 
 def build_schedule(training: Training) -> optim.Schedule:

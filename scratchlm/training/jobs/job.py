@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ... import nn
 from ...tensor import Tensor
 from ...text import Tokenizer
 from ..evaluation import Evaluation
@@ -37,7 +36,7 @@ class Job(ABC):
     """One kind of work. A subclass reads the data, makes the model and the batches in `__init__`.
 
     Attributes:
-        tokenizer, model: what is trained, and what its tokens are.
+        tokenizer, model: what is trained (a Module with a loss), and what its tokens are.
         batches: endless, with `state_dict` and `load_state_dict`, so that a run can go on exactly.
         sha256: fingerprint of the data.
         title: the data's name, for the picture of the loss.
@@ -46,14 +45,14 @@ class Job(ABC):
     """
 
     tokenizer: Tokenizer
-    model: nn.Module
+    model: Any
     batches: Any
     sha256: str
     title: str
     labels: list[str]
     unit = "token"
 
-    def __init__(self, recipe: Recipe):
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
         self.recipe = recipe
         self.labels = []
 
