@@ -207,7 +207,9 @@ class Trainer:
             self.save_weights()
         else:
             self.without_gain += 1
-        line = {"step": self.steps_done, "validation_loss": result.loss, "perplexity": result.perplexity}
+        line = {"step": self.steps_done, "validation_loss": result.loss}
+        if self.job.unit == "token":
+            line["perplexity"] = result.perplexity
         if result.characters:
             line["bits_per_character"] = result.bits_per_character
         self.metrics.append(line | result.figures | {"seconds": round(self.seconds, 3)})
