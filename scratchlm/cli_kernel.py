@@ -64,7 +64,7 @@ def _arguments(row: Any, shape: str | None) -> list[Any]:
 
     rng = np.random.default_rng(0)
     shapes = [argument.shape for argument in row.arguments if argument.shape]
-    letters = list(dict.fromkeys(part[-1] for letters in shapes for part in letters))
+    letters = list(dict.fromkeys(part[-1] for letters in shapes for part in letters if not part.isdigit()))
     if shape and not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", shape):
         raise OptionError(f"--shape {shape} is no list of lengths: write --shape 64,1000.")
     given = [int(n) for n in shape.split(",")] if shape else []
@@ -85,12 +85,12 @@ def _arguments(row: Any, shape: str | None) -> list[Any]:
             return [abs(rng.standard_normal(size, np.float32))]
         whole: tuple = ()
         for part in argument.shape:
-            n = lengths[part[-1]]
-            whole += n if isinstance(n, tuple) else (int(part[:-1] or 1) * n,)
+            n = 1 if part.isdigit() else lengths[part[-1]]
+            whole += n if isinstance(n, tuple) else (int(part if part.isdigit() else part[:-1] or 1) * n,)
         if argument.kind == "float":
             return rng.standard_normal(whole, np.float32)
         if argument.name == "lengths":
-            return rng.integers(1, lengths["S"], whole, endpoint=True)
+            return rng.integers(1, lengths.get("S") or lengths["T"], whole, endpoint=True)
         return rng.integers(0, lengths.get("V") or lengths["N"], whole)
 
     return [array(argument) for argument in row.arguments]

@@ -22,6 +22,7 @@ SWITCHES = ("causal", "approximate", "decoupled")
 LONG = {"M": 3, "K": 5, "N": 3, "B": 3, "H": 150, "T": 3, "D": 300, "V": 700, "shape": [3, 400]}
 KEYS = {"N": 3, "T": 3, "S": 600, "D": 3, "E": 261}
 QUERIES = {"N": 3, "T": 600, "S": 3, "D": 3, "E": 261}
+PACKED = {"B": 1, "T": 200, "H": 2, "D": 5}  # the same kernels behind another layout
 UNITS = {"N": 3, "T": 3, "S": 3, "A": 300, "E": 261}
 
 
@@ -29,6 +30,8 @@ def long_arguments(kernel, dtype):
     """Arguments with long rows; for attention also with many queries."""
     if kernel.formula == "additive_attention":
         return [Draw(Fixed(1.0, **lengths), dtype).arguments(kernel) for lengths in (KEYS, UNITS)]
+    if kernel.name.startswith("attention_packed"):
+        return [Draw(Fixed(1.0, causal=True, **PACKED), dtype).arguments(kernel)]
     if kernel.formula != "attention":
         return [Draw(Fixed(1.0, **LONG), dtype).arguments(kernel)]
     keys = [Draw(Fixed(1.0, causal=causal, **KEYS), dtype).arguments(kernel) for causal in (False, True)]
