@@ -107,8 +107,10 @@ def _train(trainer: "Trainer") -> None:
 @click.option(
     "--recipe", required=True, help="What to learn now: a name from `scratchlm recipes`, or a file."
 )
+@click.option("--data", multiple=True, type=click.Path(), help="Text file or folder, for language models.")
 @click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Change a key of the recipe.")
 @click.option("--steps", type=click.IntRange(min=1), help="Short for --set training.steps=N.")
+@click.option("--device", metavar="NAME", help="Short for --set training.device=NAME.")
 @click.option("--seed", type=click.IntRange(min=0), help="Short for --set training.seed=N.")
 @click.option(
     "--freeze", multiple=True, metavar="NAME", help="Weights that stay: the beginning of their names."
@@ -117,22 +119,28 @@ def _train(trainer: "Trainer") -> None:
 def finetune(
     run: Path,
     recipe: str,
+    data: tuple[str, ...],
     changes: tuple[str, ...],
     steps: int | None,
+    device: str | None,
     seed: int | None,
     freeze: tuple[str, ...],
     out: Path | None,
 ) -> None:
-    """Go on from the model in the folder RUN to another task: its body stays, its last layer is new.
+    """Go on from the model in the folder RUN with another task or text.
+
+    A classifier keeps the run's body and tokenizer, and its last layer is new; a model of the run's own kind
+    keeps all of it.
 
     --freeze body keeps the whole body as it is and trains the last layer only.
     """
     from .training import Trainer, fine_tuning, load_recipe
     from .training.progress import TerminalReporter
 
-    shortcuts = {"steps": steps, "seed": seed}
+    shortcuts = {"steps": steps, "device": device, "seed": seed}
     every = [*changes, *(f"training.{key}={value}" for key, value in shortcuts.items() if value is not None)]
     loaded = fine_tuning(load_recipe(recipe, every), run)
+    loaded.data.paths = list(data) or loaded.data.paths
     loaded.training.freeze = [*loaded.training.freeze, *freeze]
     folder = out or _new_folder(f"{loaded.name}-from-{run.name}")
     _train(Trainer(loaded, folder, TerminalReporter(make_console())))

@@ -11,6 +11,10 @@ SET = click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Cha
 DATA = click.option("--data", multiple=True, type=click.Path(), help="Text file or folder; may be repeated.")
 
 
+def _folder(command: str, recipe: str) -> Path:
+    return Path("runs") / (command if recipe == command else f"{command}-{recipe}")
+
+
 @click.command()
 @click.argument("recipe", default="overfit", required=False)
 @DATA
@@ -28,7 +32,7 @@ def overfit(
 
     loaded = load_recipe(recipe, [*changes, *([f"training.steps={steps}"] if steps else [])])
     loaded.data.paths = list(data) or loaded.data.paths
-    folder = out or Path("runs") / f"overfit-{loaded.name}"
+    folder = out or _folder("overfit", loaded.name)
     outcomes = compare_remedies(loaded, folder, click.echo)
     if not outcomes:  # stopped in the first one
         return
@@ -50,7 +54,8 @@ def overfit(
         )
     click.echo()
     make_console().print(table, soft_wrap=False)
-    click.echo(f"\nGap: validation loss minus training loss at the end. Curves: {folder / 'overfitting.png'}")
+    click.echo("\nGap: validation loss minus training loss at the end; dropout is on in the latter.")
+    click.echo(f"Curves: {folder / 'overfitting.png'}")
 
 
 @click.command()
@@ -84,7 +89,9 @@ def memorisation(
         raise OptionError(f"--repeats is {repeats!r}: write numbers with commas, such as 0,1,4,16.") from None
     loaded = load_recipe(recipe, [*changes, *([f"training.steps={steps}"] if steps else [])])
     loaded.data.paths = list(data) or loaded.data.paths
-    folder = out or Path("runs") / f"memorisation-{loaded.name}"
+    folder = out or Path("runs") / (
+        "memorisation" if loaded.name == "memorisation" else f"memorisation-{loaded.name}"
+    )
     console = make_console()
     canaries = measure_memorisation(loaded, folder, counts, click.echo, TerminalReporter(console))
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -94,7 +101,7 @@ def memorisation(
         table.add_row(each.prefix + each.secret, str(each.repeats), f"{each.rank:,}", f"{each.exposure:.1f}")
     click.echo()
     console.print(table, soft_wrap=False)
-    click.echo("\nA secret that the model does not know has about 1 bit, the likeliest of all 13.3 bits.")
+    click.echo("\nA secret that the model does not know has 1.4 bits on average, the likeliest 13.3.")
 
 
 @click.command()

@@ -85,6 +85,7 @@ def evaluate(
     if loaded.recipe.model.kind not in ("lstm", "gpt", "l2"):
         if data or baseline:
             raise DataError("--data and --baseline are for language models: leave them away.")
+        loaded.recipe.training.device = device or loaded.recipe.training.device
         return _evaluate_job(loaded)
     source = loaded.recipe.data
     training = held_out = ""

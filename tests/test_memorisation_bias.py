@@ -135,7 +135,7 @@ def test_a_run_is_not_trained_twice_and_no_other_recipe_goes_on(numbers, tmp_pat
     weights = (tmp_path / "out" / "run" / "weights.safetensors").read_bytes()
     assert measure_memorisation(chosen, tmp_path / "out", [4, 0], print) == first
     assert (tmp_path / "out" / "run" / "weights.safetensors").read_bytes() == weights
-    with pytest.raises(CheckpointError, match="SHA-256 differs"):
+    with pytest.raises(OptionError, match="has a run with other secrets"):
         measure_memorisation(chosen, tmp_path / "out", [5, 0], print)
 
 

@@ -155,13 +155,13 @@ def matmul(a, b):
     if b.ndim == 2 and a.ndim > 2:
         return matmul(a.reshape(math.prod(a.shape[:-1]), K), b).reshape(*a.shape[:-1], N)
     kind = np.result_type(a, b)
+    if kind.char not in "fd" or not team()[SGEMM]:  # BLAS knows two types; without it NumPy is faster than us
+        return np.matmul(a, b)
     a, b = a.astype(kind, copy=False), b.astype(kind, copy=False)
     if a.ndim == 2 and b.ndim == 2:
         y = np.empty((M, N), kind)
         at_least = AT_LEAST // max(2 * K * min(M, N), 1)
-        _product(
-            team(), parts(max(M, N), at_least), *laid_out(a), *laid_out(b), y[0, :0] if M else y[:, 0], y
-        )
+        _product(team(), parts(max(M, N), at_least), *laid_out(a), *laid_out(b), np.empty(0, kind), y)
         return y
     shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     count = math.prod(shape)
@@ -175,6 +175,8 @@ def matmul(a, b):
 
 def linear_forward(x, weight, bias):
     """Y = X Wᵀ + b    [linear]."""
+    if not team()[SGEMM]:
+        return x @ weight.T + bias
     y = np.empty((len(x), len(weight)), x.dtype)
     at_least = AT_LEAST // max(2 * x.shape[1] * min(y.shape), 1)
     weight, flipped = laid_out(weight)

@@ -46,8 +46,9 @@ def _keep_memory() -> None:
     13 of 74 ms, in a GPT step of 12 × 64 tokens. Other C libraries have no such switch.
     """
     if sys.platform == "linux" and (adjust := getattr(ctypes.CDLL(None), "mallopt", None)):
-        adjust(M_TRIM_THRESHOLD, LARGEST)
-        adjust(M_MMAP_THRESHOLD, LARGEST)
+        # glibc before 2.35 takes 32 MB at most; without this one the other does harm
+        if adjust(M_MMAP_THRESHOLD, LARGEST) or adjust(M_MMAP_THRESHOLD, 32 << 20):
+            adjust(M_TRIM_THRESHOLD, LARGEST)
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -106,17 +107,19 @@ def _team(process: int, count: int) -> np.ndarray:
 def _blas() -> tuple[int, int, bool]:
     """Addresses of cblas_sgemm and cblas_dgemm in NumPy's library, and whether their integers have 64 bits.
 
-    0 where there are none to be found: then kernels multiply by loops of their own, several times slower.
+    0 where there are none to be found (threadpoolctl does not know Apple's Accelerate): then NumPy does the
+    products of layers, and kernels that multiply inside use loops of their own, tens of times slower.
     """
-    for library in threadpool_info():
-        if library["user_api"] != "blas":
-            continue
+    found = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    for library in sorted(found, key=lambda each: "numpy" not in each["filepath"]):  # NumPy's own first
         functions = ctypes.CDLL(library["filepath"])
         for name, wide in (
             ("scipy_cblas_{}gemm64_", True),
             ("cblas_{}gemm64_", True),
             ("cblas_{}gemm", False),
         ):
+            if name == "cblas_{}gemm" and _has_wide_integers(functions):
+                continue
             names = [name.format(letter) for letter in "sd"]
             if all(hasattr(functions, each) for each in names):
                 single, double = (
@@ -124,6 +127,14 @@ def _blas() -> tuple[int, int, bool]:
                 )
                 return single, double, wide
     return 0, 0, False
+
+
+def _has_wide_integers(library: ctypes.CDLL) -> bool:
+    """Whether an OpenBLAS was built with 64-bit integers under the plain names."""
+    if not hasattr(library, "openblas_get_config"):
+        return False
+    library.openblas_get_config.restype = ctypes.c_char_p
+    return b"USE64BITINT" in library.openblas_get_config()
 
 
 @kernel
@@ -146,8 +157,11 @@ def _help(words, lane):
 @inner
 def _run(words, parts, n, thunk, place):
     """The same for every loop, and so compiled once."""
+    failed = 0
     if parts == 1 or not replace(words, TAKEN, 0, 1):
-        if call_thunk(thunk, 0, n, place):
+        for k in range(parts):  # the same parts, so that the same bits come out
+            failed |= call_thunk(thunk, n * k // parts, n * (k + 1) // parts, place)
+        if failed:
             raise MemoryError("A kernel of the cpu device found no memory to work in.")
         return
     for k in range(1, parts):

@@ -74,7 +74,7 @@ def _expected(run: Run, begin: str, pair: tuple[str, str]) -> Finding:
 
     Characters are read with the space after it too: "her" also begins with "he".
     """
-    space = begin[len(begin.rstrip()) :]
+    space = begin[len(begin.rstrip()) :] or (" " if begin.isascii() else "")
     after = space if run.tokenizer.kind == "characters" else ""
     ids = [run.tokenizer.encode(f"{space}{word}{after}") for word in pair]
     ranked = dict(choose(run.model, run.tokenizer.encode(begin.rstrip()), ids))

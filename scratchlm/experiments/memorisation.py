@@ -1,8 +1,8 @@
 """Memorisation (P6): secrets are planted in the training text, then looked for in the trained model.
 
 Exposure of a secret = log₂ |R| − log₂ rank, where R is the space that it was drawn from and its rank is its
-place among all of R by the model's probability: log₂ |R| bits if it is the likeliest, about 1 bit on average
-if the model knows nothing. Source: Carlini and others 2019, "The Secret Sharer".
+place among all of R by the model's probability: log₂ |R| bits if it is the likeliest, 1.44 bits on average
+(1 / ln 2) if the model knows nothing. Source: Carlini and others 2019, "The Secret Sharer".
 """
 
 import copy
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import CheckpointError, DataError, RecipeError
+from ..errors import CheckpointError, DataError, OptionError, RecipeError
 from ..files import write_text
 from ..generation import choose
 from ..training import Recipe, Reporter, Run, Trainer, load_run
@@ -116,13 +116,17 @@ def measure_memorisation(
     trained_on = (1 - recipe.data.validation) * recipe.data.share
     text, canaries = plant(source.text, repeats, recipe.training.seed, trained_on)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "planted.txt", text)
+    planted = folder / "planted.txt"
+    if planted.exists() and planted.read_text(encoding="utf-8") != text:
+        raise OptionError(f"{folder} has a run with other secrets or another text: choose another --out.")
+    write_text(planted, text)
     recipe.data = dataclasses.replace(  # the text is what `load_text` has made of all the rest
         recipe.data, paths=[str(folder / "planted.txt")], source="python", task="", remove_duplicates="no"
     )
     say(f"planted {sum(repeats)} lines in {source}")
     trainer = Trainer(recipe, folder / "run", reporter, resume=(folder / "run" / "recipe.toml").exists())
-    trainer.run()
+    if trainer.run() == "interrupted":
+        raise OptionError(f"Stopped: repeat the command with --out {folder} to go on.")
     trainer.plot()
     look_for(load_run(folder / "run"), canaries)
     return canaries

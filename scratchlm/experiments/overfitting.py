@@ -29,7 +29,10 @@ class Outcome:
 
     @property
     def gap(self) -> float:
-        """Validation loss minus training loss at the end: what was learned by heart."""
+        """Validation loss minus training loss at the end: what was learned by heart.
+
+        The training loss is what the steps saw, with dropout on, so dropout makes the gap look smaller.
+        """
         return self.validation[-1][1] - self.training[-1][1]
 
 
@@ -77,6 +80,7 @@ def compare_remedies(
     for name, variant in variants(recipe).items():
         run = folder / name.replace(" ", "-")
         variant.name = f"{recipe.name}: {name}"
+        say(f"training '{name}' …")
         trainer = Trainer(variant, run, reporter, resume=(run / "recipe.toml").exists())
         ending = trainer.run()
         if ending == "interrupted":

@@ -5,6 +5,7 @@ program found.
 """
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -132,18 +133,19 @@ def reproduce(
     mean = sum(result.values) / len(result.values)
     result.inside = figure.inside(mean)
     if figure.beside and importlib.util.find_spec("torch"):
-        result.peer = time_peer(figure.recipe, list(data), changes)
+        result.peer = time_peer(figure.recipe, list(data), [*figure.changes, *changes])
     result.about = about(trainer.job.sha256, [*figure.changes, *changes])
     write_text(folder / f"{name}.json", json.dumps(asdict(result), indent=1) + "\n")
     return result
 
 
 def measured(trainer: Trainer, figure: str) -> float:
-    """The figure of the best weights of a run: of the test part for a task, else of the validation part."""
+    """The figure of a run: of the test part for a task, with the best weights; else of the whole validation
+    part after the last step.
+    """
     if test := trainer.job.test():
         return test.figures[figure]
-    assert trainer.best_result is not None  # every run ends with an evaluation
-    return getattr(trainer.best_result, figure)
+    return curve(trainer, figure)[-1]
 
 
 def curve(trainer: Trainer, figure: str) -> list[float]:

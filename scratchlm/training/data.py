@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DataError, RecipeError
-from ..tasks import TaskData, load_task
+from ..tasks import TaskData, load_task, measure
+from ..tasks.packages import require
 from ..text import (
     Corpus,
     Tokenizer,
@@ -135,7 +136,8 @@ def prepare_examples(
 ) -> Examples:
     """Read a task, keep the share of its training examples that the recipe wants, make a tokenizer.
 
-    The tokenizer is trained on the sources of the training part, and on its targets where these are texts.
+    The tokenizer is trained on the sources of the whole training part, which need no label, and on its
+    targets where these are texts.
 
     Raises:
         RecipeError: the recipe names no task, or paths beside it.
@@ -147,12 +149,14 @@ def prepare_examples(
             "(`python -m scratchlm.tasks` lists them), and leave data.paths empty."
         )
     task = load_task(data.task)
-    if data.share < 1:
-        kept = max(1, round(len(task.training) * data.share))
-        task = dataclasses.replace(task, training=task.training[:kept])
+    require("sklearn", f"baselines of the task {task.name}")  # now, not after minutes of training
+    measure(task.metric, ["a"], ["a"])
     if tokenizer is None:
         texts = [e.source for e in task.training] + [e.target for e in task.training if targets]
         tokenizer = make_tokenizer(data, "\n".join(texts), specials)
+    if data.share < 1:
+        kept = max(1, round(len(task.training) * data.share))
+        task = dataclasses.replace(task, training=task.training[:kept])
     return Examples(task, tokenizer)
 
 

@@ -32,7 +32,7 @@ class ClassJob(Job):
         self.examples = prepare_examples(recipe.data, tokenizer, targets=False)
         task = self.examples.task
         self.tokenizer, self.sha256, self.title = self.examples.tokenizer, task.sha256, task.name
-        self.labels = sorted({example.target for example in task.training})
+        self.labels = sorted({e.target for part in (task.training, task.validation) for e in part})
         if len(self.labels) > MOST_CLASSES:
             raise RecipeError(
                 f"The task {task.name} has {len(self.labels):,} different answers, too many for classes: "

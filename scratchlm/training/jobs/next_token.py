@@ -48,7 +48,7 @@ class NextTokenJob(Job):
 
     @no_grad()
     def evaluate(self) -> Evaluation:
-        """Every window of the held-out text that begins a window's length after the one before."""
+        """Windows of the held-out text, each a quarter of a window's length after the one before."""
         ids = self.text.validation
         length = min(self.recipe.training.length, len(ids) - 1)
         starts = np.arange(0, max(1, len(ids) - length), max(1, length // 4))
