@@ -17,6 +17,7 @@ from ..nn.layers import uniform
 from ..tensor import Tensor
 from .language_model import head_loss
 
+TINY = 1e-8  # keeps the logarithm of P finite where float32 has rounded it to 0
 ATTENTIONS = ("none", "additive", "multiplicative")
 
 
@@ -27,6 +28,7 @@ class State(NamedTuple):
     c: Tensor  # (L, B, H)
     memory: tuple[Tensor, Tensor] | None  # for attention: keys and values, each (B, S, H)
     context: Tensor | None  # the encoder's last output (B, H), for feed_context
+    copies: tuple[Tensor, Tensor] | None = None  # for copy: keys (B, S, H) and the source's tokens (B, S, V)
 
 
 class EncoderDecoder(nn.Module):
@@ -44,10 +46,13 @@ class EncoderDecoder(nn.Module):
         reverse_source: read the source backwards, so that its beginning is near the target's (Sutskever).
         feed_context: give the encoder's last output to the decoder and to the last layer at every step
             (Cho and others 2014), not only at the start.
+        copy: write a token of the vocabulary or copy one of the source, as See and others 2017 mix them:
+            P(v) = g softmax(head)_v + (1 − g) Σ_{s: source_s = v} p_ts, g = σ(w · y_t). What is copied need
+            not be learned by heart.
         dropout: probability before, between and after the LSTM layers, while training.
 
     Raises:
-        OptionError: attention is none of the three.
+        OptionError: attention is none of the three, or it is none and tokens are to be copied.
     """
 
     def __init__(
@@ -59,12 +64,16 @@ class EncoderDecoder(nn.Module):
         attention: str = "multiplicative",
         reverse_source: bool = False,
         feed_context: bool = False,
+        copy: bool = False,
         dropout: float = 0.0,
         device: "str | Device | None" = None,
     ):
         if attention not in ATTENTIONS:
             raise OptionError(f"attention is {attention!r}, expected one of {', '.join(ATTENTIONS)}.")
+        if copy and attention == "none":
+            raise OptionError("What is copied is found by attention: choose one, or set copy=False.")
         self.attention = attention
+        self.copy = copy
         self.reverse_source = reverse_source
         self.feed_context = feed_context
         D, H = embedding_dim, hidden_size
@@ -79,6 +88,9 @@ class EncoderDecoder(nn.Module):
         if attention == "additive":
             self.query = nn.Linear(H, H, bias=False, device=device)
             self.score = uniform(H**-0.5, (H,), device)
+        if copy:
+            self.copy_key = nn.Linear(H, H + extra, bias=False, device=device)
+            self.gate = nn.Linear(H + extra, 1, device=device)
         self.head = nn.Linear(H + extra, vocabulary, device=device)
 
     def start(self, source: Any) -> State:
@@ -94,13 +106,20 @@ class EncoderDecoder(nn.Module):
         keys = self.key(values)
         if self.attention == "multiplicative":
             keys = keys * math.sqrt(keys.shape[-1])  # the kernel divides by √H, Luong's score does not
-        return State(h, c, (keys, values), context)
+        copies = (self.copy_key(values), self._one_hot(ids)) if self.copy else None
+        return State(h, c, (keys, values), context, copies)
+
+    def _one_hot(self, ids: Tensor) -> Tensor:
+        """Source tokens (S, B) → (B, S, V), 1 where the token stands: values that attention can add up."""
+        tokens = ids.device.xp.arange(len(self.head.weight))
+        return Tensor((ids.data.T[:, :, None] == tokens).astype(self.head.weight.dtype), device=ids.device)
 
     def select(self, state: State, rows: Any) -> State:
         """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
         memory = None if state.memory is None else (state.memory[0][rows], state.memory[1][rows])
         context = None if state.context is None else state.context[rows]
-        return State(state.h[:, rows], state.c[:, rows], memory, context)
+        copies = None if state.copies is None else (state.copies[0][rows], state.copies[1][rows])
+        return State(state.h[:, rows], state.c[:, rows], memory, context, copies)
 
     def step(self, ids: Any, state: State | None) -> tuple[Tensor, State]:
         """Target tokens (B, T) → the decoder LSTM's outputs (T, B, H), before attention, and the new state.
@@ -132,10 +151,18 @@ class EncoderDecoder(nn.Module):
             h = F.cat([h, state.context.broadcast_to(len(h), *state.context.shape)], axis=2)
         return h, state
 
+    def scores(self, h: Tensor, state: State) -> Tensor:
+        """What `features` gives (T, B, ·) → logits (B, T, V), ln P itself where tokens are copied."""
+        logits, h = self.head(h).swapaxes(0, 1), h.swapaxes(0, 1)
+        if state.copies is None:
+            return logits
+        copied, g = F.attention(h, *state.copies), self.gate(h).sigmoid()  # (B, T, V), (B, T, 1)
+        return (g * logits.softmax() + (1 - g) * copied + TINY).log()
+
     def forward(self, ids: Any, state: State | None = None) -> tuple[Tensor, State]:
         """Target tokens (B, T) → logits (B, T, V) of the next token, and the new state."""
         h, state = self.features(ids, state)
-        return self.head(h).swapaxes(0, 1), state
+        return self.scores(h, state), state
 
     def loss(self, source: Any, inputs: Any, targets: Any, teacher_forcing: bool = True) -> Tensor:
         """Mean cross-entropy in nats a counted token: source (B, S), inputs and targets (B, T).
@@ -145,14 +172,20 @@ class EncoderDecoder(nn.Module):
         """
         state = self.start(source)
         if teacher_forcing:
-            return head_loss(self.head, self.features(inputs, state)[0], targets)
+            return self._mean_loss(self.features(inputs, state)[0], state, targets)
         ids, outputs = np.asarray(inputs)[:, :1], []
         for _ in range(np.shape(inputs)[1]):
             h, state = self.features(ids, state)  # (1, B, ·)
             outputs.append(h)
             with no_grad():  # argmax has no derivative
-                ids = self.head(h).data[0].argmax(axis=1)[:, None]  # (B, 1)
-        return head_loss(self.head, F.cat(outputs), targets)
+                ids = self.scores(h, state).data[:, 0].argmax(axis=1)[:, None]  # (B, 1)
+        return self._mean_loss(F.cat(outputs), state, targets)
+
+    def _mean_loss(self, h: Tensor, state: State, targets: Any) -> Tensor:
+        if state.copies is None:
+            return head_loss(self.head, h, targets)  # all logits are never held at once
+        rows = self.scores(h, state).reshape(-1, len(self.head.weight))
+        return F.cross_entropy(rows, Tensor(targets, device=h.device).data.reshape(-1))
 
     def weights(self, source: Any, inputs: Any) -> np.ndarray:
         """How much each step looks at each source token, (B, T, S), rows sum to 1: for pictures.

@@ -26,7 +26,7 @@ def build_model(
     if m.kind == "encoder-decoder":
         return models.EncoderDecoder(
             V, m.embedding_dim, m.hidden_size, m.num_layers, m.attention, m.reverse_source, m.feed_context,
-            m.dropout, d,
+            m.copy, m.dropout, d,
         )  # fmt: skip
     if m.kind == "autoencoder":
         return models.SequenceAutoencoder(V, m.embedding_dim, m.hidden_size, m.code_size, m.dropout, d)

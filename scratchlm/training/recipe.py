@@ -62,10 +62,11 @@ class Model:
     reverse_source: bool = False  # encoder-decoder: read the source backwards
     feed_context: bool = False  # encoder-decoder: the encoder's last state at every step of the decoder
     bidirectional: bool = False  # classifier: a second body reads from the end
+    copy: bool = False  # encoder-decoder with attention: a token may be copied from the source
     code_size: int = field(default=32, metadata=_at_least(1))  # autoencoder: its code; vae: latent variables
     word_dropout: float = field(
         default=0.0, metadata={"low": 0, "below": 1}
-    )  # vae: tokens that the decoder misses
+    )  # tokens that a vae's decoder, a classifier misses
     as_printed: bool = False  # l3, l4: as the document prints them, with their errors
 
 
