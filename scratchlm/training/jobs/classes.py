@@ -9,6 +9,7 @@ from ... import functions as F
 from ...errors import RecipeError
 from ...function import no_grad
 from ...nn import evaluating
+from ...random import random_state
 from ...tasks import measure, measure_baselines
 from ...tensor import Tensor
 from ...text import RowBatches, Tokenizer, rows_by_length
@@ -58,6 +59,9 @@ class ClassJob(Job):
     def loss(self, batch: Any, state: State, step: int) -> tuple[Tensor, State]:
         """Nats an example."""
         ids = np.stack([self.rows["training"][row] for row in batch])
+        if (unknown := self.tokenizer.unknown_id) is not None:  # tokens that the model has to do without
+            dropped = random_state.generator.random(ids.shape) < self.recipe.model.word_dropout
+            ids = np.where(dropped, unknown, ids)
         smoothing = self.recipe.training.label_smoothing
         loss = F.cross_entropy(self.model(ids), self.classes["training"][batch], label_smoothing=smoothing)
         return loss, None
