@@ -19,7 +19,8 @@ class SequenceClassifier(nn.Module):
     (Howard and Ruder 2018, "concat pooling").
 
     Args:
-        body: a model with `encode(ids (B, T)) -> (B, T, D)`.
+        body: a model with `encode(ids (B, T)) -> (B, T, D)`. It becomes a part of this one and loses its own
+            `head`, the scores of tokens.
         features: D of the body's encode.
         classes: C.
         dropout: probability before the last layer, while training.

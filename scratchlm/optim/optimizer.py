@@ -27,8 +27,8 @@ class Optimizer:
         self.decays: list[float] = []  # one for each parameter
         for member in parameters:
             group: dict[str, Any] = member if isinstance(member, dict) else {"params": [member]}
-            if unknown := group.keys() - {"params", "weight_decay"}:
-                raise OptionError(f"A group of parameters has params and weight_decay, not '{min(unknown)}'.")
+            if not {"params"} <= group.keys() <= {"params", "weight_decay"}:
+                raise OptionError(f"A group has params, and may have weight_decay: got {sorted(group)}.")
             own = list(group["params"])
             self.parameters += own
             self.decays += [group.get("weight_decay", weight_decay)] * len(own)
