@@ -180,7 +180,7 @@ def test_only_the_group_that_wants_it_decays(device):
 
 def test_a_group_has_parameters_and_a_decay_and_nothing_else():
     p = nn.Parameter(np.ones(2))
-    with pytest.raises(OptionError, match="has params and weight_decay, not 'lr'"):
+    with pytest.raises(OptionError, match=r"has params, and may have weight_decay: got \['lr', 'params'\]"):
         optim.Adam([{"params": [p], "lr": 0.1}])
     with pytest.raises(OptionError, match="no parameters"):
         optim.Adam([{"params": []}])
