@@ -57,6 +57,9 @@ class Draw:
         if kernel.formula == "additive_attention":  # N·T·S·A tanhs: 37⁴ of them take seconds
             for letter in "NT":
                 self.lengths[letter] = self.data.draw(st.integers(1, 5), label=letter)
+        if kernel.name.startswith("attention_packed"):  # B·H sequences: 37² of them take the emulator minutes
+            for letter in "BH":
+                self.lengths[letter] = self.data.draw(st.integers(1, 4), label=letter)
         drawn = {argument.name: self.argument(kernel, argument) for argument in kernel.arguments}
         return drawn | self.consistent(kernel, drawn)
 
