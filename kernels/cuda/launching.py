@@ -1,5 +1,11 @@
 """How a kernel of this folder is launched: on a card through CuPy where the arrays are CuPy's, else on the
 emulator. Every kernel is compiled for float and for double: the word `real` in a .cu stands for either.
+
+On a card a launch returns before the kernel has run: all work goes to CuPy's current stream, in order, and
+nothing here waits for it or copies anything to the host. Memory comes from CuPy's pool, which keeps what is
+freed: cudaMalloc waits for the card, the pool does not. Kernels are compiled by NVRTC at their first use
+(CuPy keeps them in ~/.cupy). Products are cuBLAS's in float32; CUPY_TF32=1 in the environment lets it round
+their inputs to 10 bits of mantissa, on cards from sm_80 on.
 """
 
 import sys
@@ -35,7 +41,7 @@ def emulating(**settings: Any) -> Iterator[None]:
 
 @contextmanager
 def watching(launches: list[tuple[str, int, int, Any]]) -> Iterator[None]:
-    """Append (kernel, blocks, threads, counts) of every emulated launch inside a `with` block."""
+    """Append (kernel, blocks, threads, counts) of every launch inside a `with` block; no counts from a card."""
     global _watcher
     before, _watcher = _watcher, launches
     try:
@@ -59,17 +65,20 @@ def _on_card(cupy: Any, family: str, real: str) -> Any:
     return cupy.RawModule(code=expand(HERE / f"{family}.cu"), options=("-std=c++17", f"-Dreal={real}"))
 
 
-def launch(family: str, kernel: str, blocks: int, threads: int, *args: Any, shared: int = 0) -> None:
+def launch(
+    family: str, kernel: str, blocks: int, threads: int, *args: Any, shared: int = 0, dtype: Any = None
+) -> None:
     """Run a kernel of `family`.cu; int becomes C's int, float becomes `real`.
 
     Arguments:
         blocks, threads: of the grid and of a block; nothing is launched for 0 blocks.
         shared: numbers (of type `real`) in dynamic shared memory.
+        dtype: what `real` is; without it, that of the first array of floats.
     """
     if blocks == 0:
         return
     arrays = [a for a in args if hasattr(a, "shape") and not isinstance(a, np.generic)]
-    dtype = next(a.dtype for a in arrays if a.dtype in REAL)
+    dtype = np.dtype(dtype or next(a.dtype for a in arrays if a.dtype in REAL))
     number = {bool: np.int32, int: np.int32, float: dtype.type}
     typed = tuple(number[type(a)](a) if type(a) in number else a for a in args)
     xp = array_module(arrays[0])
@@ -79,7 +88,7 @@ def launch(family: str, kernel: str, blocks: int, threads: int, *args: Any, shar
         function = _on_card(xp, family, REAL[dtype]).get_function(kernel)
     function((blocks,), (threads,), typed, shared_mem=shared * dtype.itemsize)
     if _watcher is not None:
-        _watcher.append((kernel, blocks, threads, function.counts))
+        _watcher.append((kernel, blocks, threads, getattr(function, "counts", None)))
 
 
 def whole(*arrays: Any, dtype: Any = None) -> list[Any]:
@@ -92,7 +101,8 @@ def threads_for(length: int) -> int:
     return min(THREADS, -(-length // WARP) * WARP)
 
 
-def each(family: str, kernel: str, size: int, *args: Any) -> None:
-    """Run a kernel that goes over `size` elements, a thread each; `size` is its last argument."""
-    threads = threads_for(size)
-    launch(family, kernel, -(-size // threads) if size else 0, threads, *args, size)
+def each(family: str, kernel: str, size: int, *args: Any, per: int = 1) -> None:
+    """Run a kernel that goes over `size` elements, `per` of them a thread; `size` is its last argument."""
+    work = -(-size // per)
+    threads = threads_for(work)
+    launch(family, kernel, -(-work // threads) if work else 0, threads, *args, size)
