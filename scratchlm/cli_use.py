@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .cli_common import RUN, make_console, make_table, show_pieces
-from .errors import DataError, TokenError
+from .errors import DataError, OptionError, TokenError
 
 if TYPE_CHECKING:
     from .training import Run
@@ -78,11 +78,11 @@ def evaluate(
     """Measure the model in the folder RUN: loss, perplexity, bits per character."""
     baseline, order = baseline or ("ngram" if order else None), order or 6
     from .text import bits_per_character, load_corpus
+    from .training import LANGUAGE_MODELS, load_run, prepare_text
     from .training import evaluate as measure
-    from .training import load_run, prepare_text
 
     loaded = load_run(run, device)
-    if loaded.recipe.model.kind not in ("lstm", "gpt", "l2"):
+    if loaded.recipe.model.kind not in LANGUAGE_MODELS:
         if data or baseline:
             raise DataError("--data and --baseline are for language models: leave them away.")
         loaded.recipe.training.device = device or loaded.recipe.training.device
@@ -182,6 +182,8 @@ def predict(
     from .training.predicting import between
     from .training.predicting import predict as ask
 
+    if other is not None and (beam > 1 or choices or picture):
+        raise OptionError("--to writes a way between codes: leave --beam, --choice and --picture away.")
     if picture and len(texts) > 1:
         raise click.UsageError("--picture is one file: give one TEXT with it.")
     loaded = load_run(run, device)

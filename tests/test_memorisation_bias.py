@@ -15,6 +15,7 @@ from scratchlm.generation import log_probability
 from scratchlm.tasks import TASKS, Example, TaskData
 from scratchlm.training import load_run
 from scratchlm.training.data import load_text, prepare_text
+from scratchlm.training.predicting import predict
 from scratchlm.training.recipe import Data
 
 from .test_cli import assert_one_line
@@ -188,6 +189,14 @@ def talkers(tmp_path_factory):
 
 PAIR = ("he", "she")
 BEGINNINGS = ["the doctor said that ", "the nurse said that "]
+
+
+@pytest.mark.parametrize("tokenizer", ["characters", "bpe"])
+def test_choices_are_the_same_with_the_space_on_either_side(tokenizer, talkers):
+    run = talkers(tokenizer)
+    here = predict(run, "the doctor said that ", choices=["he", "she"])
+    there = predict(run, "the doctor said that", choices=[" he", " she"])
+    assert [each.probability for each in here] == pytest.approx([each.probability for each in there])
 
 
 @pytest.mark.parametrize("tokenizer", ["characters", "words"])

@@ -156,15 +156,14 @@ def test_answers_by_beam_search_with_their_probability(kind, trained):
 def test_choices_are_ranked_by_their_share(kind, trained):
     run = trained(kind)
     choices = ["cat sat", "old", "mat."] if kind in LANGUAGE else ["dcba", "ab", "c"]
-    text = "moon tree" if kind in LANGUAGE else "abcd"
-    found = predict(run, text, choices=choices)
+    text, space = ("moon tree", " ") if kind in LANGUAGE else ("abcd", "")
+    found = predict(run, text + space, choices=choices)  # a language model reads the space with the choice
     ids, state, end = run.tokenizer.encode(text), None, []
     if kind not in LANGUAGE:
         state, ids, end = run.model.start(ids[None]), np.array([1]), [2]
     with sl.no_grad():
-        p = np.exp(
-            [log_probability(run.model, ids, [*run.tokenizer.encode(c), *end], state) for c in choices]
-        )
+        after = [[*run.tokenizer.encode(space + choice), *end] for choice in choices]
+        p = np.exp([log_probability(run.model, ids, each, state) for each in after])
     p /= p.sum()
     assert [each.text for each in found] == [choices[k] for k in (-p).argsort()]
     assert [each.probability for each in found] == pytest.approx(sorted(p, reverse=True), rel=1e-3)
@@ -317,9 +316,7 @@ def test_what_cannot_be_fine_tuned(trained_runs, tmp_path):
 
 # ---------------------------------------------------------------- on the command line
 def test_predict_prints_classes_choices_and_beams(scratchlm, trained_runs, tmp_path):
-    code, out, err = scratchlm("predict", trained_runs("classifier"), "abcd")
-    assert (code, err) == (0, "")
-    assert out.count("%  of ") == 4
+    assert scratchlm("predict", trained_runs("classifier"), "abcd")[1].count("%  of ") == 4
     _, out, _ = scratchlm("predict", trained_runs("lstm"), "cat", "--choice", "sat", "--choice", "mat")
     assert sum(float(line.split("%")[0]) for line in out.splitlines()) == pytest.approx(100, abs=0.02)
     _, out, _ = scratchlm("predict", trained_runs("additive"), "abc", "--beam", 2)
@@ -368,9 +365,8 @@ def test_evaluate_measures_every_kind(scratchlm, trained_runs):
         assert (code, err) == (0, "")
         assert word in out
         assert ("10 test examples" in out) == (kind in ("classifier", "additive"))
-    assert_one_line(
-        scratchlm("evaluate", trained_runs("bert"), "--order", 3), "for language models: leave them"
-    )
+    result = scratchlm("evaluate", trained_runs("bert"), "--order", 3)
+    assert_one_line(result, "for language models: leave them")
 
 
 WRONG = {
@@ -384,6 +380,7 @@ WRONG = {
     "picture": (["predict", "classifier", "abc", "--picture", "a.png"], "no attention over a source"),
     "way": (["predict", "classifier", "abc", "--to", "abd"], "no codes to go between"),
     "way from nothing": (["predict", "vae", "", "--to", "cat"], "a text is empty"),
+    "way with a beam": (["predict", "vae", "a", "--to", "b", "--beam", "2"], "leave --beam, --choice and"),
     "other kind": (["finetune", "lstm", "--recipe", "gpt-128"], "kind lstm, the recipe wants gpt"),
     "freeze": (["finetune", "classifier", "--recipe", "MINE", "--freeze", "x"], "names 'x', but no weight"),
 }

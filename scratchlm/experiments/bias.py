@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import CheckpointError, OptionError
 from ..generation import choose
-from ..training import Run
+from ..training import LANGUAGE_MODELS, Run
 from ..training.jobs.classes import class_probabilities
 
 PAIRS = (("he", "she"), ("his", "her"), ("man", "woman"))
@@ -51,7 +51,7 @@ def probe(run: Run, pairs: Sequence[tuple[str, str]], sentences: Sequence[str] =
     """
     kind = run.recipe.model.kind
     ask: Callable[[Run, str, tuple[str, str]], Finding]
-    if kind in ("lstm", "gpt", "l2"):
+    if kind in LANGUAGE_MODELS:
         ask, asked = _expected, sentences or BEGINNINGS
     elif kind in ("classifier", "l1"):
         ask, asked = _said, sentences or SENTENCES

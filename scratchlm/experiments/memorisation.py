@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import CheckpointError, DataError, OptionError, RecipeError
 from ..files import write_text
 from ..generation import choose
-from ..training import Recipe, Reporter, Run, Trainer, load_run
+from ..training import LANGUAGE_MODELS, Recipe, Reporter, Run, Trainer, load_run
 from ..training.data import load_text
 
 DIGITS = 4  # of a secret: 10,000 candidates, which share their beginnings, so that ranking takes 4 steps
@@ -84,7 +84,7 @@ def look_for(run: Run, canaries: list[Canary]) -> None:
     Raises:
         CheckpointError: the run is no language model, or does not know every digit.
     """
-    if run.recipe.model.kind not in ("lstm", "gpt", "l2"):
+    if run.recipe.model.kind not in LANGUAGE_MODELS:
         raise CheckpointError(f"{run.folder} is no language model: secrets are looked for in what it writes.")
     if unknown := run.tokenizer.unknown_tokens("0123456789"):
         raise CheckpointError(

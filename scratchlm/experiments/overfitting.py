@@ -1,6 +1,7 @@
 """Overfitting (P4): one model trained with each remedy in turn, their curves side by side."""
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from ..files import written_aside
 from ..training import Recipe, Reporter, Trainer
 from ..training.metrics import Metrics
+from ..training.recipe import reads
 
 SHARE = 0.1  # of the text for the model that overfits
 
@@ -40,7 +42,8 @@ def variants(recipe: Recipe) -> dict[str, Recipe]:
     """The recipe on a tenth of its text without any remedy, then with one remedy each.
 
     The sizes are the recipe's own; "smaller model" has a quarter of the hidden units, of a transformer's
-    features; "early stopping" gives up after two evaluations without gain.
+    features; "early stopping" gives up after two evaluations without gain. Dropout is left out for a
+    kind of model that has none.
     """
     m = recipe.model
     lstm = (m.body if m.kind == "classifier" else m.kind) not in ("gpt", "bert", "l0")
@@ -49,9 +52,11 @@ def variants(recipe: Recipe) -> dict[str, Recipe]:
     share = recipe.data.share * SHARE
     bare = _changed(recipe, data__share=share, model__dropout=0.0, training__weight_decay=0.0,
                     training__patience=0, training__optimizer="adamw")  # fmt: skip
+    key = next(each for each in dataclasses.fields(m) if each.name == "dropout")
+    dropout = {"dropout 0.5": _changed(bare, model__dropout=0.5)} if reads(m.kind, key) else {}
     return {
         "no remedy": bare,
-        "dropout 0.5": _changed(bare, model__dropout=0.5),
+        **dropout,
         "weight decay 0.3": _changed(bare, training__weight_decay=0.3),
         "early stopping": _changed(bare, training__patience=2),
         "smaller model": _changed(bare, **smaller),

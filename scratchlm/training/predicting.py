@@ -14,6 +14,7 @@ from .data import END, MASK, START
 from .jobs.classes import class_probabilities
 from .jobs.pairs import answer
 from .jobs.sequences import interpolate
+from .recipe import LANGUAGE_MODELS
 from .run import Run
 from .writing import known_ids
 
@@ -56,13 +57,15 @@ def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> 
     if kind in ("l3", "l4"):
         with no_grad(), evaluating(run.model):
             return [Prediction(run.tokenizer.decode(run.model(ids[None]).numpy()[0].argmax(-1)))]
-    if kind in ("lstm", "gpt", "l2"):
+    if kind in LANGUAGE_MODELS:
         if not choices:
             raise CheckpointError(
                 f"{run.folder} is a language model: continue a text with scratchlm generate, or rank answers "
                 "with --choice."
             )
-        return _ranked(run, ids, None, choices)
+        # The last spaces go with the choice, as words and pairs of bytes are cut in the training text.
+        begin = text.rstrip(" ") or text
+        return _ranked(run, known_ids(run.tokenizer, begin), None, choices, space=text[len(begin) :])
     ids = ids[-run.recipe.training.length :]
     with no_grad(), evaluating(run.model):
         state = run.model.start(ids[None])
@@ -93,10 +96,10 @@ def between(run: Run, one: str, other: str, steps: int = 7) -> list[str]:
 
 
 def _ranked(
-    run: Run, prompt: np.ndarray, state: Any, choices: Sequence[str], end: int | None = None
+    run: Run, prompt: np.ndarray, state: Any, choices: Sequence[str], end: int | None = None, space: str = ""
 ) -> list[Prediction]:
-    """The choices, likeliest first, with their share of the probability of all choices."""
-    ids = [known_ids(run.tokenizer, choice) for choice in choices]
+    """The choices after a space, likeliest first, with their share of the probability of all choices."""
+    ids = [known_ids(run.tokenizer, space + choice) for choice in choices]
     ranked = choose(run.model, prompt, ids, state, end)
     p = np.exp([value - ranked[0][1] for _, value in ranked])
     shares = zip(ranked, p / p.sum(), strict=True)

@@ -32,6 +32,9 @@ class TerminalReporter(Reporter):
         self.message(
             f"model   {trainer.model.count_parameters():,} parameters, device {t.device}, seed {t.seed}"
         )
+        if t.start and not trainer.steps_done:
+            new = ", ".join(trainer.new_weights) or "none"
+            self.message(f"start   weights of {t.start}; new: {new}")
         self.message(f"steps   {t.steps:,} of {t.batch} × {t.length} tokens at most → {trainer.folder}")
         if trainer.steps_done:
             self.message(f"        going on after step {trainer.steps_done:,}")

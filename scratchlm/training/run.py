@@ -9,7 +9,7 @@ from ..errors import CheckpointError
 from ..text import Tokenizer, load_tokenizer
 from .building import build_model
 from .checkpoint import load_arrays
-from .recipe import Recipe, load_recipe
+from .recipe import LANGUAGE_MODELS, Recipe, load_recipe
 from .writing import write
 
 
@@ -30,7 +30,7 @@ class Run:
             CheckpointError: the run is no language model.
             TokenError: the prompt has characters or words that the tokenizer does not know.
         """
-        if (kind := self.recipe.model.kind) not in ("lstm", "gpt", "l2"):
+        if (kind := self.recipe.model.kind) not in LANGUAGE_MODELS:
             raise CheckpointError(
                 f"{self.folder} is a model of kind {kind}, which continues no text: use scratchlm predict."
             )

@@ -1,6 +1,7 @@
 """A talk with a trained run: what was said before goes in with every turn."""
 
 from .predicting import predict
+from .recipe import LANGUAGE_MODELS
 from .run import Run
 
 LINE = 200  # tokens that a language model may write in one turn
@@ -22,7 +23,7 @@ class Talk:
         Raises:
             TokenError: the turn has what the model does not know; the history stays as it was.
         """
-        if self.run.recipe.model.kind in ("lstm", "gpt", "l2"):
+        if self.run.recipe.model.kind in LANGUAGE_MODELS:
             return "".join(self.run.stream(said, LINE, temperature=0.7, stop=["\n"]))
         if self.run.recipe.data.task != "dialogue":
             return predict(self.run, said)[0].text

@@ -91,6 +91,7 @@ class Trainer:
             0.0,
             0,
         ]  # since the last line of metrics: sum of losses, steps, seconds, tokens
+        self.new_weights: list[str] = []  # where it begins with another run's
         self.state: Any = None  # of the LSTM, carried along streams
         self.metrics = Metrics(folder / "metrics.jsonl")
         stored = self._open(resume)
@@ -101,7 +102,7 @@ class Trainer:
         self.job = make_job(recipe, given)
         t, self.model, self.batches = recipe.training, self.job.model, self.job.batches
         if start and not stored:
-            begin_with(self.model, Path(start))
+            self.new_weights = begin_with(self.model, Path(start))
         self.optimizer = build_optimizer(t, freeze(self.model, t.freeze))
         self.schedule = build_schedule(t)
         if stored is not None:

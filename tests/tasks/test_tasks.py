@@ -186,8 +186,6 @@ def test_arithmetic():
         assert example.target == str(a + b).ljust(4)
         pairs.add((min(a, b), max(a, b)))
     assert len(pairs) == 50_000
-    turned = scratchlm.tasks.arithmetic.load(reverse=True)
-    assert {e.source[::-1] for e in turned.test} == {e.source for e in data.test}
 
 
 def test_dates():

@@ -9,7 +9,7 @@ from ...function import no_grad
 from ...models import mask_tokens
 from ...nn import evaluating
 from ...tensor import Tensor
-from ...text import IGNORE, RandomWindows, Tokenizer, evaluation_windows
+from ...text import IGNORE, RandomWindows, Tokenizer
 from ..building import build_model
 from ..data import MASK, prepare_text
 from ..evaluation import Evaluation
@@ -48,19 +48,14 @@ class MaskedJob(Job):
     @no_grad()
     def evaluate(self) -> Evaluation:
         """All windows of the held-out text, with masks that are always the same."""
-        ids = self.text.validation
-        length = min(self.recipe.training.length, len(ids) - 1)
         total, tokens, right = 0.0, 0, 0
         with evaluating(self.model):
-            windows = evaluation_windows(ids, max(1, min(32, (len(ids) - 1) // length)), length)
-            for place, (window, following, _) in enumerate(windows):
+            for place, window in enumerate(_windows(self.text.validation, self.recipe.training.length)):
                 inputs, targets = self._masked(window, 0, place)
-                targets[following == IGNORE] = IGNORE  # places behind the end of the text
                 chosen = targets != IGNORE
-                if chosen.any():
-                    total += self.model.loss(inputs, targets).item() * chosen.sum()
-                    right += int((self.model(inputs).numpy().argmax(-1)[chosen] == targets[chosen]).sum())
-                    tokens += int(chosen.sum())
+                total += self.model.loss(inputs, targets).item() * chosen.sum()
+                right += int((self.model(inputs).numpy().argmax(-1)[chosen] == targets[chosen]).sum())
+                tokens += int(chosen.sum())
         return Evaluation(total / tokens, tokens, 0, {"accuracy": 100 * right / tokens}, "loss")
 
     def count(self, batch: Any) -> int:
@@ -77,3 +72,15 @@ class MaskedJob(Job):
         yield "Held-out text, some of its tokens hidden, and with the model's guesses:\n\n"
         for ids in (window[0], inputs[0], guess):
             yield self.tokenizer.decode(ids) + "\n\n"
+
+
+def _windows(ids: np.ndarray, length: int, batch: int = 32) -> list[np.ndarray]:
+    """All of ids (N,) once: rows of `length`, up to `batch` at a time, then the rest as a shorter row.
+
+    >>> [window.tolist() for window in _windows(np.arange(5), 2)]
+    [[[0, 1], [2, 3]], [[4]]]
+    """
+    whole = len(ids) // length * length
+    rows = ids[:whole].reshape(-1, length)
+    windows = [rows[first : first + batch] for first in range(0, len(rows), batch)]
+    return [*windows, ids[None, whole:]] if whole < len(ids) else windows
