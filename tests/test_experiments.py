@@ -14,7 +14,7 @@ from scratchlm.experiments import reproduce as module
 from scratchlm.experiments.overfitting import Outcome, compare_remedies, variants
 from scratchlm.experiments.reproduce import FIGURES, Figure, reproduce
 from scratchlm.tasks import TASKS, measure
-from scratchlm.training import Reporter, load_recipe, load_run
+from scratchlm.training import Reporter, Trainer, load_recipe, load_run
 from scratchlm.training.metrics import Metrics
 
 from .test_cli import assert_one_line
@@ -294,6 +294,22 @@ def test_wrong_use_is_one_line(scratchlm, figures, story, tmp_path):
 
 
 # ---------------------------------------------------------------- the listings as printed
+def test_the_loop_of_pytorch_beside_it_learns_as_much_as_ours(story, tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
+    changes = ["model.embedding_dim=32", "model.num_layers=2", "training.steps=40", "training.length=16"]
+    chosen = load_recipe("gpt-128", [*changes, "training.evaluate_every=40"])
+    chosen.data.paths = [str(story)]
+    trainer = Trainer(chosen, tmp_path / "run")
+    start = trainer.job.evaluate().loss
+    trainer.run()
+    peer = module.time_peer("gpt-128", [str(story)], changes)
+    assert peer["seconds"] > 0
+    assert start - trainer.best_result.loss > 0.5
+    assert peer["loss"] == pytest.approx(
+        trainer.best_result.loss, abs=0.1
+    )  # other initial weights, same steps
+
+
 def test_l3_as_printed_ends_with_the_layer_to_add(scratchlm, story, tmp_path):
     options = [
         "--data",
