@@ -11,14 +11,15 @@ their inputs to 10 bits of mantissa, on cards from sm_80 on.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..emulator import Emulator
+from ..emulator import Emulator, Pointers
 from ..emulator.source import expand
+from ..transfers import copy_up
 
 HERE = Path(__file__).parent
 REAL = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
@@ -41,7 +42,7 @@ def emulating(**settings: Any) -> Iterator[None]:
 
 @contextmanager
 def watching(launches: list[tuple[str, int, int, Any]]) -> Iterator[None]:
-    """Append (kernel, blocks, threads, counts) of every launch inside a `with` block; no counts from a card."""
+    """Append (kernel, blocks, threads, counts) of every launch inside a block; counts are None on a card."""
     global _watcher
     before, _watcher = _watcher, launches
     try:
@@ -94,6 +95,20 @@ def launch(
 def whole(*arrays: Any, dtype: Any = None) -> list[Any]:
     """The arrays in C order: what a kernel takes by its first element."""
     return [array_module(a).ascontiguousarray(a, dtype) for a in arrays]
+
+
+def addresses(arrays: list[Any]) -> Any:
+    """Where each of these arrays (in C order, of one type) begins: what a kernel takes as `real* const*`.
+
+    On a card the table stays there for the next call with the same arrays; the caller keeps them alive.
+    """
+    xp = array_module(arrays[0])
+    return Pointers(arrays) if xp is np else _addresses(xp, tuple(a.data.ptr for a in arrays))
+
+
+@lru_cache(maxsize=64)  # the lists of some models, each with gradients that may lie in several places
+def _addresses(xp: Any, numbers: tuple[int, ...]) -> Any:
+    return copy_up(np.array(numbers, np.uint64), xp)
 
 
 def threads_for(length: int) -> int:

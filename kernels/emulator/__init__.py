@@ -10,6 +10,6 @@
 """
 
 from .errors import KernelError
-from .launch import Counts, Emulator, Function
+from .launch import Counts, Emulator, Function, Pointers
 
-__all__ = ["Counts", "Emulator", "Function", "KernelError"]
+__all__ = ["Counts", "Emulator", "Function", "KernelError", "Pointers"]

@@ -229,13 +229,15 @@ template <class T> EMU_UNSEEN T atomicCAS(T *p, emu_value<T> expected, emu_value
 }
 
 // ---------------------------------------------------------------------------------------------- launching
-// What a kernel takes, one code a parameter: f4, i8, u1, … and a star for a pointer. The compiler resolves
-// typedefs and macros, so nothing has to be parsed.
+// What a kernel takes, one code a parameter: f4, i8, u1, … and a star for a pointer, two for a table of pointers.
+// The compiler resolves typedefs and macros, so nothing has to be parsed.
 template <class T> struct emu_code { static constexpr const char *text = "?"; };
 #define EMU_CODE(type, code)                                                                                 \
     template <> struct emu_code<type> { static constexpr const char *text = code; };                        \
     template <> struct emu_code<type *> { static constexpr const char *text = code "*"; };                   \
-    template <> struct emu_code<const type *> { static constexpr const char *text = code "*"; };
+    template <> struct emu_code<const type *> { static constexpr const char *text = code "*"; };             \
+    template <> struct emu_code<type *const *> { static constexpr const char *text = code "**"; };           \
+    template <> struct emu_code<const type *const *> { static constexpr const char *text = code "**"; };
 EMU_CODE(float, "f4") EMU_CODE(double, "f8") EMU_CODE(bool, "b1") EMU_CODE(char, "i1")
 EMU_CODE(signed char, "i1") EMU_CODE(unsigned char, "u1") EMU_CODE(short, "i2") EMU_CODE(unsigned short, "u2")
 EMU_CODE(int, "i4") EMU_CODE(unsigned, "u4") EMU_CODE(long, "i8") EMU_CODE(unsigned long, "u8")

@@ -82,6 +82,29 @@ class Memory:
     kernel: str = ""  # the kernel that declares it; "" for a helper's, which every kernel may use
 
 
+class Pointers:
+    """Arrays that a kernel gets as a table of addresses (`float* const*`), for as many of them as there are.
+
+    Raises:
+        KernelError: there are none, or they are of several types.
+    """
+
+    def __init__(self, arrays: list[np.ndarray]) -> None:
+        types = {array.dtype for array in arrays}
+        if len(types) != 1:
+            raise KernelError(
+                "argument", f"A table of addresses holds arrays of one type, not of {len(types)}."
+            )
+        self.arrays, self.dtype = list(arrays), types.pop()
+
+
+_KINDS = (
+    (np.ndarray, "an array", "*"),
+    (np.generic, "a number", ""),
+    (Pointers, "Pointers of arrays", "**"),
+)
+
+
 def _three(value: Any, what: str, kernel: str) -> tuple[int, int, int]:
     numbers = tuple(value) if isinstance(value, tuple | list) else (value,)
     whole = all(isinstance(n, int | np.integer) and n > 0 for n in numbers)
@@ -197,18 +220,17 @@ class Function:
                 "argument", f"{self.name} takes {len(self.codes)} arguments ({expected}), not {len(args)}."
             )
         for number, (argument, code, name) in enumerate(zip(args, self.codes, self.parameters, strict=True)):
-            given = f"{type(argument).__name__}"
-            if isinstance(argument, np.ndarray | np.generic):
-                given = (
-                    f"{'an array' if isinstance(argument, np.ndarray) else 'a number'} of {argument.dtype}"
-                )
-                found = f"{argument.dtype.kind}{argument.dtype.itemsize}"
-                if isinstance(argument, np.ndarray):
-                    found += "*"
-                if found == code or code == "?":
-                    continue
+            given, found = type(argument).__name__, ""
+            for kind, what, stars in _KINDS:
+                if isinstance(argument, kind):
+                    given = f"{what} of {argument.dtype}"
+                    found = f"{argument.dtype.kind}{argument.dtype.itemsize}{stars}"
+            if found == code or (found and code == "?"):
+                continue
             kind = "?" if code == "?" else np.dtype(code.rstrip("*")).name
             wanted = f"an array of {kind}" if code.endswith("*") else f"np.{kind}(…)"
+            if code.endswith("**"):
+                wanted = f"Pointers of arrays of {kind}"
             raise KernelError(
                 "argument", f"{self.name}: argument {number + 1}, {name}, is {given}: pass {wanted}."
             )
@@ -235,14 +257,20 @@ class Function:
     def _launch(self, grid, block, args, shared_mem) -> None:
         emulator, image = self.emulator, self.emulator.image
         checking = emulator.mode == "check"
-        staged = _Staged(args if checking else ())
+        pointed = [array for a in args if isinstance(a, Pointers) for array in a.arrays]
+        staged = _Staged((*args, *pointed) if checking else ())
         values, kept = (c_void_p * max(len(args), 1))(), []
         memories = list[Memory]()
         for k, (argument, name) in enumerate(zip(args, self.parameters, strict=True)):
             if isinstance(argument, np.ndarray):
-                begin, size = staged.address(argument), _bytes(argument)
-                memories.append(Memory(name, begin - _before(argument), size, argument.itemsize, False))
-                cell: Any = c_void_p(begin)
+                memories.append(staged.memory(name, argument))
+                cell: Any = c_void_p(staged.address(argument))
+            elif isinstance(argument, Pointers):
+                memories += [staged.memory(f"{name}[{i}]", a) for i, a in enumerate(argument.arrays)]
+                table = np.array([staged.address(a) for a in argument.arrays], np.uint64)
+                memories.append(Memory(name, table.ctypes.data, table.nbytes, table.itemsize, False))
+                kept.append(table)
+                cell = c_void_p(table.ctypes.data)
             else:
                 cell = ctypes.create_string_buffer(argument.tobytes(), argument.itemsize)
             kept.append(cell)
@@ -319,6 +347,10 @@ class _Staged:
             if begin <= at < end:
                 return start + at - begin
         return at
+
+    def memory(self, name: str, array: np.ndarray) -> Memory:
+        """What the kernel may touch of it."""
+        return Memory(name, self.address(array) - _before(array), _bytes(array), array.itemsize, False)
 
     def back(self) -> None:
         """Bring what the kernel wrote to the caller's arrays."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratchlm.kernels.emulator import Emulator, KernelError, compiling
+from scratchlm.kernels.emulator import Emulator, KernelError, Pointers, compiling
 
 SCALE = """extern "C" __global__ void scale(float* x, float a, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -174,3 +174,37 @@ def test_control_c_ends_a_kernel(mode):
         spin.get_function("spin")(1, 1, (X.copy(),))
     assert time.monotonic() - started < 5
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+ADD = """extern "C" __global__ void add(float* const* x, const float* const* y, int n) {
+    if (threadIdx.x < n) x[blockIdx.x][threadIdx.x] += y[blockIdx.x][threadIdx.x];
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check", "debug"])
+def test_a_table_of_arrays(mode):
+    add, ones = Emulator(ADD, mode=mode).get_function("add"), np.ones(40, np.float32)
+    x = [np.full(5, 2, np.float32), np.full((2, 4), 3, np.float32)]
+    add(2, 32, (Pointers(x), Pointers([ones[:5], ones[20:28]]), np.int32(5)))
+    assert x[0].tolist() == [3] * 5
+    assert x[1].ravel().tolist() == [4] * 5 + [3] * 3
+    with pytest.raises(
+        KernelError, match=r"argument 1, x, is an array of float32: pass Pointers of arrays of"
+    ):
+        add(1, 32, (x[0], Pointers(x), np.int32(5)))
+    with pytest.raises(
+        KernelError, match="x, is Pointers of arrays of int32: pass Pointers of arrays of float32"
+    ):
+        add(1, 32, (Pointers([np.zeros(5, np.int32)]), Pointers(x), np.int32(5)))
+    with pytest.raises(KernelError, match="holds arrays of one type, not of 2"):
+        Pointers([ones, np.zeros(3)])
+
+
+def test_beyond_an_array_of_a_table():
+    add, ones = Emulator(ADD, mode="check").get_function("add"), np.ones(8, np.float32)
+    x = [np.ones(n, np.float32) for n in (8, 6)]
+    with pytest.raises(KernelError, match=r"reads x\[1\]\[6\], but it has 6 elements"):
+        add(2, 32, (Pointers(x), Pointers([ones, ones]), np.int32(8)))
+    with pytest.raises(KernelError, match=r"reads y\[2\], but it has 2 elements"):
+        add(3, 32, (Pointers([*x, x[0].copy()]), Pointers([ones, ones]), np.int32(2)))
