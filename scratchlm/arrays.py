@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .device import Device
+from .device import Device, to_host, upload
 from .errors import DtypeError, ShapeError
 
 COMPARISONS = {
@@ -30,15 +30,12 @@ def as_array(data: Any, device: Device) -> Any:
     if isinstance(data, device.xp.ndarray):
         array = data
     else:
-        try:
-            array = device.xp.asarray(data)
-        except ValueError as error:
-            raise ShapeError(f"A tensor needs nested lists of equal lengths ({error}).") from None
+        array = to_host(data)
         if not hasattr(data, "dtype") and array.dtype.kind == "f":
             array = array.astype(np.float32)  # as every array that trains
     if array.dtype.kind not in "fiub":
         raise DtypeError(f"A tensor holds numbers, not {array.dtype} ({str(data)[:40]!r}): encode text.")
-    return array
+    return upload(array, device)
 
 
 def plain(index: Any) -> Any:
@@ -48,13 +45,23 @@ def plain(index: Any) -> Any:
     return index.data if hasattr(index, "_function") else index
 
 
+def beside(tensor: Any, value: Any) -> Any:
+    """`plain`, with NumPy arrays and lists copied to the tensor's card: CuPy takes none beside its own."""
+    value, device = plain(value), tensor.device
+    if not device.on_card:
+        return value
+    if isinstance(value, tuple):
+        return tuple(beside(tensor, part) for part in value)
+    return upload(to_host(value), device) if isinstance(value, list | np.ndarray) else value
+
+
 def compare(sign: str, tensor: Any, other: Any) -> Any:
     """The array of True and False for `tensor sign other`.
 
     Raises:
         ShapeError: the shapes do not broadcast.
     """
-    a, b = tensor.data, plain(other)
+    a, b = tensor.data, beside(tensor, other)
     try:
         return COMPARISONS[sign](a, b)
     except ValueError:

@@ -5,21 +5,25 @@
 | `reference` | NumPy  | NumPy, as on the page         | reading, stepping, truth  |
 | `cpu`       | NumPy  | Numba, compiled at first use  | training on a laptop      |
 | `emulator`  | NumPy  | CUDA, run on the CPU          | testing, stepping kernels |
+| `cuda`      | CuPy   | the same, on an NVIDIA card   | training fast             |
 
-Nothing falls back silently: a device has every kernel of the contract or refuses to open, by name.
+Nothing falls back silently: a device has every kernel of the contract or refuses to open, by name. Between
+host and card, arrays are copied by `upload` and `to_host` alone, and counted (see `transfers`).
 """
 
 import importlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 from typing import Any
 
-from .errors import DeviceError, did_you_mean
+import numpy as np
 
-DEVICES = ("reference", "cpu", "emulator")
+from .errors import DeviceError, ShapeError, did_you_mean
+
+DEVICES = ("reference", "cpu", "emulator", "cuda")
 KERNELS = {"emulator": "cuda"}  # the same kernels as on a card: where the arrays are decides who runs them
 
 
@@ -29,13 +33,18 @@ class Device:
 
     Attributes:
         name: one of `DEVICES`.
-        xp: the array module (NumPy), for everything that needs no kernel of ours.
+        xp: the array module (NumPy or CuPy), for everything that needs no kernel of ours.
         kernels: the module that holds every kernel of `scratchlm.kernels.contract`.
     """
 
     name: str
     xp: Any
     kernels: Any
+
+    @property
+    def on_card(self) -> bool:
+        """Whether arrays lie in a card's memory, where a look at a number waits for all work before it."""
+        return self.xp is not np
 
     def __reduce__(self) -> Any:
         return get_device, (self.name,)  # modules cannot be pickled or copied; there is one Device of a name
@@ -46,8 +55,6 @@ class Device:
 
 @cache
 def _open(name: str) -> Device:
-    import numpy
-
     module = f"scratchlm.kernels.{KERNELS.get(name, name)}"
     try:
         kernels = importlib.import_module(module)
@@ -66,7 +73,17 @@ def _open(name: str) -> Device:
     _check_complete(name, kernels)
     if name == "emulator":
         _check_compiler()
-    return Device(name, numpy, kernels)
+    return Device(name, _cupy() if name == "cuda" else np, kernels)
+
+
+def _cupy() -> Any:
+    from scratchlm.kernels.cuda.card import open_card
+    from scratchlm.kernels.emulator import KernelError
+
+    try:
+        return open_card()
+    except KernelError as error:
+        raise DeviceError(str(error)) from None
 
 
 def _check_compiler() -> None:
@@ -103,6 +120,46 @@ def get_device(device: "str | Device | None" = None) -> Device:
             f"this version has {', '.join(DEVICES)}."
         )
     return _open(device)
+
+
+# ---------------------------------------------------------------- between the host and a card
+def transfers() -> AbstractContextManager[Any]:
+    """Count the copies that are made inside a `with` block: see `Transfers` in kernels/transfers.py.
+
+    with transfers() as copies:
+        loss.item()
+    print(copies.down, copies.down_bytes)  # 1 4 on the device cuda, 0 0 on the others
+    """
+    from scratchlm.kernels.transfers import transfers
+
+    return transfers()
+
+
+def upload(array: Any, device: Device) -> Any:
+    """A NumPy array as the device's own: copied to a card, itself elsewhere."""
+    if not device.on_card or isinstance(array, device.xp.ndarray):
+        return array
+    from scratchlm.kernels.transfers import copy_up
+
+    return copy_up(array, device.xp)
+
+
+def to_host(data: Any) -> np.ndarray:
+    """A tensor, a device's array, a number or nested lists as a NumPy array; copied only from a card.
+
+    Raises:
+        ShapeError: nested lists of unequal lengths.
+    """
+    if hasattr(data, "_function"):  # a tensor
+        data = data.data
+    if not hasattr(data, "get") or not hasattr(data, "dtype"):  # NumPy's arrays have no get(), CuPy's have
+        try:
+            return np.asarray(data)
+        except ValueError as error:
+            raise ShapeError(f"A tensor needs nested lists of equal lengths ({error}).") from None
+    from scratchlm.kernels.transfers import copy_down
+
+    return copy_down(data)
 
 
 _default = "reference"

@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from .device import Device
 from .errors import DeviceError, DtypeError, GraphError, NumberError
 from .graph import Version
@@ -75,6 +77,7 @@ class Function:
     watched: Mapping[int, Tensor] = {}  # outputs that keep their gradient though they are no leaves
     freed = False
 
+    _given: tuple[Any, ...] = ()  # what the call was given, during forward
     _saved: tuple[Array, ...] = ()
     _versions: tuple[tuple[Version, int], ...] = ()
     _copies: tuple[Array, ...] = ()
@@ -105,6 +108,15 @@ class Function:
     def save(self, *arrays: Array) -> None:
         """Keep arrays for `backward`, which finds them in `self.saved`."""
         self._saved = arrays
+
+    def seen(self, index: int, array: Array) -> Array:
+        """Input `index` to look at in `forward`: as the caller gave it where that was NumPy's, else `array`.
+
+        Ids are looked at before they are used. On a card every look waits for all work before it, so ids stay
+        with the host until a Function takes them.
+        """
+        given = self._given[index]
+        return given if type(given) is np.ndarray else array
 
     @property
     def saved(self) -> tuple[Array, ...]:
@@ -148,7 +160,9 @@ class Function:
         self._check_types(tensors[: self.float_inputs])
         recording = _grad_enabled and any([t.requires_grad for t in tensors])
         self.needs_grad = tuple([recording and t.requires_grad for t in tensors])
+        self._given = inputs
         result = self.forward(*[t._data for t in tensors])
+        self._given = ()
         arrays = result if isinstance(result, tuple) else (result,)
         if _anomaly:
             self._check_finite(arrays, "forward")

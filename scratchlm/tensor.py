@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import as_array, compare, plain
-from .device import Device, get_device
+from .arrays import as_array, beside, compare
+from .device import Device, get_device, to_host
 from .errors import DtypeError, GraphError, ShapeError
 from .graph import Version, output_first, run_function
 
@@ -55,7 +55,8 @@ class Tensor:
         self._function: Any = None  # the Function that made this tensor; None for a leaf
         self._index = 0  # which of that Function's outputs it is
         # One memory has one version, whatever names it goes by.
-        self._version: Version = data._version if isinstance(data, Tensor) else Version()
+        same = isinstance(data, Tensor) and data._data is self._data  # not copied to a card, say
+        self._version: Version = data._version if same else Version()
 
     # ---------------------------------------------------------------- the array and its description
     @property
@@ -101,14 +102,14 @@ class Tensor:
         """
         if self.size != 1:
             raise ShapeError(f"item() needs one element, this tensor has shape {self.shape}: index it first.")
-        return self._data.item()
+        return to_host(self._data).item()
 
     def numpy(self) -> np.ndarray:
-        """The values as a NumPy array that shares memory with this tensor."""
-        return np.asarray(self._data)
+        """The values as a NumPy array, which shares memory with this tensor; from a card, a copy."""
+        return to_host(self._data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self._data, dtype=dtype, copy=copy)
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -125,7 +126,7 @@ class Tensor:
         return float(self.item())
 
     def __repr__(self) -> str:
-        body = np.array2string(np.asarray(self._data), separator=", ", prefix="tensor(")
+        body = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
         extra = "" if self.dtype in (np.float32, np.int64) else f", dtype={self.dtype}"
         if self._function is not None:
             extra += f", from={self._function.name}"
@@ -232,7 +233,7 @@ class Tensor:
                 "do it inside no_grad(), or build a new tensor with where() or cat()."
             )
         try:
-            self._data[plain(index)] = plain(value)
+            self._data[beside(self, index)] = beside(self, value)
         except (ValueError, IndexError) as error:
             raise ShapeError(
                 f"Assigning to part of a tensor of shape {self.shape} failed: {error}."
@@ -289,7 +290,7 @@ class Tensor:
         return F.matmul(other, self)
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return F.getitem(self, plain(index))
+        return F.getitem(self, beside(self, index))
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
         return Tensor(compare("==", self, other), device=self.device)
@@ -388,7 +389,7 @@ class Tensor:
 def tensor(data: Any, requires_grad: bool = False, device: "str | Device | None" = None) -> Tensor:
     """Make a Tensor with memory of its own (what is passed to `Tensor` itself is shared)."""
     array = data.data if isinstance(data, Tensor) else data
-    return Tensor(array.copy() if isinstance(array, np.ndarray) else array, requires_grad, device)
+    return Tensor(array.copy() if hasattr(array, "dtype") else array, requires_grad, device)
 
 
 # Last, because these modules need Tensor: the differentiable functions behind the methods above.

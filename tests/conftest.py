@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 import scratchlm as sl
 from scratchlm import cli
+from scratchlm.errors import DeviceError
 from scratchlm.kernels.emulator import KernelError
 from scratchlm.kernels.emulator.compiling import compiler
 
@@ -17,7 +19,21 @@ settings.register_profile("ci", deadline=None, derandomize=True, suppress_health
 settings.register_profile("dev", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
-DEVICES = ["reference", "cpu"]
+
+def no_card():
+    """Why there is no device cuda here; "" where there is one."""
+    if importlib.util.find_spec("cupy") is None:
+        return "CuPy is not installed (pip install 'cupy-cuda12x[ctk]')"
+    try:
+        sl.get_device("cuda")
+    except DeviceError as error:
+        return str(error)
+    return ""
+
+
+NO_CARD = no_card()
+CUDA = pytest.param("cuda", marks=pytest.mark.skipif(bool(NO_CARD), reason=NO_CARD))
+DEVICES = ["reference", "cpu"] + ([] if NO_CARD else ["cuda"])
 
 
 def pytest_collection_modifyitems(items):

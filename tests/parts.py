@@ -4,11 +4,15 @@ import pkgutil
 from contextlib import contextmanager
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 from scratchlm import get_device
+from scratchlm.device import to_host, upload
 from scratchlm.kernels import cpu
 from scratchlm.kernels.cpu import threads as pool
+
+from .draw import flat
 
 # Below the lengths that tests draw. Not optimizer.BLOCK: it is a constant inside compiled code.
 SMALL = {
@@ -44,10 +48,48 @@ def small_parts(threads=3):
 def kernel_set(name):
     """A device's kernels by its name, or those of "cpu in small parts"."""
     if name != "cpu in small parts":
-        yield get_device(name).kernels
+        yield kernels_of(name)
         return
     with small_parts():
         yield get_device("cpu").kernels
+
+
+def kernels_of(name):
+    """A device's kernels, to be called with NumPy arrays on a card too."""
+    device = get_device(name)
+    return FromHost(device) if device.on_card else device.kernels
+
+
+class FromHost:
+    """The kernels of a card: arguments are copied there, results and what was changed in place come back."""
+
+    def __init__(self, device):
+        self.device = device
+
+    def __getattr__(self, name):
+        def call(*arguments):
+            there = [self.there(argument) for argument in arguments]
+            results = getattr(self.device.kernels, name)(*there)
+            for host, card in zip(flat(arguments), flat(there), strict=True):
+                if isinstance(host, np.ndarray) and host.flags.writeable:
+                    host[...] = to_host(card)
+            return tuple(map(to_host, results)) if isinstance(results, tuple) else to_host(results)
+
+        return call
+
+    def there(self, argument):
+        if isinstance(argument, list):
+            return [self.there(part) for part in argument]
+        if not isinstance(argument, np.ndarray):
+            return argument
+        copied = upload(argument, self.device)
+        if argument.flags.c_contiguous:
+            return copied
+        room = self.device.xp.zeros((*argument.shape, 2), argument.dtype)[
+            ..., 1
+        ]  # not contiguous there either
+        room[...] = copied
+        return room
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from scratchlm import get_device
 from scratchlm.kernels.contract import CONTRACT
 
+from .conftest import CUDA
 from .draw import Draw, Fixed, copied, flat
-from .parts import kernel_set
+from .parts import kernel_set, kernels_of
 from .tolerance import TERMS, close, floors
 
-SETS = ["cpu", "emulator"]
+SETS = ["cpu", "emulator", CUDA]
 BY_NAME = {kernel.name: kernel for kernel in CONTRACT}
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EVERY = pytest.mark.parametrize("kernel", CONTRACT, ids=lambda kernel: kernel.name)
@@ -97,7 +98,7 @@ def test_every_kernel_with_a_floor_says_why():
 def test_same_call_same_bits(kernels, kernel, data):
     arguments = Draw(data, np.float32).arguments(kernel)
     once, again = copied(list(arguments.values())), copied(list(arguments.values()))
-    function = getattr(get_device(kernels).kernels, kernel.name)
+    function = getattr(kernels_of(kernels), kernel.name)
     first, second = flat(function(*once)), flat(function(*again))
     for one, other in zip(first + flat(once), second + flat(again), strict=True):
         assert np.array_equal(np.asarray(one), np.asarray(other), equal_nan=True)
@@ -116,7 +117,7 @@ FIRST = {  # rows that begin with −∞, of lengths with and without a rest for
 
 def same_without_nan(kernels, name, *arguments):
     found, expected = (
-        flat(getattr(get_device(device).kernels, name)(*arguments)) for device in (kernels, "reference")
+        flat(getattr(kernels_of(device), name)(*arguments)) for device in (kernels, "reference")
     )
     for one, other in zip(found, expected, strict=True):
         assert not np.isnan(one).any(), name
@@ -162,7 +163,7 @@ class TestLargeAndSmall:
     """Magnitudes at which a formula written carelessly gives inf, NaN or 0."""
 
     def test_softmax_of_large_scores(self, kernels):
-        k = get_device(kernels).kernels
+        k = kernels_of(kernels)
         x = np.array([[1e4, 1e4 - 1, -1e4], [-3e38, 0, 3e38]], np.float32)
         y = k.softmax_forward(x)
         assert y[0] == pytest.approx([0.7310586, 0.2689414, 0], abs=1e-6)
@@ -171,11 +172,11 @@ class TestLargeAndSmall:
         assert log_y[0] == pytest.approx([-0.3132617, -1.3132617, -20000.3132617])
 
     def test_minus_infinity_is_probability_zero(self, kernels):
-        y = get_device(kernels).kernels.softmax_forward(np.array([[0, -np.inf, 0]], np.float32))
+        y = kernels_of(kernels).softmax_forward(np.array([[0, -np.inf, 0]], np.float32))
         assert y.tolist() == [[0.5, 0, 0.5]]
 
     def test_nan_comes_through(self, kernels):
-        k = get_device(kernels).kernels
+        k = kernels_of(kernels)
         x = np.array([[1, np.nan, 2, 3]], np.float32)
         assert np.isnan(k.softmax_forward(x)).all()
         assert np.isnan(k.cross_entropy_forward(x, np.array([0]), -100)[0]).all()
@@ -184,11 +185,11 @@ class TestLargeAndSmall:
 
     def test_cross_entropy_of_a_sure_but_wrong_model(self, kernels):
         logits = np.array([[0, 1e4]], np.float32)
-        losses, _ = get_device(kernels).kernels.cross_entropy_forward(logits, np.array([0]), -100)
+        losses, _ = kernels_of(kernels).cross_entropy_forward(logits, np.array([0]), -100)
         assert losses.tolist() == [1e4]
 
     def test_sigmoid_and_tanh_far_out_and_near_zero(self, kernels):
-        k = get_device(kernels).kernels
+        k = kernels_of(kernels)
         x = np.array([-1e4, -100, -20, -1e-7, 1e-30, 20, 1e4], np.float32)
         assert k.tanh_forward(x) == pytest.approx(np.tanh(x.astype(np.float64)), rel=1e-6)
         assert k.sigmoid_forward(x) == pytest.approx(
@@ -196,7 +197,7 @@ class TestLargeAndSmall:
         )
 
     def test_attention_with_large_scores_takes_the_best_key(self, kernels):
-        k = get_device(kernels).kernels
+        k = kernels_of(kernels)
         q, keys = (
             np.full((1, 1, 4), 100, np.float32),
             np.eye(4, dtype=np.float32)[None] * [[[1], [2], [3], [4]]],
@@ -209,7 +210,7 @@ class TestLargeAndSmall:
 
     @pytest.mark.parametrize("weight", [1000, -1000])
     def test_additive_attention_with_a_large_weight_takes_the_best_key(self, kernels, weight):
-        k, best = get_device(kernels).kernels, [0, 2][weight > 0]
+        k, best = kernels_of(kernels), [0, 2][weight > 0]
         query, w = np.zeros((1, 1, 1), np.float32), np.array([weight], np.float32)
         keys, values = np.array([[[[-1e4], [1], [1e4]]], [[[4], [5], [6]]]], np.float32)
         y, p = k.additive_attention_forward(query, keys, values, w)
@@ -220,7 +221,7 @@ class TestLargeAndSmall:
         assert grad_values.ravel()[best] == 4 + best
 
     def test_norm_of_huge_and_tiny_gradients(self, kernels):
-        k = get_device(kernels).kernels
+        k = kernels_of(kernels)
         g = [np.full(10000, 1e30, np.float32), np.full((3, 5), 1e-30, np.float32)]
         assert k.gradient_norm(g) == pytest.approx(1e32, rel=1e-6)
 
@@ -233,24 +234,24 @@ class TestDropout:
         x = np.ones(4, np.float32)
         words = np.array([0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]) / 2**32
         for p in (0.2, 0.399, 0.401, 0.605, 0.606, 0.735, 0.736, 0.88, 0.881):
-            kept = get_device(kernels).kernels.dropout(x, p, 0, 0) != 0
+            kept = kernels_of(kernels).dropout(x, p, 0, 0) != 0
             assert kept.tolist() == (words >= p).tolist(), p
 
     def test_share_and_scale(self, kernels):
-        y = get_device(kernels).kernels.dropout(np.ones(200_001, np.float32), 0.3, 7, 11)
+        y = kernels_of(kernels).dropout(np.ones(200_001, np.float32), 0.3, 7, 11)
         assert set(np.unique(y)) == {0, np.float32(1 / 0.7)}
         assert (y == 0).mean() == pytest.approx(0.3, abs=0.005)
         assert y.mean() == pytest.approx(1, abs=0.01)
 
     def test_other_calls_and_seeds_give_other_masks(self, kernels):
-        dropout, x = get_device(kernels).kernels.dropout, np.ones(1000, np.float32)
+        dropout, x = kernels_of(kernels).dropout, np.ones(1000, np.float32)
         masks = [dropout(x, 0.5, seed, call).tobytes() for seed in (0, 1, 2**32) for call in (0, 1, 2**32)]
         assert len(set(masks)) == 9
 
     def test_the_same_mask_on_all_devices(self, kernels):
         x = np.ones((123, 457), np.float32)
         expected = get_device("reference").kernels.dropout(x, 0.37, 2**50 + 3, 5)
-        assert np.array_equal(get_device(kernels).kernels.dropout(x, 0.37, 2**50 + 3, 5), expected)
+        assert np.array_equal(kernels_of(kernels).dropout(x, 0.37, 2**50 + 3, 5), expected)
 
 
 def test_every_row_is_complete():

@@ -72,7 +72,7 @@ BELOW = {
         "function",
     },  # the last two at its end, for the methods
     "function": {"device", "graph", "tensor"},
-    "functions": {"device", "random", "tensor", "function"},
+    "functions": {"arrays", "device", "random", "tensor", "function"},
     "nn": {"device", "random", "tensor", "function", "functions"},
     "optim": {"device", "tensor", "function", "nn"},
     "models": {"device", "random", "tensor", "function", "functions", "nn"},

@@ -15,9 +15,9 @@ def numerical_gradient(function: Callable[[], float], array: np.ndarray, h: floa
 
     Truncation costs h² f'''/6, rounding ε f / h: in float64, h = 10⁻⁶ leaves about ten digits.
     """
-    gradient = np.zeros_like(array)
+    gradient = np.zeros(array.shape, array.dtype)
     for index in np.ndindex(array.shape):
-        kept = array[index]
+        kept = array[index].item()
         array[index] = kept + h
         above = function()
         array[index] = kept - h

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from ..device import to_host, upload
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
@@ -20,8 +21,9 @@ class Attention(Function):
 
     float_inputs = 3
 
-    def __init__(self, causal: bool = False):
+    def __init__(self, causal: bool = False, whole: bool = False):
         self.causal = causal
+        self.whole = whole  # lengths are those of all keys: nothing to look at
 
     def forward(self, q: Array, k: Array, v: Array, lengths: Array) -> Array:
         if (
@@ -33,7 +35,8 @@ class Attention(Function):
             raise ShapeError(
                 f"attention takes q (N, T, D), k (N, S, D), v (N, S, E), got {q.shape}, {k.shape}, {v.shape}."
             )
-        if lengths.shape != q.shape[:1] or not ((lengths > 0) & (lengths <= k.shape[1])).all():
+        seen = self.seen(3, lengths)
+        if seen.shape != q.shape[:1] or not (self.whole or ((seen > 0) & (seen <= k.shape[1])).all()):
             raise ShapeError(
                 f"attention needs one length from 1 to {k.shape[1]} for each of {len(q)} sequences."
             )
@@ -60,9 +63,10 @@ class SelfAttention(Function):
 
     float_inputs = 1
 
-    def __init__(self, heads: int, causal: bool = False):
+    def __init__(self, heads: int, causal: bool = False, whole: bool = False):
         self.heads = heads
         self.causal = causal
+        self.whole = whole
 
     def forward(self, qkv: Array, lengths: Array) -> Array:
         if qkv.ndim != 3 or not all(qkv.shape[:2]) or self.heads < 1 or qkv.shape[2] % (3 * self.heads):
@@ -70,7 +74,8 @@ class SelfAttention(Function):
                 f"self_attention takes qkv (batch, time, 3D) for {self.heads} heads, got {qkv.shape}."
             )
         B, T, features = qkv.shape
-        if lengths.shape != (B,) or not ((lengths > 0) & (lengths <= T)).all():
+        seen = self.seen(1, lengths)
+        if seen.shape != (B,) or not (self.whole or ((seen > 0) & (seen <= T)).all()):
             raise ShapeError(f"self_attention needs one length from 1 to {T} for each of {B} sequences.")
         packed = qkv.reshape(B, T, 3, self.heads, features // (3 * self.heads))
         y, logsumexp = self.kernels.attention_packed_forward(packed, lengths, self.causal)
@@ -95,9 +100,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor, lengths: Any = None, causal: bool
     if not q.ndim == k.ndim == v.ndim >= 2 or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
         raise ShapeError(f"attention needs equal leading axes, got {q.shape}, {k.shape}, {v.shape}.")
     xp, N = q.device.xp, math.prod(q.shape[:-2])
-    counts = xp.full(N, k.shape[-2]) if lengths is None else xp.asarray(lengths).reshape(-1)
+    counts = xp.full(N, k.shape[-2]) if lengths is None else to_host(lengths).reshape(-1)
     flat = (t.reshape(N, *t.shape[-2:]) for t in (q, k, v))
-    return Attention(causal)(*flat, counts).reshape(*q.shape[:-1], v.shape[-1])
+    return Attention(causal, lengths is None)(*flat, counts).reshape(*q.shape[:-1], v.shape[-1])
 
 
 def self_attention(qkv: Tensor, heads: int, lengths: Any = None, causal: bool = False) -> Tensor:
@@ -108,10 +113,10 @@ def self_attention(qkv: Tensor, heads: int, lengths: Any = None, causal: bool = 
     Raises:
         ShapeError: the features are no multiple of 3 · heads, or the lengths do not fit.
     """
-    xp = qkv.device.xp
     if lengths is None:
-        lengths = xp.full(qkv.shape[0], qkv.shape[1] if qkv.ndim > 1 else 1)
-    return SelfAttention(heads, causal)(qkv, xp.asarray(lengths))
+        every = qkv.device.xp.full(qkv.shape[0], qkv.shape[1] if qkv.ndim > 1 else 1)
+        return SelfAttention(heads, causal, whole=True)(qkv, every)
+    return SelfAttention(heads, causal)(qkv, to_host(lengths))
 
 
 def self_attention_composed(qkv: Tensor, heads: int, lengths: Any = None, causal: bool = False) -> Tensor:
@@ -119,7 +124,7 @@ def self_attention_composed(qkv: Tensor, heads: int, lengths: Any = None, causal
     B, T, features = qkv.shape
     q, k, v = qkv.reshape(B, T, 3, heads, features // (3 * heads)).transpose(2, 0, 3, 1, 4)  # (B, H, T, D/H)
     if lengths is not None:
-        lengths = qkv.device.xp.asarray(lengths)[:, None]  # the same for each head
+        lengths = to_host(lengths)[:, None]  # the same for each head
     return attention_composed(q, k, v, lengths, causal).transpose(0, 2, 1, 3).reshape(B, T, features // 3)
 
 
@@ -134,7 +139,7 @@ def attention_weights(q: Tensor, k: Tensor, lengths: Any = None, causal: bool = 
     scores = (q @ k.swapaxes(-1, -2)) / math.sqrt(q.shape[-1])
     seen = xp.ones(scores.shape, bool)
     if lengths is not None:
-        seen &= xp.arange(S) < xp.asarray(lengths)[..., None, None]
+        seen &= xp.arange(S) < upload(to_host(lengths), q.device)[..., None, None]
     if causal:
         seen &= xp.arange(S) <= xp.arange(T)[:, None] + S - T
     return softmax(where(seen, scores, -math.inf))

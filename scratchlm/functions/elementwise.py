@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import as_array
+from ..device import upload
 from ..errors import DtypeError, ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
@@ -204,8 +206,12 @@ def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
         device = beside.device if isinstance(beside, Tensor) else None
         if device is None:
             return x
-        Tensor(x, device=device)  # refuses what is no number
-        return Tensor(device.xp.asarray(x, target), device=device)
+        if isinstance(x, (int, float)):
+            return Tensor(device.xp.full((), x, target), device=device)  # on a card: filled there, not copied
+        array = as_array(x, device)  # refuses what is no number
+        if not hasattr(x, "dtype"):
+            array = upload(np.asarray(x, target), device)  # a list of floats: not by way of float32
+        return Tensor(array if target is None else array.astype(target, copy=False), device=device)
 
     return convert(a, b), convert(b, a)
 

@@ -19,8 +19,9 @@ class Embedding(Function):
         if ids.dtype.kind not in "iu":
             raise DtypeError(f"An embedding takes token ids (integers), got {ids.dtype}.")
         self.vocabulary = weight.shape[0]
-        if ids.size and (ids.min() < 0 or ids.max() >= self.vocabulary):
-            wrong = ids[(ids < 0) | (ids >= self.vocabulary)][0]
+        seen = self.seen(1, ids)
+        if seen.size and (seen.min() < 0 or seen.max() >= self.vocabulary):
+            wrong = seen[(seen < 0) | (seen >= self.vocabulary)][0]
             raise TokenError(
                 f"Token id {int(wrong)} is outside the embedding's table of {self.vocabulary} tokens "
                 f"(0 to {self.vocabulary - 1}): is the tokenizer the one that the model was made for?"

@@ -25,8 +25,9 @@ class ClassLoss(Function):
         self.ignore_index = ignore_index
         self.reduction = reduction
 
-    def check(self, targets: Array, rows: int, classes: int) -> Array:
-        """Return which rows count (N), after checking that each target is a class or `ignore_index`."""
+    def check(self, targets: Array, rows: int, classes: int) -> tuple[Array, Any]:
+        """Return which rows count (N) and how many, after checking that each target is a class or
+        `ignore_index`."""
         if targets.dtype.kind not in "iu":
             raise DtypeError(f"{self.name} takes class indices (integers) as targets, got {targets.dtype}.")
         if targets.shape != (rows,):
@@ -36,25 +37,27 @@ class ClassLoss(Function):
             )
         if classes == 0:
             raise ShapeError(f"{self.name} needs at least one class, the logits have none.")
-        counted = targets != self.ignore_index
-        wrong = counted & ((targets < 0) | (targets >= classes))
+        seen = self.seen(-1, targets)
+        counted = seen != self.ignore_index
+        wrong = counted & ((seen < 0) | (seen >= classes))
         if wrong.any():
             raise TokenError(
-                f"{self.name} got target {int(targets[wrong][0])}, but there are {classes} classes "
+                f"{self.name} got target {int(seen[wrong][0])}, but there are {classes} classes "
                 f"(0 to {classes - 1}): has the last layer as many outputs as the vocabulary has tokens?"
             )
         if self.reduction == "mean" and not counted.any():
             raise NumberError(f"{self.name} has no mean: every target is ignore_index={self.ignore_index}.")
-        return counted
+        return (counted if seen is targets else targets != self.ignore_index), counted.sum()
 
-    def weights(self, counted: Array, dtype: type) -> Array:
-        """∂(reduced loss)/∂ℓ_n for each row (N): 1/count for the mean, 1 for the sum."""
-        return counted.astype(dtype) / dtype(counted.sum() if self.reduction == "mean" else 1)
+    def weights(self, counted: Array, number: Any, dtype: Any) -> Array:
+        """∂(reduced loss)/∂ℓ_n for each row (N): 1/number for the mean, 1 for the sum."""
+        weights = counted.astype(dtype)
+        return weights / number.astype(dtype) if self.reduction == "mean" else weights
 
-    def mean_or_sum(self, losses: Array, counted: Array) -> Array:
+    def mean_or_sum(self, losses: Array, number: Any) -> Array:
         """Summed in float64: a mean of 100 000 losses keeps its digits."""
         total = losses.sum(dtype="float64")
-        return losses.dtype.type(total / counted.sum() if self.reduction == "mean" else total)
+        return (total / number if self.reduction == "mean" else total).astype(losses.dtype)
 
 
 class CrossEntropy(ClassLoss):
@@ -79,12 +82,12 @@ class CrossEntropy(ClassLoss):
                 f"{self.name} takes logits (N, V), got {logits.shape}: put batch and time end to end "
                 "with reshape(-1, V)."
             )
-        counted = self.check(targets, *logits.shape)
+        counted, number = self.check(targets, *logits.shape)
         losses, logsumexp = self.kernels.cross_entropy_forward(
             logits, targets, self.ignore_index, self.smoothing
         )
-        self.save(logits, targets, logsumexp, self.weights(counted, logits.dtype.type))
-        return losses if self.reduction == "none" else self.mean_or_sum(losses, counted)
+        self.save(logits, targets, logsumexp, self.weights(counted, number, logits.dtype))
+        return losses if self.reduction == "none" else self.mean_or_sum(losses, number)
 
     def backward(self, grad_loss: Array) -> tuple[Array, None]:
         logits, targets, logsumexp, weights = self.saved
@@ -116,20 +119,21 @@ class LinearCrossEntropy(ClassLoss):
                 f"{self.name} takes x (N, D), weight (V, D), bias (V), got {x.shape}, {weight.shape}, "
                 f"{bias.shape}."
             )
-        counted = self.check(targets, x.shape[0], weight.shape[0])
+        counted, number = self.check(targets, x.shape[0], weight.shape[0])
         if any(self.needs_grad):
-            weights = self.weights(counted, x.dtype.type)
+            weights = self.weights(counted, number, x.dtype)
             losses, *gradients = self.kernels.linear_cross_entropy(
                 x, weight, bias, targets, weights, self.ignore_index
             )
             self.save(*gradients)
         else:
             losses = self.kernels.linear_cross_entropy_losses(x, weight, bias, targets, self.ignore_index)
-        return self.mean_or_sum(losses, counted)
+        return self.mean_or_sum(losses, number)
 
     def backward(self, grad_loss: Array) -> tuple[Array | None, ...]:
-        gradients = [g if grad_loss == 1 else g * grad_loss for g in self.saved]
-        return (*gradients, None)
+        if not self.device.on_card and grad_loss == 1:  # to ask a card takes longer than to multiply there
+            return (*self.saved, None)
+        return (*(g * grad_loss for g in self.saved), None)
 
 
 def cross_entropy(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..arrays import as_array
 from ..device import Device
 from ..errors import ShapeError
 from ..function import Array, Function
@@ -74,16 +75,15 @@ class BroadcastTo(Function):
 class ToDevice(Function):
     """The same values on another device;  the gradient goes back."""
 
-    view = True
-
     def __init__(self, target: Device):
-        self.target = target
+        self.target, self.there = target, target.xp
 
     def forward(self, x: Array) -> Array:
+        self.view = self.there is self.xp  # else the output is a copy, made when it becomes a tensor
         return x
 
     def backward(self, grad_y: Array) -> Array:
-        return grad_y
+        return as_array(grad_y, self.device)
 
 
 class GetItem(Function):

@@ -20,7 +20,8 @@ def last_scores(model: Any, ids: Any, state: Any) -> tuple[np.ndarray, Any]:
     """
     with no_grad(), evaluating(model):
         logits, state = model(ids, state)  # (B, T, V)
-    return logits.numpy()[:, -1].astype(np.float64), state
+        last = logits[:, -1]  # the only ones to be copied from a card
+    return last.numpy().astype(np.float64), state
 
 
 def refuse_broken(scores: np.ndarray) -> None:

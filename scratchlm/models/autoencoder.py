@@ -5,11 +5,9 @@ B batch, S source length, T target length, D embedding_dim, H hidden_size, Z cod
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .. import functions as F
 from .. import nn
-from ..device import Device
+from ..device import Device, to_host
 from ..errors import OptionError
 from ..tensor import Tensor
 from .language_model import head_loss
@@ -54,7 +52,7 @@ class SequenceAutoencoder(nn.Module):
 
     def read(self, source: Any) -> Tensor:
         """Sources (B, S) → the encoder's last output (B, H)."""
-        ids = Tensor(source, device=self.head.weight.device).T  # (S, B)
+        ids = to_host(source).T  # (S, B)
         _, (h, _) = self.encoder(self.dropout(self.embedding(ids)))  # (1, B, H)
         return self.dropout(h[0])
 
@@ -71,7 +69,7 @@ class SequenceAutoencoder(nn.Module):
         if not isinstance(code, Tensor):  # a tensor may be part of a graph, and stays so
             code = Tensor(code, device=self.head.weight.device)
         h = self.initial(code).unsqueeze(0)  # (1, B, H)
-        return State(h, Tensor(np.zeros(h.shape, h.dtype), device=h.device), code)
+        return State(h, Tensor(h.device.xp.zeros(h.shape, h.dtype), device=h.device), code)
 
     def select(self, state: State, rows: Any) -> State:
         """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
@@ -88,7 +86,7 @@ class SequenceAutoencoder(nn.Module):
                 f"{type(self).__name__} writes from a code: begin with state = model.start(source), or "
                 "model.start_from(code)."
             )
-        ids = Tensor(ids, device=self.head.weight.device).T  # (T, B)
+        ids = to_host(ids).T  # (T, B)
         code = state.code.broadcast_to(len(ids), *state.code.shape)  # (T, B, Z)
         x = F.cat([self.dropout(self.embedding(ids)), code], axis=2)  # (T, B, D + Z)
         h, (h_last, c_last) = self.decoder(x, (state.h, state.c))

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import functions as F
 from .. import nn
-from ..device import Device
+from ..device import Device, to_host
 from ..errors import OptionError
 from ..function import no_grad
 from ..nn.layers import uniform
@@ -95,7 +95,7 @@ class EncoderDecoder(nn.Module):
 
     def start(self, source: Any) -> State:
         """Read sources (B, S): the state that goes with the start token."""
-        ids = Tensor(source, device=self.head.weight.device).T  # (S, B)
+        ids = to_host(source).T  # (S, B)
         x = self.dropout(self.embedding(ids[::-1] if self.reverse_source else ids))  # (S, B, D)
         outputs, (h, c) = self.encoder(x)  # (S, B, H)
         context = h[-1] if self.feed_context else None  # (B, H)
@@ -109,10 +109,11 @@ class EncoderDecoder(nn.Module):
         copies = (self.copy_key(values), self._one_hot(ids)) if self.copy else None
         return State(h, c, (keys, values), context, copies)
 
-    def _one_hot(self, ids: Tensor) -> Tensor:
+    def _one_hot(self, ids: np.ndarray) -> Tensor:
         """Source tokens (S, B) → (B, S, V), 1 where the token stands: values that attention can add up."""
-        tokens = ids.device.xp.arange(len(self.head.weight))
-        return Tensor((ids.data.T[:, :, None] == tokens).astype(self.head.weight.dtype), device=ids.device)
+        weight = self.head.weight
+        tokens = Tensor(weight.device.xp.arange(len(weight)), device=weight.device)
+        return (Tensor(ids.T[:, :, None], device=weight.device) == tokens).astype(weight.dtype)
 
     def select(self, state: State, rows: Any) -> State:
         """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
@@ -129,7 +130,7 @@ class EncoderDecoder(nn.Module):
         """
         if state is None:
             raise OptionError("EncoderDecoder writes about a source: begin with state = model.start(source).")
-        ids = Tensor(ids, device=self.head.weight.device).T  # (T, B)
+        ids = to_host(ids).T  # (T, B)
         x = self.dropout(self.embedding(ids))  # (T, B, D)
         if state.context is not None:
             x = F.cat([x, state.context.broadcast_to(len(ids), *state.context.shape)], axis=2)
@@ -185,7 +186,7 @@ class EncoderDecoder(nn.Module):
         if state.copies is None:
             return head_loss(self.head, h, targets)  # all logits are never held at once
         rows = self.scores(h, state).reshape(-1, len(self.head.weight))
-        return F.cross_entropy(rows, Tensor(targets, device=h.device).data.reshape(-1))
+        return F.cross_entropy(rows, to_host(targets).reshape(-1))
 
     def weights(self, source: Any, inputs: Any) -> np.ndarray:
         """How much each step looks at each source token, (B, T, S), rows sum to 1: for pictures.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
+from ..device import to_host
 from ..nn.attention import Cache
 from ..tensor import Tensor
 from .transformer import Transformer
@@ -26,7 +27,7 @@ class GPTLanguageModel(Transformer):
         With a state, ids continue what was read before. When the context is full, the older half of it is
         dropped and the newer half is read again from position 0: `window` says from where.
         """
-        new = np.asarray(ids)
+        new = to_host(ids)
         before, caches = state if state is not None else (new[:, :0], None)
         read = np.concatenate([before, new], axis=1)
         if start := self.window(read.shape[1]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import functions as F
 from .. import nn
-from ..device import Device
+from ..device import Device, to_host
 from ..tensor import Tensor
 
 State = tuple[Tensor, Tensor]
@@ -16,7 +16,7 @@ State = tuple[Tensor, Tensor]
 def head_loss(head: nn.Linear, h: Tensor, targets: Any, reduction: str = "mean") -> Tensor:
     """Cross-entropy of head(h), h (T, B, H), for targets (B, T): mean nats a counted token, or their sum."""
     T, B, H = h.shape
-    rows = Tensor(targets, device=h.device).data.T.reshape(T * B)
+    rows = to_host(targets).T.reshape(T * B)
     return F.linear_cross_entropy(h.reshape(T * B, H), head.weight, head.bias, rows, reduction=reduction)
 
 
@@ -48,7 +48,7 @@ class LSTMLanguageModel(nn.Module):
 
         Time comes first from here on: transposing the ids costs nothing, transposing features would.
         """
-        ids = Tensor(ids, device=self.embedding.weight.device).T  # (T, B)
+        ids = to_host(ids).T  # (T, B)
         x = self.dropout(self.embedding(ids))  # (T, B, D)
         h, state = self.lstm(x, state)  # (T, B, H)
         return self.dropout(h), state

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import functions as F
 from .. import nn
-from ..device import Device
+from ..device import Device, to_host
 from ..errors import ShapeError, TokenError
 from ..tensor import Tensor
 from .language_model import LSTMLanguageModel
@@ -19,7 +19,7 @@ Where = str | Device | None
 
 def every_step(logits: Tensor, targets: Any) -> Tensor:
     """Mean cross-entropy in nats of logits (B, T, V) and targets (B, T), -100 not counted."""
-    rows = Tensor(targets, device=logits.device).data.reshape(-1)
+    rows = to_host(targets).reshape(-1)
     return F.cross_entropy(logits.reshape(len(rows), -1), rows)
 
 

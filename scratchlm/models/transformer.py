@@ -6,9 +6,11 @@ B batch, T time, D embedding_dim, L num_layers, V vocabulary, C context.
 import math
 from typing import Any
 
+import numpy as np
+
 from .. import functions as F
 from .. import nn
-from ..device import Device
+from ..device import Device, to_host
 from ..errors import ShapeError
 from ..nn.attention import Cache
 from ..random import random_state
@@ -45,17 +47,18 @@ class Transformer(nn.Module):
         for name, parameter in self.named_parameters():
             if parameter.ndim < 2:
                 if name.endswith("bias"):
-                    parameter.data[...] = 0
+                    parameter.data = np.zeros(parameter.shape, np.float32)
                 continue
             into_residual = name.endswith(("out_proj.weight", "linear2.weight"))
             std = 0.02 / math.sqrt(2 * num_layers) if into_residual else 0.02
-            parameter.data[...] = std * random_state.generator.standard_normal(parameter.shape)
+            drawn = std * random_state.generator.standard_normal(parameter.shape)
+            parameter.data = drawn.astype(np.float32)
 
     def features(
         self, ids: Any, caches: list[Cache] | None = None, keep: bool = True
     ) -> tuple[Tensor, list[Any]]:
         """Token ids (B, T) → features (B, T, D), and keys and values of each layer (None unless kept)."""
-        ids = Tensor(ids, device=self.norm.weight.device)
+        ids = to_host(ids)
         past = caches[0][0].shape[2] if caches else 0
         T = ids.shape[1]
         if past + T > self.context:
@@ -75,5 +78,5 @@ class Transformer(nn.Module):
     def mean_loss(self, ids: Any, targets: Any) -> Tensor:
         """Mean cross-entropy in nats a counted token: ids and targets (B, T), T ≤ context."""
         x, _ = self.features(ids, keep=False)
-        rows = Tensor(targets, device=x.device).data.reshape(-1)
+        rows = to_host(targets).reshape(-1)
         return F.linear_cross_entropy(x.reshape(len(rows), -1), self.embedding.weight, None, rows)

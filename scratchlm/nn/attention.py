@@ -6,7 +6,7 @@ B batch, T queries, S keys, D embed_dim, H heads.
 from typing import Any
 
 from .. import functions as F
-from ..device import Device
+from ..device import Device, to_host
 from ..errors import OptionError, ShapeError
 from ..random import random_state
 from ..tensor import Tensor
@@ -69,7 +69,7 @@ class MultiheadAttention(Module):
         if cache is not None:
             k, v = F.cat([cache[0], k], axis=2), F.cat([cache[1], v], axis=2)
         if lengths is not None:
-            lengths = x.device.xp.repeat(x.device.xp.asarray(lengths)[:, None], self.num_heads, axis=1)
+            lengths = to_host(lengths)[:, None].repeat(self.num_heads, axis=1)
         y = F.attention(q, k, v, lengths, causal)  # (B, H, T, D/H)
         y = y.transpose(0, 2, 1, 3).reshape(*x.shape)
         return self.out_proj(y), (k, v) if keep else None

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..device import Device, get_device
+from ..device import Device, get_device, to_host
 from ..errors import CheckpointError, did_you_mean
 from ..function import no_grad
 from ..tensor import Tensor
@@ -92,11 +92,12 @@ class Module:
         for parameter in self.parameters():
             if parameter.device is not target:
                 parameter.device, parameter.grad = target, None
-                parameter.data = target.xp.asarray(parameter.data)
+                parameter.data = parameter.data  # as an array of that device
         return self
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Name → array of every parameter. The arrays are the parameters' own memory: copy what must stay."""
+        """Name → NumPy array of every parameter. The arrays are the parameters' own memory, except from a
+        card: copy what must stay."""
         return {name: parameter.numpy() for name, parameter in self._walk("")}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
@@ -118,7 +119,7 @@ class Module:
             raise CheckpointError(
                 f"The weights have '{name}', which this model has not{did_you_mean(name, own)}."
             )
-        arrays = {name: np.asarray(state[name]) for name in own if name in state}
+        arrays = {name: to_host(state[name]) for name in own if name in state}
         for name, array in arrays.items():
             if array.shape != own[name].shape:
                 raise CheckpointError(

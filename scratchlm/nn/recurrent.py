@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from .. import functions as F
 from ..device import Device
 from ..errors import OptionError, ShapeError
@@ -31,7 +29,7 @@ class LSTMCell(Module):
     def forward(self, x: Tensor, state: State | None = None) -> State:
         """x (B, D) and state (h, c), each (B, H), zeros for None → the new (h, c)."""
         if state is None:
-            zeros = np.zeros((x.shape[0], self.hidden_size), x.dtype)
+            zeros = x.device.xp.zeros((x.shape[0], self.hidden_size), x.dtype)
             state = Tensor(zeros, device=x.device), Tensor(zeros, device=x.device)
         return F.lstm_cell(x, *state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
@@ -101,7 +99,7 @@ class Recurrent(Module):
             x = x.swapaxes(0, 1)
         shape = (self.num_layers * len(self.directions), x.shape[1], self.hidden_size)
         if state is None:
-            state = (Tensor(np.zeros(shape, x.dtype), device=x.device),) * self.parts
+            state = (Tensor(x.device.xp.zeros(shape, x.dtype), device=x.device),) * self.parts
         if wrong := [part.shape for part in state if part.shape != shape]:
             raise ShapeError(
                 f"{name} expects the state as (layers·directions, batch, hidden) = {shape}, got {wrong[0]}."

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..device import Device
+from ..device import Device, to_host, upload
 from ..errors import CheckpointError, OptionError
 from ..nn.module import Parameter
 
@@ -55,6 +55,9 @@ class Optimizer:
 
     def step(self) -> None:
         """Change all parameters that have a gradient, in place."""
+        if self.buffers and self._buffers_elsewhere():
+            for buffer in self.buffers.values():
+                buffer[:] = [upload(to_host(array), self.device) for array in buffer]
         groups: dict[tuple[int, float], list[int]] = {}  # by steps made (some may have had no gradient)
         for k, p in enumerate(self.parameters):
             if p.grad is not None:
@@ -71,6 +74,11 @@ class Optimizer:
             for k in members:
                 self.parameters[k]._version.count += 1
 
+    def _buffers_elsewhere(self) -> bool:
+        """Whether the parameters have moved to a card, or away from it, since the buffers were made."""
+        first = next(iter(self.buffers.values()))[0]
+        return not isinstance(first, self.device.xp.ndarray)
+
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for p in self.parameters:
@@ -78,10 +86,12 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """Steps made and buffers, as arrays by name (`mean.0`, `mean.1`, …): ready for a file."""
-        arrays = {
-            f"{name}.{k}": array for name, buffer in self.buffers.items() for k, array in enumerate(buffer)
-        }
+        arrays = {name: to_host(array) for name, array in self._arrays().items()}
         return {"steps": np.array(self.steps, np.int64), **arrays}
+
+    def _arrays(self) -> dict[str, Any]:
+        buffers = self.buffers.items()
+        return {f"{name}.{k}": array for name, buffer in buffers for k, array in enumerate(buffer)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken.
@@ -89,13 +99,13 @@ class Optimizer:
         Raises:
             CheckpointError: the state is of other parameters or another optimizer.
         """
-        own = self.state_dict()
-        if own.keys() != state.keys() or any(np.shape(state[k]) != np.shape(own[k]) for k in own):
+        own, state = self._arrays(), {name: to_host(array) for name, array in state.items()}
+        shapes = {"steps": (len(self.steps),)} | {name: array.shape for name, array in own.items()}
+        if shapes != {name: array.shape for name, array in state.items()}:
             raise CheckpointError("The optimizer's state does not fit this model and optimizer.")
         self.steps = [int(n) for n in state["steps"]]
-        for name, buffer in self.buffers.items():
-            for k, array in enumerate(buffer):
-                array[...] = state[f"{name}.{k}"]
+        for name, array in own.items():
+            array[...] = upload(state[name], self.device)
 
 
 class SGD(Optimizer):
@@ -189,12 +199,13 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float) -> float:
     """Scale all gradients by max_norm / ‖g‖ where ‖g‖ is larger; return ‖g‖ before    [gradient_norm].
 
     ‖g‖ is the length of all gradients taken as one vector. Source: Pascanu, Mikolov, Bengio 2013. Where ‖g‖
-    is not finite nothing is scaled: the caller sees it in the returned number.
+    is not finite nothing is scaled: the caller sees it in the returned number. On a card that number costs
+    one wait for all of backward; to scale without looking would cost a pass over all gradients.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     if not gradients:
         return 0.0
-    norm = gradients[0].device.kernels.gradient_norm([g.data for g in gradients])
+    norm = float(to_host(gradients[0].device.kernels.gradient_norm([g.data for g in gradients])))
     if max_norm < norm < float("inf"):
         for g in gradients:
             g.data *= max_norm / (norm + 1e-6)
