@@ -251,6 +251,14 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader (`| head`) has gone; Python would complain about it once more
         sys.exit(0)
-    except (ScratchLMError, OSError, MemoryError) as error:
+    except MemoryError as error:  # NumPy's and CuPy's say how much was asked for
+        where = "The card" if type(error).__module__.startswith("cupy") else "This machine"
+        click.echo(
+            f"scratchlm: {where} has no memory left ({str(error).strip('.') or 'no details'}): lower "
+            "training.batch or training.length, or take a smaller model.",
+            err=True,
+        )
+        sys.exit(2)
+    except (ScratchLMError, OSError) as error:
         click.echo(f"scratchlm: {error or type(error).__name__}", err=True)
         sys.exit(2)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from .device import get_device
+from .errors import DeviceError
 
 
 def examine() -> list[tuple[str, str]]:
@@ -22,7 +23,8 @@ def examine() -> list[tuple[str, str]]:
         ("Numba", _numba()),
         ("kernel cache", _cache()),
         ("GPU", _gpu()),
-        ("CuPy", _version("cupy", "none: there is no device 'cuda' in this version yet")),
+        ("CuPy", _cupy()),
+        ("device cuda", _card()),
         (
             "PyTorch",
             _version(
@@ -106,6 +108,27 @@ def _gpu() -> str:
         f"cupy-cuda{min(major, 13)}x" if major >= 12 else "none (the driver is older than CUDA 12: renew it)"
     )
     return f"{', '.join(names)}; driver for CUDA {major}.{version.value % 1000 // 10}; fitting wheel: {wheel}"
+
+
+def _cupy() -> str:
+    """CuPy's packages are named after the CUDA that they are built for."""
+    names = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
+    found = [f"{name} {_version(name)}" for name in names if _version(name) != "none"]
+    return ", ".join(found) or "none: only the device 'cuda' needs it"
+
+
+def _card() -> str:
+    """What the device cuda would run on, or what it lacks."""
+    try:
+        cupy = get_device("cuda").xp
+    except DeviceError as error:
+        return f"no: {error}"
+    except MemoryError as error:
+        return f"no: the card's memory is taken ({error})"
+    from scratchlm.kernels.cuda.card import describe
+
+    tf32 = "on" if os.environ.get("CUPY_TF32") == "1" else "off (CUPY_TF32=1 turns it on)"
+    return f"{describe(cupy)}; TF32 {tf32}"
 
 
 def _text() -> str:

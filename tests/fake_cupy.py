@@ -211,7 +211,7 @@ class CUDARuntimeError(RuntimeError):
 
 
 class OutOfMemoryError(MemoryError):
-    pass
+    __module__ = "cupy.cuda.memory"
 
 
 def module(capability="90", driver=12080, runtime=12090, count=1):

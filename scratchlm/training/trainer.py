@@ -149,11 +149,11 @@ class Trainer:
         batch = next(self.batches)
         self.optimizer.zero_grad()
         loss, state = self.job.loss(batch, self.state, self.steps_done)
-        number = loss.item()
-        if not math.isfinite(number):
-            raise NumberError(self._explain(f"The loss is {number}", batch))
         loss.backward()
         norm = optim.clip_grad_norm_(self.optimizer.parameters, t.clip or math.inf)
+        number = loss.item()  # here, because a card that is asked for the norm has done all before it anyway
+        if not math.isfinite(number):
+            raise NumberError(self._explain(f"The loss is {number}", batch))
         if not math.isfinite(norm):
             raise NumberError(self._explain(f"The gradient's norm is {norm}", batch))
         self.optimizer.lr = t.lr * self.schedule(self.steps_done + 1)
