@@ -1,11 +1,11 @@
-"""tanh, sigmoid, ReLU, GELU [tanh, sigmoid, relu, gelu]: a thread for each element."""
+"""tanh, sigmoid, ReLU, GELU [tanh, sigmoid, relu, gelu]: a thread for each four elements."""
 
 from .launching import array_module, each, whole
 
 
 def _each(kernel, arrays, *numbers):
     result = array_module(arrays[0]).empty(arrays[0].shape, arrays[0].dtype)
-    each("activation", kernel, result.size, *whole(*arrays), result, *numbers)
+    each("activation", kernel, result.size, *whole(*arrays), result, *numbers, per=4)
     return result
 
 

@@ -18,7 +18,7 @@ def cross_entropy_forward(logits, targets, ignore_index, smoothing=0.0):
     xp = array_module(logits)
     losses, logsumexp = xp.empty(N, logits.dtype), xp.empty(N, logits.dtype)
     launch(
-        "cross_entropy", "cross_entropy_forward", N, threads_for(V),
+        "cross_entropy", "cross_entropy_forward", N, threads_for(-(-V // 4)),
         logits, targets, losses, logsumexp, V, ignore_index, float(smoothing),
     )  # fmt: skip
     return losses, logsumexp
@@ -31,7 +31,7 @@ def cross_entropy_backward(logits, targets, logsumexp, grad_losses, ignore_index
     grad_logits = array_module(logits).empty_like(logits)
     N, V = logits.shape
     launch(
-        "cross_entropy", "cross_entropy_backward", N, threads_for(V),
+        "cross_entropy", "cross_entropy_backward", N, threads_for(-(-V // 4)),
         logits, targets, logsumexp, grad_losses, grad_logits, V, ignore_index, float(smoothing),
     )  # fmt: skip
     return grad_logits
@@ -39,12 +39,11 @@ def cross_entropy_backward(logits, targets, logsumexp, grad_losses, ignore_index
 
 def linear_cross_entropy_losses(x, weight, bias, targets, ignore_index):
     """Losses of z = x Wᵀ + b, without gradients    [linear_cross_entropy]."""
-    xp = array_module(x)
-    parts = [
-        cross_entropy_forward(xp.matmul(x[rows], weight.T) + bias, targets[rows], ignore_index)[0]
-        for rows in _chunks(len(x), len(weight))
-    ]
-    return xp.concatenate(parts)
+    losses = array_module(x).empty(len(x), x.dtype)
+    for rows, logits in _logits(x, weight):
+        logits += bias
+        losses[rows] = cross_entropy_forward(logits, targets[rows], ignore_index)[0]
+    return losses
 
 
 def linear_cross_entropy(x, weight, bias, targets, grad_losses, ignore_index):
@@ -55,10 +54,9 @@ def linear_cross_entropy(x, weight, bias, targets, grad_losses, ignore_index):
     N, V = len(x), len(weight)
     losses, grad_x = xp.empty(N, x.dtype), xp.empty(x.shape, x.dtype)
     grad_weight, grad_bias = xp.zeros(weight.shape, x.dtype), xp.zeros(V, x.dtype)
-    for rows in _chunks(N, V):
-        logits = xp.matmul(x[rows], weight.T)  # (n, V)
+    for rows, logits in _logits(x, weight):
         launch(
-            "cross_entropy", "linear_losses_and_gradient", len(logits), threads_for(V),
+            "cross_entropy", "linear_cross_entropy", len(logits), threads_for(-(-V // 4)),
             logits, bias, targets[rows], grad_losses[rows], losses[rows], V, ignore_index,
         )  # fmt: skip
         grad_x[rows] = xp.matmul(logits, weight)
@@ -67,7 +65,12 @@ def linear_cross_entropy(x, weight, bias, targets, grad_losses, ignore_index):
     return losses, grad_x, grad_weight, grad_bias
 
 
-def _chunks(rows, classes):
-    """Slices that cover range(rows) in equal parts of at most CHUNK logits."""
-    parts = max(1, -(-rows * classes // CHUNK))
-    return [slice(rows * k // parts, rows * (k + 1) // parts) for k in range(parts)]
+def _logits(x, weight):
+    """x Wᵀ in equal parts of at most CHUNK numbers, each in the memory of the one before: (rows, logits)."""
+    xp, N, V = array_module(x), len(x), len(weight)
+    parts = max(1, -(-N * V // CHUNK))
+    memory = xp.empty((-(-N // parts), V), x.dtype)
+    for k in range(parts):
+        rows = slice(N * k // parts, N * (k + 1) // parts)
+        logits = memory[: rows.stop - rows.start]
+        yield rows, xp.matmul(x[rows], weight.T, out=logits)

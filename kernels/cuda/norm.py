@@ -1,6 +1,6 @@
 """Layer normalisation over the rows of a matrix [layer_norm]; the parameters' gradients in two stages."""
 
-from .launching import array_module, launch, threads_for, whole
+from .launching import THREADS, WARP, array_module, launch, threads_for, whole
 
 ROWS = 64  # rows that one block adds up into the parameters' gradients
 
@@ -11,7 +11,8 @@ def layer_norm_forward(x, weight, bias, eps):
     xp = array_module(x)
     N, D = x.shape
     y, mean, scale = xp.empty_like(x), xp.empty(N, x.dtype), xp.empty(N, x.dtype)
-    launch("norm", "layer_norm_forward", N, threads_for(D), x, weight, bias, y, mean, scale, float(eps), D)
+    threads = threads_for(-(-D // 4))
+    launch("norm", "layer_norm_forward", N, threads, x, weight, bias, y, mean, scale, float(eps), D)
     return y, mean, scale
 
 
@@ -20,11 +21,12 @@ def layer_norm_backward(grad_y, x, weight, mean, scale):
     grad_y, x, weight, mean, scale = whole(grad_y, x, weight, mean, scale)
     xp = array_module(x)
     N, D = x.shape
-    grad_x, blocks, threads = xp.empty_like(x), -(-N // ROWS), threads_for(D)
+    grad_x, groups = xp.empty_like(x), -(-N // ROWS)
+    threads = threads_for(-(-D // 4))
     launch("norm", "layer_norm_backward", N, threads, grad_y, x, weight, mean, scale, grad_x, D)
-    parts = xp.empty((2, blocks, D), x.dtype)
+    parts = xp.empty((2, groups, D), x.dtype)
     launch(
-        "norm", "layer_norm_parameters", blocks, threads,
+        "norm", "layer_norm_parameters", groups * -(-D // WARP), THREADS,
         grad_y, x, mean, scale, parts[0], parts[1], N, D, ROWS,
     )  # fmt: skip
     return grad_x, parts[0].sum(axis=0), parts[1].sum(axis=0)

@@ -6,7 +6,7 @@ from .launching import array_module, launch, threads_for, whole
 def _rows(kernel, *arrays):
     result = array_module(arrays[0]).empty(arrays[0].shape, arrays[0].dtype)
     N, V = result.shape
-    launch("softmax", kernel, N, threads_for(V), *whole(*arrays), result, V)
+    launch("softmax", kernel, N, threads_for(-(-V // 4)), *whole(*arrays), result, V)
     return result
 
 

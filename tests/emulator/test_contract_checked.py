@@ -10,7 +10,7 @@ import pytest
 from scratchlm import get_device
 from scratchlm.kernels import cuda
 from scratchlm.kernels.contract import CONTRACT
-from scratchlm.kernels.cuda import launching
+from scratchlm.kernels.cuda import ladders, launching
 from scratchlm.kernels.emulator import KernelError
 
 from ..draw import Draw, Fixed, copied, flat
@@ -18,24 +18,31 @@ from ..test_contract import EVERY, FLOATS, assert_agrees, changes
 from ..tolerance import floors
 
 SWITCHES = ("causal", "approximate", "decoupled")
-# At least two rounds of a block's loop in every kernel that has one; many keys or many queries for attention.
-LONG = {"M": 3, "K": 5, "N": 3, "B": 3, "H": 150, "T": 3, "D": 300, "V": 700, "shape": [3, 400]}
-KEYS = {"N": 3, "T": 3, "S": 600, "D": 3, "E": 261}
-QUERIES = {"N": 3, "T": 600, "S": 3, "D": 3, "E": 261}
-PACKED = {"B": 1, "T": 200, "H": 2, "D": 5}  # the same kernels behind another layout
-UNITS = {"N": 3, "T": 3, "S": 3, "A": 300, "E": 261}
+# At least two rounds of a block's loop in every kernel that has one, four elements a thread and round.
+LONG = {"M": 70, "K": 40, "N": 3, "B": 3, "H": 150, "T": 3, "D": 1100, "V": 1300, "shape": [3, 401]}
+LONG["shapes"] = [[42, 100], [30]]  # more than a chunk of the optimizer
+OTHERS = {
+    "attention": [
+        {"N": 2, "T": 3, "S": 290, "D": 3, "E": 261},  # many keys, many slices of y
+        {"N": 2, "T": 3, "S": 290, "D": 3, "E": 261, "causal": True},
+        {"N": 3, "T": 100, "S": 3, "D": 3, "E": 5},  # many queries
+        {"N": 1, "T": 40, "S": 70, "D": 70, "E": 70},  # more features than a tile has
+    ],
+    "attention_packed": [{"B": 1, "T": 70, "H": 2, "D": 5, "causal": True}],
+    "additive_attention": [
+        {"N": 3, "T": 3, "S": 600, "D": 3, "E": 261},
+        {"N": 3, "T": 3, "S": 3, "A": 300, "E": 261},
+    ],
+    "layer_norm": [LONG, {"N": 70, "D": 41}],  # more rows than one block adds up
+    "embedding": [LONG, {"N": 100, "V": 3, "D": 6}],  # ids that reach over pieces of the sorted list
+}
 
 
 def long_arguments(kernel, dtype):
-    """Arguments with long rows; for attention also with many queries."""
-    if kernel.formula == "additive_attention":
-        return [Draw(Fixed(1.0, **lengths), dtype).arguments(kernel) for lengths in (KEYS, UNITS)]
-    if kernel.name.startswith("attention_packed"):
-        return [Draw(Fixed(1.0, causal=True, **PACKED), dtype).arguments(kernel)]
-    if kernel.formula != "attention":
-        return [Draw(Fixed(1.0, **LONG), dtype).arguments(kernel)]
-    keys = [Draw(Fixed(1.0, causal=causal, **KEYS), dtype).arguments(kernel) for causal in (False, True)]
-    return [*keys, Draw(Fixed(1.0, **QUERIES), dtype).arguments(kernel)]
+    """Arguments with long rows, in some kernels also with many of them."""
+    packed = kernel.name.startswith("attention_packed")
+    cases = OTHERS.get("attention_packed" if packed else kernel.formula, [LONG])
+    return [Draw(Fixed(1.0, **lengths), dtype).arguments(kernel) for lengths in cases]
 
 
 def run(kernel, arguments):
@@ -70,25 +77,40 @@ def test_rows_longer_than_a_block(kernel, dtype):
         assert_agrees(kernel, found, changed[0], expected, changed[1], floors(kernel, arguments), dtype)
 
 
+def test_attention_of_an_array_to_itself():
+    """Three times the same array is not q, k and v side by side in one."""
+    x, lengths = np.random.default_rng(0).standard_normal((2, 40, 6)), np.array([40, 33])
+    y, logsumexp = cuda.attention_forward(x, x, x, lengths, True)
+    reference = get_device("reference").kernels
+    expected = reference.attention_forward(x, x, x, lengths, True)
+    np.testing.assert_allclose(y, expected[0], atol=1e-12)
+    grads = cuda.attention_backward(y, x, x, x, y, logsumexp, lengths, True)
+    for grad, other in zip(
+        grads, reference.attention_backward(y, x, x, x, y, logsumexp, lengths, True), strict=True
+    ):
+        np.testing.assert_allclose(grad, other, atol=1e-12)
+
+
 # ---------------------------------------------------------------- would the checks notice?
-WAITING = (
-    "softmax",
-    "linear_cross_entropy",
-    "layer_norm",
-    "attention",
-    "additive_attention",
-    "gradient_norm",
-)
 SAFE = {("common.cuh", 3)}  # the first barrier of block_max: a helper does not rely on its callers' barriers
 
 
-def check_long_rows():
+def of_file(name):
+    """(function, row of the contract) for what is in a .cu, earlier versions too; for a .cuh everything."""
+    rows = {row.name: row for row in CONTRACT}
+    for version in [*ladders.VERSIONS, *rows]:
+        row = rows[re.sub(r"_\d+$", "", version)]
+        family = getattr(cuda, row.name).__module__.rpartition(".")[2]
+        if name.endswith(".cuh") or name == f"{family}.cu":
+            yield getattr(ladders if version in ladders.VERSIONS else cuda, version), row
+
+
+def check_long_rows(name):
     for order in ("forward", "reversed"):
         with launching.emulating(mode="check", order=order):
-            for kernel in CONTRACT:
-                if kernel.formula in WAITING:
-                    for arguments in long_arguments(kernel, np.float32):
-                        run(kernel, arguments)
+            for function, row in of_file(name):
+                for arguments in long_arguments(row, np.float32):
+                    function(*copied(list(arguments.values())))
 
 
 def barriers():
@@ -98,8 +120,9 @@ def barriers():
             yield path.name, number
 
 
-def test_no_report_over_long_rows():
-    check_long_rows()
+@pytest.mark.parametrize("name", sorted({name for name, _ in barriers()} - {"common.cuh"}))
+def test_no_report_over_long_rows(name):
+    check_long_rows(name)
 
 
 @pytest.mark.parametrize(("name", "number"), sorted(set(barriers()) - SAFE))
@@ -111,6 +134,6 @@ def test_without_any_one_barrier_there_is_a_report(name, number, tmp_path, monke
     monkeypatch.setattr(launching, "HERE", folder)
     launching._emulated.cache_clear()
     with pytest.raises(KernelError) as caught:
-        check_long_rows()
+        check_long_rows(name)
     launching._emulated.cache_clear()
     assert caught.value.kind in ("race", "uninitialised")

@@ -1,0 +1,74 @@
+"""Earlier versions of kernels give what the contract's kernel gives, without a report, in every order."""
+
+import re
+
+import numpy as np
+import pytest
+
+from scratchlm import get_device
+from scratchlm.kernels import cuda
+from scratchlm.kernels.contract import CONTRACT
+from scratchlm.kernels.cuda import ladders, launching
+from scratchlm.kernels.emulator.source import read
+
+from ..draw import Draw, Fixed, copied, flat
+from ..test_contract import FLOATS, assert_agrees
+from ..tolerance import floors
+from .test_contract_checked import SWITCHES, long_arguments
+
+ROWS = {row.name: row for row in CONTRACT}
+ATOMIC = {"embedding_backward_1"}  # sums in the order in which its threads come
+EVERY = pytest.mark.parametrize("version", ladders.VERSIONS)
+
+
+def row_of(version):
+    return ROWS[re.sub(r"_\d+$", "", version)]
+
+
+def agrees(version, arguments, dtype):
+    row = row_of(version)
+    mine, theirs = copied(list(arguments.values())), copied(list(arguments.values()))
+    found = getattr(ladders, version)(*mine)
+    expected = getattr(get_device("reference").kernels, row.name)(*theirs)
+    assert_agrees(row, found, [], expected, [], floors(row, arguments), dtype)
+    return [np.asarray(leaf).tobytes() for leaf in flat(found)]
+
+
+@FLOATS
+@EVERY
+@pytest.mark.parametrize("switch", [False, True])
+def test_it_agrees_and_has_no_report(version, dtype, switch):
+    names = [argument.name for argument in row_of(version).arguments]
+    if switch and not set(names) & set(SWITCHES):
+        pytest.skip("it has no switch")
+    arguments = Draw(Fixed(1.0, **dict.fromkeys(SWITCHES, switch)), dtype).arguments(row_of(version))
+    expected = agrees(version, arguments, dtype)
+    for order in ("forward", "reversed", "shuffled"):
+        with launching.emulating(mode="check", order=order):
+            found = agrees(version, arguments, dtype)
+        assert found == expected or version in ATOMIC, order
+
+
+@FLOATS
+@EVERY
+def test_it_agrees_over_long_rows(version, dtype):
+    for arguments in long_arguments(row_of(version), dtype):
+        agrees(version, arguments, dtype)
+
+
+def test_the_order_of_atomic_sums_changes_bits():
+    arguments = Draw(Fixed(1.0, N=100, V=2, D=50), np.float32).arguments(ROWS["embedding_backward"])
+    found = set()
+    for order in ("forward", "reversed"):
+        with launching.emulating(order=order):
+            found.add(ladders.embedding_backward_1(*arguments.values()).tobytes())
+    assert len(found) == 2
+
+
+def test_the_head_of_the_file_explains_every_version():
+    for version in ladders.VERSIONS:
+        family = getattr(cuda, row_of(version).name).__module__.rpartition(".")[2]
+        path = launching.HERE / f"{family}.cu"
+        assert version in read(path).kernels or version == "layer_norm_backward_1"
+        head = path.read_text(encoding="utf-8").partition("#include")[0]
+        assert re.search(rf"^//   {version} ", head, re.M), version
