@@ -6,7 +6,7 @@ from typing import Any
 from .. import nn
 from ..errors import CheckpointError, RecipeError
 from .checkpoint import load_arrays
-from .recipe import Recipe, load_recipe
+from .recipe import BODIES, Recipe, load_recipe
 
 SIZES = ("embedding_dim", "hidden_size", "num_layers", "num_heads", "bidirectional")
 
@@ -71,10 +71,9 @@ def fine_tuning(recipe: Recipe, run: Path) -> Recipe:
     before = load_recipe(str(run / "recipe.toml"))
     if recipe.model.kind == "classifier":
         recipe.model.body = before.model.body if before.model.kind == "classifier" else before.model.kind
-        known = ("lstm", "gpt", "bert")
-        if recipe.model.body not in known:
+        if recipe.model.body not in BODIES:
             raise CheckpointError(
-                f"{run} is a model of kind {before.model.kind}; a classifier reads with {', '.join(known)}."
+                f"{run} is a model of kind {before.model.kind}; a classifier reads with {', '.join(BODIES)}."
             )
     elif recipe.model.kind != before.model.kind:
         raise CheckpointError(
