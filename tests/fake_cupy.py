@@ -7,6 +7,7 @@ on the emulator. Only functions that CuPy 14 has are here.
 """
 
 import sys
+from time import perf_counter
 from types import ModuleType, SimpleNamespace
 from weakref import WeakValueDictionary
 
@@ -152,10 +153,10 @@ for _name in METHODS:
 
 # Functions of arrays that are on the card already, and those that make one there without a copy.
 FUNCTIONS = (
-    "abs", "arange", "argsort", "array_equal", "ascontiguousarray", "broadcast_to", "concatenate", "cumsum",
-    "diff", "empty", "empty_like", "exp", "expand_dims", "full", "full_like", "isfinite", "log", "matmul",
-    "maximum", "minimum", "moveaxis", "ones", "ones_like", "repeat", "searchsorted", "split", "sqrt", "stack",
-    "sum", "tanh", "where", "zeros", "zeros_like",
+    "abs", "arange", "argsort", "array_equal", "ascontiguousarray", "broadcast_to", "concatenate",
+    "copyto", "cumsum", "diff", "empty", "empty_like", "exp", "expand_dims", "full", "full_like",
+    "isfinite", "log", "matmul", "maximum", "minimum", "moveaxis", "ones", "ones_like", "repeat",
+    "searchsorted", "split", "sqrt", "stack", "sum", "tanh", "where", "zeros", "zeros_like",
 )  # fmt: skip
 
 
@@ -204,6 +205,16 @@ class RawKernel:
         self.function(grid, block, tuple(args), shared_mem=shared_mem)
 
 
+class Event:
+    """A time in the card's queue, which here is always empty."""
+
+    def record(self):
+        self.time = perf_counter()
+
+    def synchronize(self):
+        pass
+
+
 class CUDARuntimeError(RuntimeError):
     def __init__(self, status, text):
         super().__init__(text)
@@ -238,6 +249,8 @@ def module(capability="90", driver=12080, runtime=12090, count=1):
         ),
         Device=lambda: SimpleNamespace(compute_capability=capability, synchronize=lambda: None),
         nvrtc=SimpleNamespace(getVersion=lambda: (12, 9)),
+        Event=Event,
+        get_elapsed_time=lambda begin, end: 1e3 * (end.time - begin.time),
     )
     return cupy
 
@@ -261,4 +274,5 @@ def install(patch, **card):
         return opened[name]
 
     patch.setattr(device, "_open", opening)
+    patch.setattr(device, "_default", device._default)  # what is made the default meanwhile
     return cupy

@@ -22,14 +22,14 @@ def test_a_child_process_does_not_find_the_checkout_it_is_started_in(monkeypatch
         return SimpleNamespace(returncode=0, stdout='{"seconds": [1]}\n', stderr="")
 
     monkeypatch.setattr(compare.subprocess, "run", run)
-    assert compare._child("W1", "ours", 20, 2) == {"seconds": [1]}
+    assert compare._child("W1", "ours", 20, 2, "cpu") == {"seconds": [1]}
     assert seen[0] == sys.executable
     assert "-P" in seen[: seen.index("-m")]
-    assert seen[seen.index("-m") + 1 :] == ["scratchlm.bench.child", "W1", "ours", "20", "2"]
+    assert seen[seen.index("-m") + 1 :] == ["scratchlm.bench.child", "W1", "ours", "20", "2", "cpu"]
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in WORKLOADS if name not in ("W1", "W4", "W6.lstm", "W6.gpt")]
+    "name", [name for name in WORKLOADS if name not in ("W1", "W4", "A1", "W6.lstm", "W6.gpt")]
 )
 def test_a_workload_runs(name):
     with sl.use_device("cpu"):
@@ -57,7 +57,7 @@ def test_ratios_are_taken_pair_by_pair(monkeypatch):
         lambda *_: {"seconds": [next(speeds) / 1000] * 3, "first": 1.0, "memory": 2**20, "loss": 1.0},
     )
     monkeypatch.setattr(compare, "busy_processors", lambda: 0.0)
-    result = compare.compare("W1", "torch", pairs=3, steps=3, threads=2, say=lambda text: None)
+    (result,) = compare.compare("W1", "torch", pairs=3, steps=3, threads=2, say=lambda text: None)
     assert result.ratio == result.ratio_low == result.ratio_high == pytest.approx(2)
     assert result.milliseconds == pytest.approx(10)
     written = json.loads(compare.as_json([result]))
@@ -67,7 +67,9 @@ def test_ratios_are_taken_pair_by_pair(monkeypatch):
 
 def test_a_family_of_workloads_has_one_name():
     assert compare.choose(["W5"]) == [name for name in WORKLOADS if name.startswith("W5.")]
-    assert compare.choose([]) == list(WORKLOADS)
+    assert compare.choose([]) == [name for name in WORKLOADS if name != "A1"]
+    assert "A1" in compare.choose([], "cuda")
+    assert "W7.train" not in compare.choose([], "cuda")
     with pytest.raises(OptionError, match="Unknown workload 'W55'"):
         compare.choose(["W55"])
     with pytest.raises(OptionError, match=r"Unknown peer 'trch' \(did you mean 'torch'"):

@@ -1,13 +1,17 @@
-"""One peer, one workload, one fresh process: `python -m scratchlm.bench.child W1 ours 20 2`.
+"""One peer, one workload, one fresh process: `python -m scratchlm.bench.child W1 ours 20 2 cpu`.
 
 Prints a JSON object: seconds of each step, seconds from the start of the process to the end of the first
-step, and the largest resident memory in bytes.
+step, and the most memory taken, in bytes: of the process, or of the card by the library's pool.
+A step on a card ends when the card has done all of it.
 """
 
 import json
 import os
 import sys
 import time
+from dataclasses import replace
+
+WARM_UP = 5  # steps on a card that are not timed: memory pools grow, torch.compile looks at several steps
 
 
 def started_before() -> float:
@@ -23,20 +27,32 @@ def started_before() -> float:
 
 def main() -> None:
     """Run the steps and print what they took."""
-    workload, peer, steps, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+    workload, peer, steps, threads, device = sys.argv[1:]
     os.environ["SCRATCHLM_THREADS"] = os.environ["OMP_NUM_THREADS"] = threads  # ours; PyTorch's
+    from .steps import PEERS, same_precision, waiting
     from .workloads import WORKLOADS
 
     chosen = WORKLOADS[workload]
-    step = chosen.ours() if peer == "ours" else chosen.torch(fused=peer == "torch-fused")
+    if peer == "ours":
+        step = chosen.ours(device)
+    else:
+        same_precision()
+        step = chosen.torch(replace(PEERS[peer], device=device))
+    wait, memory = waiting(peer, device)
     loss = step()
+    wait()
     first = started_before()
+    for _ in range(WARM_UP if device != "cpu" else 0):
+        step()
+    wait()
     times = []
-    for _ in range(steps):
+    for _ in range(int(steps)):
         begin = time.perf_counter()
         loss = step()
+        wait()
         times.append(time.perf_counter() - begin)
-    print(json.dumps({"seconds": times, "first": first, "memory": peak_memory(), "loss": loss}))
+    used = memory() if memory else peak_memory()
+    print(json.dumps({"seconds": times, "first": first, "memory": used, "loss": loss}))
 
 
 def peak_memory() -> int:

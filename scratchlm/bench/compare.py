@@ -11,9 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import OptionError, did_you_mean
-from .workloads import WORKLOADS
-
-PEERS = ("torch", "torch-fused")
+from .steps import PEERS
+from .workloads import ON_CARD, ON_CPU, WORKLOADS
 
 
 @dataclass
@@ -22,12 +21,13 @@ class Result:
 
     name: str
     peer: str
+    device: str
     milliseconds: float  # ours, median over all steps
     peer_milliseconds: float
     ratio: float  # median over the pairs
     ratio_low: float  # smallest and largest of the pairs
     ratio_high: float
-    memory_mb: float
+    memory_mb: float  # of the process on the cpu, of the card there
     peer_memory_mb: float
     memory_ratio: float
     first_step_seconds: float
@@ -38,14 +38,14 @@ class Result:
     load_before: float  # other work on the machine, in busy processors
 
 
-def choose(names: Sequence[str]) -> list[str]:
-    """Whole names of workloads: "W5" stands for all that begin with "W5."; none stands for all.
+def choose(names: Sequence[str], device: str = "cpu") -> list[str]:
+    """Whole names of workloads: "W5" stands for all that begin with "W5."; none for all that fit the device.
 
     Raises:
         OptionError: there is no such workload.
     """
     chosen = []
-    for name in names or WORKLOADS:
+    for name in names or (ON_CPU if device == "cpu" else ON_CARD):
         found = [known for known in WORKLOADS if known == name or known.startswith(f"{name}.")]
         if not found:
             near = did_you_mean(name, WORKLOADS)
@@ -54,28 +54,48 @@ def choose(names: Sequence[str]) -> list[str]:
     return chosen
 
 
+def peers_of(peer: str, device: str) -> tuple[str, ...]:
+    """Who runs: on a card, "torch" stands for PyTorch eager and PyTorch compiled.
+
+    Raises:
+        OptionError: unknown peer.
+    """
+    if peer not in PEERS:
+        raise OptionError(f"Unknown peer '{peer}'{did_you_mean(peer, PEERS)}: {', '.join(PEERS)}.")
+    return ("torch", "torch-compile") if (peer, device) == ("torch", "cuda") else (peer,)
+
+
 def compare(
-    name: str, peer: str, pairs: int, steps: int, threads: int, say: Callable[[str], Any] = print
-) -> Result:
-    """Run `pairs` times one process of ours and one of the peer's, `steps` steps each.
+    name: str,
+    peer: str,
+    pairs: int,
+    steps: int,
+    threads: int,
+    say: Callable[[str], Any] = print,
+    device: str = "cpu",
+) -> list[Result]:
+    """Run `pairs` times one process of ours and one of each peer's, `steps` steps each; a result a peer.
 
     Raises:
         OptionError: unknown peer, or the peer is not installed.
     """
-    if peer not in PEERS:
-        raise OptionError(f"Unknown peer '{peer}'{did_you_mean(peer, PEERS)}: {', '.join(PEERS)}.")
+    peers = peers_of(peer, device)
     load = busy_processors()
-    ours, theirs = [], []
+    runs: dict[str, list[dict[str, Any]]] = {who: [] for who in ("ours", *peers)}
     for number in range(pairs):
-        ours.append(_child(name, "ours", steps, threads))
-        theirs.append(_child(name, peer, steps, threads))
-        say(f"{name} pair {number + 1}/{pairs}: {_ms(ours[-1]):.1f} ms, {peer} {_ms(theirs[-1]):.1f} ms")
+        for who, done in runs.items():
+            done.append(_child(name, who, steps, threads, device))
+        times = ", ".join(f"{who} {_ms(done[-1]):.2f} ms" for who, done in runs.items())
+        say(f"{name} pair {number + 1}/{pairs}: {times}")
+    about = {"name": name, "pairs": pairs, "threads": threads, "device": device, "load_before": load}
+    return [_result(runs["ours"], runs[who], peer=who, **about) for who in peers]
+
+
+def _result(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], **about: Any) -> Result:
     ratios = sorted(_ms(b) / _ms(a) for a, b in zip(ours, theirs, strict=True))
     milliseconds = statistics.median(map(_ms, ours))
     memory, peer_memory = (statistics.median(r["memory"] for r in runs) / 2**20 for runs in (ours, theirs))
     return Result(
-        name=name,
-        peer=peer,
         milliseconds=milliseconds,
         peer_milliseconds=statistics.median(map(_ms, theirs)),
         ratio=statistics.median(ratios),
@@ -86,10 +106,8 @@ def compare(
         memory_ratio=memory / peer_memory if peer_memory else 0.0,
         first_step_seconds=statistics.median(r["first"] for r in ours),
         peer_first_step_seconds=statistics.median(r["first"] for r in theirs),
-        gflops_per_second=WORKLOADS[name].product_flops / milliseconds / 1e6,
-        pairs=pairs,
-        threads=threads,
-        load_before=load,
+        gflops_per_second=WORKLOADS[about["name"]].product_flops / milliseconds / 1e6,
+        **about,
     )
 
 
@@ -118,14 +136,14 @@ def _ms(run: dict[str, Any]) -> float:
     return statistics.median(run["seconds"]) * 1000
 
 
-def _command(name: str, peer: str, steps: int, threads: int) -> list[str]:
+def _command(name: str, peer: str, steps: int, threads: int, device: str) -> list[str]:
     """-P: a checkout in the current folder must not hide the installed package."""
     child = [sys.executable, "-P", "-m", "scratchlm.bench.child"]
-    return [*child, name, peer, str(steps), str(threads)]
+    return [*child, name, peer, str(steps), str(threads), device]
 
 
-def _child(name: str, peer: str, steps: int, threads: int) -> dict[str, Any]:
-    done = subprocess.run(_command(name, peer, steps, threads), capture_output=True, text=True)
+def _child(name: str, peer: str, steps: int, threads: int, device: str) -> dict[str, Any]:
+    done = subprocess.run(_command(name, peer, steps, threads, device), capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         hint = "; install it with pip install torch" if "No module named 'torch'" in last else ""
@@ -133,6 +151,7 @@ def _child(name: str, peer: str, steps: int, threads: int) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def as_json(results: list[Result]) -> str:
-    """All results as one JSON object."""
-    return json.dumps({"workloads": [asdict(result) for result in results]}, indent=1)
+def as_json(results: list[Result], bounds: Any = None) -> str:
+    """All results as one JSON object; on a card with what its kernels reach of its bounds."""
+    card = {"card": asdict(bounds)} if bounds else {}
+    return json.dumps({"workloads": [asdict(result) for result in results], **card}, indent=1)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .steps import Step
+from ..device import to_host
+from .steps import PEERS, Step, Torch
 
 RNG = np.random.default_rng(0)
 
@@ -30,11 +31,11 @@ class Single:
     description: str = ""
     product_flops: int = 0
 
-    def ours(self) -> Step:
+    def ours(self, device: str = "cpu") -> Step:
         """Forward, sum, backward."""
         from .. import Tensor, set_default_device
 
-        set_default_device("cpu")
+        set_default_device(device)
         tensors = [Tensor(a, requires_grad=a.dtype.kind == "f") for a in self.inputs()]
         ones = Tensor(np.ones(self.mine(*tensors).shape, np.float32))
 
@@ -43,21 +44,23 @@ class Single:
                 t.grad = None
             y = self.mine(*tensors)
             y.backward(ones)
-            return float(y.numpy().flat[0])
+            return float(to_host(y.data[(0,) * y.ndim]))
 
         return step
 
-    def torch(self, fused: bool = False) -> Step:
+    def torch(self, peer: Torch = PEERS["torch"]) -> Step:
         """The same in PyTorch."""
         import torch
 
-        tensors = [torch.from_numpy(a).requires_grad_(a.dtype.kind == "f") for a in self.inputs()]
-        ones = torch.ones(self.theirs(*tensors).shape)
+        theirs = peer.compile(self.theirs)
+        moved = [torch.from_numpy(a).to(peer.device) for a in self.inputs()]
+        tensors = [t.requires_grad_(t.is_floating_point()) for t in moved]
+        ones = torch.ones(self.theirs(*tensors).shape, device=peer.device)
 
         def step() -> float:
             for t in tensors:
                 t.grad = None
-            y = self.theirs(*tensors)
+            y = theirs(*tensors)
             y.backward(ones)
             return float(y.detach().flatten()[0])
 
@@ -78,12 +81,12 @@ class AdamAlone:
         whole = self.n // 512**2
         return [(512, 512)] * whole + [(self.n - whole * 512**2,)]
 
-    def ours(self) -> Step:
+    def ours(self, device: str = "cpu") -> Step:
         """This engine's kernel."""
         from .. import Tensor, optim, set_default_device
         from ..nn import Parameter
 
-        set_default_device("cpu")
+        set_default_device(device)
         parameters = [Parameter(normal(*shape)) for shape in self.shapes()]
         for p in parameters:
             p.grad = Tensor(normal(*p.shape))
@@ -91,21 +94,23 @@ class AdamAlone:
 
         def step() -> float:
             optimizer.step()
-            return float(parameters[0].data.flat[0])
+            return float(to_host(parameters[0].data[0, 0]))
 
         return step
 
-    def torch(self, fused: bool = False) -> Step:
+    def torch(self, peer: Torch = PEERS["torch"]) -> Step:
         """PyTorch's default Adam, or its fused one."""
         import torch
 
-        parameters = [torch.nn.Parameter(torch.from_numpy(normal(*shape))) for shape in self.shapes()]
+        drawn = [torch.from_numpy(normal(*shape)).to(peer.device) for shape in self.shapes()]
+        parameters = [torch.nn.Parameter(array) for array in drawn]
         for p in parameters:
-            p.grad = torch.from_numpy(normal(*p.shape))
-        optimizer = torch.optim.Adam(parameters, fused=fused or None)
+            p.grad = torch.from_numpy(normal(*p.shape)).to(peer.device)
+        optimizer = torch.optim.Adam(parameters, fused=peer.fused or None)
+        update = peer.compile(optimizer.step)
 
         def step() -> float:
-            optimizer.step()
+            update()
             return float(parameters[0].detach().flatten()[0])
 
         return step
@@ -120,7 +125,7 @@ class BPE:
     description: str = ""
     product_flops: int = 0
 
-    def ours(self) -> Step:
+    def ours(self, device: str = "cpu") -> Step:
         """This engine's tokenizer."""
         from ..text import BPETokenizer, default_corpus
 
@@ -130,7 +135,7 @@ class BPE:
         merges = BPETokenizer.train(text, 1280).merges
         return lambda: float(len(BPETokenizer(merges).encode(text)))
 
-    def torch(self, fused: bool = False) -> Step:
+    def torch(self, peer: Torch = PEERS["torch"]) -> Step:
         """The Hugging Face library's; PyTorch has none."""
         from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .gpt import GPTGeneration, GPTStep
 from .single import BPE, AdamAlone, Single, normal
-from .steps import Step, training_step
+from .steps import PEERS, Step, Torch, training_step
 
 
 class Workload(Protocol):
@@ -29,10 +29,10 @@ class Workload(Protocol):
     def product_flops(self) -> int:
         """Floating-point operations of its matrix products; 0 where they do not decide."""
 
-    def ours(self) -> Step:
+    def ours(self, device: str = "cpu") -> Step:
         """This engine's."""
 
-    def torch(self, fused: bool = False) -> Step:
+    def torch(self, peer: Torch = PEERS["torch"]) -> Step:
         """The peer's."""
 
 
@@ -62,12 +62,12 @@ class LSTMStep:
         layers = sum(gates * ((self.D if k == 0 else self.H) + self.H) for k in range(self.L))
         return 3 * 2 * N * (layers + self.H * self.middle + last * self.V)
 
-    def ours(self) -> Step:
+    def ours(self, device: str = "cpu") -> Step:
         """This engine's step."""
         from .. import functions as F
         from .. import nn, optim, set_default_device
 
-        set_default_device("cpu")
+        set_default_device(device)
         embedding, lstm = nn.Embedding(self.V, self.D), nn.LSTM(self.D, self.H, self.L)
         middle = nn.Linear(self.H, self.middle) if self.middle else None
         head = nn.Linear(self.middle or self.H, self.V)
@@ -85,27 +85,32 @@ class LSTMStep:
 
         return training_step(optimizer, loss, lambda: optim.clip_grad_norm_(optimizer.parameters, 5.0))
 
-    def torch(self, fused: bool = False) -> Step:
-        """PyTorch's step, eager, with its default Adam (or the fused one)."""
+    def torch(self, peer: Torch = PEERS["torch"]) -> Step:
+        """PyTorch's step with its default Adam (or the fused one), eager or compiled."""
         import torch
         from torch import nn
 
         embedding, lstm = nn.Embedding(self.V, self.D), nn.LSTM(self.D, self.H, self.L)
         middle = nn.Linear(self.H, self.middle) if self.middle else None
         head = nn.Linear(self.middle or self.H, self.V)
-        modules = nn.ModuleList([embedding, lstm, head] + ([middle] if middle else []))
-        optimizer = torch.optim.Adam(modules.parameters(), 1e-3, fused=fused or None)
+        modules = nn.ModuleList([embedding, lstm, head] + ([middle] if middle else [])).to(peer.device)
+        optimizer = torch.optim.Adam(modules.parameters(), 1e-3, fused=peer.fused or None)
         ids, targets = (torch.from_numpy(a).T.contiguous() for a in self.data())
         targets = targets.reshape(-1)
 
-        def loss() -> Any:
+        def loss(ids: Any, targets: Any) -> Any:
             h, _ = lstm(embedding(ids))
             h = h.reshape(self.T * self.B, self.H)
             if middle:
                 h = torch.relu(middle(h))
             return nn.functional.cross_entropy(head(h), targets)
 
-        return training_step(optimizer, loss, lambda: nn.utils.clip_grad_norm_(modules.parameters(), 5.0))
+        compiled = peer.compile(loss)
+        return training_step(
+            optimizer,
+            lambda: compiled(ids.to(peer.device), targets.to(peer.device)),  # a batch comes from the host
+            lambda: nn.utils.clip_grad_norm_(modules.parameters(), 5.0),
+        )
 
 
 @dataclass(frozen=True)
@@ -118,27 +123,28 @@ class LSTMGeneration:
     description: str = ""
     product_flops: int = 0
 
-    def ours(self) -> Step:
+    def ours(self, device: str = "cpu") -> Step:
         """This engine's generation; the returned number is the last token."""
         from .. import models, set_default_device
         from ..generation import generate
 
-        set_default_device("cpu")
+        set_default_device(device)
         m = self.model
         model = models.LSTMLanguageModel(m.V, m.D, m.H, m.L)
         return lambda: float(list(generate(model, [0], self.tokens))[-1])
 
-    def torch(self, fused: bool = False) -> Step:
+    def torch(self, peer: Torch = PEERS["torch"]) -> Step:
         """The loop that one writes in PyTorch."""
         import torch
         from torch import nn
 
         m = self.model
-        embedding, lstm, head = nn.Embedding(m.V, m.D), nn.LSTM(m.D, m.H, m.L), nn.Linear(m.H, m.V)
+        parts = nn.ModuleList([nn.Embedding(m.V, m.D), nn.LSTM(m.D, m.H, m.L), nn.Linear(m.H, m.V)])
+        embedding, lstm, head = parts.to(peer.device)
 
         @torch.inference_mode()
         def step() -> float:
-            state, ids = None, torch.zeros(1, 1, dtype=torch.long)
+            state, ids = None, torch.zeros(1, 1, dtype=torch.long, device=peer.device)
             for _ in range(self.tokens):
                 h, state = lstm(embedding(ids), state)
                 ids = torch.multinomial(torch.softmax(head(h[-1]), -1), 1)
@@ -220,11 +226,15 @@ W1 = LSTMStep("W1", V=10000, D=128, H=128, L=2, B=32, T=35, middle=128, descript
 W2 = LSTMStep("W2", V=65, D=128, H=256, L=2, B=32, T=64, description="characters, LSTM 2×256")
 W3 = GPTStep("W3", V=65, L=4, H=4, D=128, T=64, B=12, description="GPT 4×128, context 64")
 W4 = GPTStep("W4", V=65, L=6, H=6, D=384, T=256, B=8, description="GPT 6×384, context 256")
+A1 = GPTStep(
+    "A1", V=65, L=6, H=6, D=384, T=256, B=64, dropout=0.2, description="A1: W4, batch 64, dropout 0.2"
+)
 ALL: list[Workload] = [
     W1,
     W2,
     W3,
     W4,
+    A1,
     *kernels(),
     LSTMGeneration("W6.lstm", W2, 500, "500 characters from the LSTM of W2"),
     GPTGeneration("W6.gpt", W3, 500, "500 tokens from the GPT of W3, cached"),
@@ -232,3 +242,5 @@ ALL: list[Workload] = [
     BPE("W7.encode", True, "BPE: encoding the default text, beside Hugging Face"),
 ]
 WORKLOADS = {workload.name: workload for workload in ALL}
+ON_CPU = tuple(name for name in WORKLOADS if name != "A1")  # minutes a pair there
+ON_CARD = tuple(name for name in WORKLOADS if not name.startswith("W7"))  # tokenizers use no card
