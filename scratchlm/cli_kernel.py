@@ -44,18 +44,26 @@ def list_kernels() -> None:
 
     for path in sorted(HERE.glob("*.cu")):
         for name, parameters in read(path).kernels.items():
-            click.echo(f"{path.name:18} {name:28} {', '.join(parameters)}")
+            click.echo(f"{path.name:21} {name:30} {', '.join(parameters)}")
 
 
-def _row(name: str) -> Any:
-    """The contract's kernel of that name; `softmax` is short for softmax_forward."""
+def _find(name: str) -> tuple[Any, Any]:
+    """Row of the contract and function of a kernel or an earlier version of one, such as softmax_forward_1.
+
+    `softmax` is short for softmax_forward.
+    """
+    from scratchlm.kernels import cuda
     from scratchlm.kernels.contract import CONTRACT
+    from scratchlm.kernels.cuda import ladders
 
-    rows = {row.name: row for row in CONTRACT if row.name != "matmul"}
-    found = rows.get(name) or rows.get(f"{name}_forward")
-    if found is None:
-        raise OptionError(f"There is no kernel '{name}'{did_you_mean(name, rows)}: one of {', '.join(rows)}.")
-    return found
+    rows = {row.name: row for row in CONTRACT}
+    known = {row: cuda for row in rows if row != "matmul"} | dict.fromkeys(ladders.VERSIONS, ladders)
+    found = name if name in known else f"{name}_forward"
+    if found not in known:
+        raise OptionError(
+            f"There is no kernel '{name}'{did_you_mean(name, known)}: one of {', '.join(known)}."
+        )
+    return rows[re.sub(r"_\d+$", "", found)], getattr(known[found], found)
 
 
 def _arguments(row: Any, shape: str | None) -> list[Any]:
@@ -102,20 +110,19 @@ def _arguments(row: Any, shape: str | None) -> list[Any]:
 @click.option("--mode", type=MODE, default="fast", show_default=True, help="check looks at every access.")
 @click.option("--order", type=click.Choice(["forward", "reversed", "shuffled"]), default="forward")
 def run(name: str, shape: str | None, mode: str, order: str) -> None:
-    """Run the kernel NAME of the contract on random numbers; say what it did."""
+    """Run the kernel NAME, or an earlier version of it, on random numbers; say what it did."""
     from rich.console import Console
 
-    from scratchlm.kernels import cuda
     from scratchlm.kernels.cuda import launching
     from scratchlm.kernels.emulator import KernelError
 
-    row = _row(name)
+    row, function = _find(name)
     arguments = _arguments(row, shape)
     launches: list = []
     started = time.perf_counter()
     try:
         with launching.emulating(mode=mode, order=order), launching.watching(launches):
-            getattr(cuda, row.name)(*arguments)
+            function(*arguments)
     except KernelError as error:
         click.echo(error)
         sys.exit(1)
@@ -130,7 +137,9 @@ def run(name: str, shape: str | None, mode: str, order: str) -> None:
         "global, shared: reads/writes; divergent: stretches between waits in which a warp's lanes part"
     )
     found = "no fault found" if mode == "check" else "use --mode check to look for faults and count accesses"
-    click.echo(f"{row.name}: {len(launches)} launches, {seconds * 1000:.0f} ms with compiling; {found}.")
+    click.echo(
+        f"{function.__name__}: {len(launches)} launches, {seconds * 1000:.0f} ms with compiling; {found}."
+    )
 
 
 def _value(text: str, code: str) -> Any:
@@ -203,7 +212,7 @@ def debug(name: str, thread: int, block: int, shape: str | None) -> None:
     gdb = shutil.which("gdb")
     if gdb is None:
         raise OptionError("gdb is not installed: install it with your system's packages (apt install gdb).")
-    row = _row(name)
+    row, function = _find(name)
     family = getattr(cuda, row.name).__module__.rpartition(".")[2]
     commands = ["set pagination off", "set breakpoint pending on", f"directory {HERE}"]
     where = f"threadIdx.x == {thread} && blockIdx.x == {block}"
@@ -214,7 +223,7 @@ def debug(name: str, thread: int, block: int, shape: str | None) -> None:
         "from scratchlm.cli import main; main()",
         "kernel",
         "run",
-        row.name,
+        function.__name__,
         "--mode",
         "debug",
     ]

@@ -3,6 +3,9 @@
 //
 // A block has one query, or one key. Sums over features are a warp's, its lanes side by side in memory; sums
 // over keys or queries are a thread's, each for its own feature. Nothing is atomic.
+//
+// Bound by the N·T·S·A tanhs, of about 20 operations each: made once forward and, because they are not stored,
+// twice more backward.
 #include "common.cuh"
 
 // p and y = Σ_s p_s values_s of one query.

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from scratchlm.cli import cli
 from scratchlm.errors import OptionError
 from scratchlm.kernels.contract import CONTRACT
+from scratchlm.kernels.cuda import ladders
 
 SUMS = """extern "C" __global__ void sums(const float* x, float* y, int n) {
     __shared__ float s[8];
@@ -31,9 +32,10 @@ def test_list():
     found = kernel("list").output
     assert "softmax.cu" in found
     assert "attention_grad_kv" in found
+    assert all(version in found for version in ladders.VERSIONS if version != "layer_norm_backward_1")
 
 
-@pytest.mark.parametrize("name", [row.name for row in CONTRACT if row.name != "matmul"])
+@pytest.mark.parametrize("name", [*(row.name for row in CONTRACT if row.name != "matmul"), *ladders.VERSIONS])
 def test_every_kernel_runs_by_name(name):
     found = kernel("run", name, "--mode", "check", "--order", "shuffled")
     assert found.exit_code == 0, found.output
@@ -41,14 +43,18 @@ def test_every_kernel_runs_by_name(name):
 
 
 def test_counts_of_a_softmax():
-    found = kernel("run", "softmax", "--shape", "64,1000", "--mode", "check").output
-    assert re.search(r"softmax_forward +64 +256 +192,000/64,000 ", found), found
+    """Each version reads and writes less often than the one before; the last one four numbers at a time."""
+    counts = {"softmax_forward_1": "1 +64 +192,000/64,000", "softmax_forward_3": "64 +256 +192,000/64,000"}
+    for name, expected in (counts | {"softmax": "64 +256 +32,000/16,000"}).items():
+        found = kernel("run", name, "--shape", "64,1000", "--mode", "check").output
+        assert re.search(rf"softmax_forward\S* +{expected} ", found), found
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("run", "softmax_fourward"), "did you mean 'softmax_forward'"),
+        (("run", "matmul"), "did you mean 'matmul_3'"),
         (("run", "softmax", "--shape", "64"), "has the lengths N, V: write --shape 8,8"),
         (("run", "softmax", "--shape", "64,x"), "is no list of lengths"),
     ],

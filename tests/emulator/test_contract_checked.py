@@ -77,6 +77,33 @@ def test_rows_longer_than_a_block(kernel, dtype):
         assert_agrees(kernel, found, changed[0], expected, changed[1], floors(kernel, arguments), dtype)
 
 
+def moved(value):
+    """The same numbers one element further on: no multiple of 16 bytes any more."""
+    if isinstance(value, list):
+        return [moved(part) for part in value]
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        return value
+    further = np.empty(value.size + 1, value.dtype)[1:].reshape(value.shape)
+    further[...] = value
+    return further
+
+
+@FLOATS
+@EVERY
+def test_arrays_that_begin_anywhere(kernel, dtype):
+    """Loads of four numbers are for addresses that are multiples of 16 bytes; others give the same bits."""
+    lengths = dict.fromkeys("MKNTBDHVSEA", 8) | {"shape": [4, 8], "shapes": [[8, 4], [12]]}
+    arguments = Draw(Fixed(1.0, **lengths), dtype).arguments(kernel)
+    others = {name: moved(value) for name, value in arguments.items()}
+    assert all(a.ctypes.data % 16 for a in flat(list(others.values())) if getattr(a, "dtype", None) == dtype)
+    expected = run(kernel, arguments)
+    with launching.emulating(mode="check"):
+        mine = list(others.values())
+        results = flat(getattr(cuda, kernel.name)(*mine))
+    found = [np.asarray(leaf) for leaf in results + flat(mine)]
+    assert [leaf.tobytes() for leaf in found] == [leaf.tobytes() for leaf in expected]
+
+
 def test_attention_of_an_array_to_itself():
     """Three times the same array is not q, k and v side by side in one."""
     x, lengths = np.random.default_rng(0).standard_normal((2, 40, 6)), np.array([40, 33])

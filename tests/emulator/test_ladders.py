@@ -65,6 +65,29 @@ def test_the_order_of_atomic_sums_changes_bits():
     assert len(found) == 2
 
 
+def reads(function, arguments):
+    """Accesses of global memory that read, a load of four numbers counted once."""
+    launches = []
+    with launching.emulating(mode="check"), launching.watching(launches):
+        function(*arguments)
+    return sum(counts.global_reads for *_, counts in launches)
+
+
+def test_later_versions_read_less():
+    x = np.ones((64, 64), np.float32)
+    assert [reads(getattr(ladders, f"matmul_{k}"), (x, x)) for k in (1, 2, 3)] == [
+        2 * 64**3,
+        64**3 // 8,
+        2048,
+    ]
+    arguments = x[None], x[None], x[None], np.array([64]), False
+    by_query = reads(ladders.attention_forward_2, arguments)
+    assert reads(ladders.attention_forward_1, arguments) > by_query
+    assert by_query > 100 * reads(cuda.attention_forward, arguments)
+    softmaxes = [ladders.softmax_forward_2, ladders.softmax_forward_3, cuda.softmax_forward]
+    assert [reads(softmax, (x,)) for softmax in softmaxes] == [3 * 64**2, 3 * 64**2, 2 * 16 * 64]
+
+
 def test_the_head_of_the_file_explains_every_version():
     for version in ladders.VERSIONS:
         family = getattr(cuda, row_of(version).name).__module__.rpartition(".")[2]
