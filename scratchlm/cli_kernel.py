@@ -109,13 +109,16 @@ def _arguments(row: Any, shape: str | None) -> list[Any]:
 @click.option("--shape", metavar="N,…", help="Lengths, in the order of the kernel's arguments.")
 @click.option("--mode", type=MODE, default="fast", show_default=True, help="check looks at every access.")
 @click.option("--order", type=click.Choice(["forward", "reversed", "shuffled"]), default="forward")
-def run(name: str, shape: str | None, mode: str, order: str) -> None:
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the counts too (with --mode check).")
+def run(name: str, shape: str | None, mode: str, order: str, picture: Path | None) -> None:
     """Run the kernel NAME, or an earlier version of it, on random numbers; say what it did."""
     from rich.console import Console
 
     from scratchlm.kernels.cuda import launching
     from scratchlm.kernels.emulator import KernelError
 
+    if picture and mode != "check":
+        raise OptionError("--picture draws what is counted in mode check: add --mode check.")
     row, function = _find(name)
     arguments = _arguments(row, shape)
     launches: list = []
@@ -140,6 +143,11 @@ def run(name: str, shape: str | None, mode: str, order: str) -> None:
     click.echo(
         f"{function.__name__}: {len(launches)} launches, {seconds * 1000:.0f} ms with compiling; {found}."
     )
+    if picture:
+        from .cli_kernel_picture import draw_counts
+
+        draw_counts(launches, f"{function.__name__} {shape or ''}", picture)
+        click.echo(f"Picture: {picture}")
 
 
 def _value(text: str, code: str) -> Any:
@@ -200,7 +208,8 @@ def check(
 @click.option("--thread", default=0, show_default=True, help="threadIdx.x to stop in.")
 @click.option("--block", default=0, show_default=True, help="blockIdx.x to stop in.")
 @click.option("--shape", metavar="N,…", help="Lengths, in the order of the kernel's arguments.")
-def debug(name: str, thread: int, block: int, shape: str | None) -> None:
+@click.option("--vscode", is_flag=True, help="Write .vscode/launch.json here in place of starting gdb.")
+def debug(name: str, thread: int, block: int, shape: str | None, vscode: bool) -> None:
     """Start gdb on the kernel NAME, stopped in one of its threads.
 
     There: `next` a line, `print part` a shared array, `print threadIdx`, `continue`.
@@ -209,9 +218,6 @@ def debug(name: str, thread: int, block: int, shape: str | None) -> None:
     from scratchlm.kernels.cuda.launching import HERE
     from scratchlm.kernels.emulator.source import read
 
-    gdb = shutil.which("gdb")
-    if gdb is None:
-        raise OptionError("gdb is not installed: install it with your system's packages (apt install gdb).")
     row, function = _find(name)
     family = getattr(cuda, row.name).__module__.rpartition(".")[2]
     commands = ["set pagination off", "set breakpoint pending on", f"directory {HERE}"]
@@ -228,5 +234,19 @@ def debug(name: str, thread: int, block: int, shape: str | None) -> None:
         "debug",
     ]
     arguments += ["--shape", shape] if shape else []
+    if vscode:
+        from .cli_kernel_vscode import add_configuration, configuration
+
+        path = add_configuration(
+            Path(), configuration(function.__name__, sys.executable, arguments, commands)
+        )
+        click.echo(
+            f"{path} has 'scratchlm: {function.__name__}': start it under Run and Debug (extension C/C++). "
+            "For breakpoints of your own in a .cu, set debug.allowBreakpointsEverywhere in the settings."
+        )
+        return
+    gdb = shutil.which("gdb")
+    if gdb is None:
+        raise OptionError("gdb is not installed: install it with your system's packages (apt install gdb).")
     options = [part for command in [*commands, "run"] for part in ("-ex", command)]
     os.execv(gdb, [gdb, "-q", *options, "--args", sys.executable, *arguments])
