@@ -7,7 +7,6 @@
 extern "C" __global__ void dropout(const real* x, real* y, unsigned long long call, unsigned long long seed,
                                    unsigned limit, real scale, int n) {
     long long block = ELEMENT, e = 4 * block;
-    if (e >= n) return;
     unsigned word[4] = {(unsigned)block, (unsigned)(block >> 32), (unsigned)call, (unsigned)(call >> 32)};
     unsigned key0 = (unsigned)seed, key1 = (unsigned)(seed >> 32);
     for (int round = 0; round < 10; round++) {

@@ -10,7 +10,7 @@ import pytest
 from scratchlm import get_device
 from scratchlm.kernels import cuda
 from scratchlm.kernels.contract import CONTRACT
-from scratchlm.kernels.cuda import ladders, launching
+from scratchlm.kernels.cuda import cross_entropy, ladders, launching
 from scratchlm.kernels.emulator import KernelError
 
 from ..draw import Draw, Fixed, copied, flat
@@ -116,6 +116,29 @@ def test_attention_of_an_array_to_itself():
         grads, reference.attention_backward(y, x, x, x, y, logsumexp, lengths, True), strict=True
     ):
         np.testing.assert_allclose(grad, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["linear_cross_entropy", "linear_cross_entropy_losses"])
+def test_logits_in_chunks(name, monkeypatch):
+    kernel = next(row for row in CONTRACT if row.name == name)
+    arguments = Draw(Fixed(1.0, N=11, V=10), np.float64).arguments(kernel)
+    monkeypatch.setattr(cross_entropy, "CHUNK", 20)
+    launches = []
+    with launching.watching(launches):
+        found = getattr(cuda, name)(*arguments.values())
+    assert [blocks for _, blocks, *_ in launches] == [1, 2, 2, 2, 2, 2]  # rows, of 10 logits each
+    expected = getattr(get_device("reference").kernels, name)(*arguments.values())
+    assert_agrees(kernel, found, [], expected, [], floors(kernel, arguments), np.float64)
+
+
+@pytest.mark.parametrize("name", ["gradient_norm", "sgd_step", "adam_step"])
+def test_all_parameters_are_one_launch(name):
+    kernel = next(row for row in CONTRACT if row.name == name)
+    arguments = Draw(Fixed(1.0, shapes=[[3, 4]] * 20), np.float32).arguments(kernel)
+    launches = []
+    with launching.watching(launches):
+        getattr(cuda, name)(*arguments.values())
+    assert [blocks for _, blocks, *_ in launches] == [20]
 
 
 # ---------------------------------------------------------------- would the checks notice?
