@@ -73,7 +73,8 @@ class FromHost:
             for host, card in zip(flat(arguments), flat(there), strict=True):
                 if isinstance(host, np.ndarray) and host.flags.writeable:
                     host[...] = to_host(card)
-            return tuple(map(to_host, results)) if isinstance(results, tuple) else to_host(results)
+            back = [to_host(result)[()] for result in flat(results)]  # numbers as NumPy's scalars, as usual
+            return tuple(back) if isinstance(results, tuple) else back[0] if back else None
 
         return call
 

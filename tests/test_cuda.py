@@ -13,6 +13,7 @@ from scratchlm.generation import generate
 from scratchlm.training import Trainer, evaluate, load_run
 
 from . import fake_cupy
+from .conftest import CUDA
 from .test_training import content, recipe, text, train_in_two_parts
 
 MODELS = {
@@ -22,9 +23,12 @@ MODELS = {
 IDS = np.random.default_rng(0).integers(0, 13, (4, 11))
 
 
-@pytest.fixture(autouse=True)
-def cupy(monkeypatch):
-    return fake_cupy.install(monkeypatch)
+@pytest.fixture(autouse=True, params=["stand-in", CUDA])
+def cupy(request, monkeypatch):
+    """The stand-in, and CuPy itself where there is a card."""
+    if request.param == "stand-in":
+        fake_cupy.install(monkeypatch)
+    return request.param
 
 
 def train(name, device, steps=5):
