@@ -221,8 +221,8 @@ class Function:
             )
         for number, (argument, code, name) in enumerate(zip(args, self.codes, self.parameters, strict=True)):
             given, found = type(argument).__name__, ""
-            for kind, what, stars in _KINDS:
-                if isinstance(argument, kind):
+            for type_, what, stars in _KINDS:
+                if isinstance(argument, type_):
                     given = f"{what} of {argument.dtype}"
                     found = f"{argument.dtype.kind}{argument.dtype.itemsize}{stars}"
             if found == code or (found and code == "?"):
