@@ -10,7 +10,7 @@ from scratchlm.debugger import gradcheck
 from scratchlm.device import transfers
 from scratchlm.errors import TokenError
 from scratchlm.generation import generate
-from scratchlm.training import Trainer, evaluate, load_run
+from scratchlm.training import Trainer, evaluate, load_recipe, load_run
 
 from . import fake_cupy
 from .conftest import CUDA
@@ -96,6 +96,20 @@ def test_a_run_trains_resumes_generates_and_evaluates(kind, data, tmp_path):
     ids = np.array(there.tokenizer.encode(text(1, 80)))
     losses = [evaluate(run.model, ids, len(ids)).loss for run in (there, here)]
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["addition", "sentiment", "vae"])
+def test_a_step_of_a_task_is_that_of_the_cpu_and_asks_the_card_twice(name, tmp_path):
+    small = ["model.embedding_dim=8", "model.hidden_size=12", "training.batch=3"]
+    losses = []
+    for device in ("cpu", "cuda"):
+        trainer = Trainer(load_recipe(name, [*small, f"training.device={device}"]), tmp_path / device)
+        for _ in range(2):
+            with transfers() as copies:
+                trainer._step()
+        losses.append(trainer.pending[0])
+        assert copies.down == (2 if device == "cuda" else 0)
+    assert losses[0] == pytest.approx(losses[1], abs=1e-3)
 
 
 def test_a_model_and_its_optimizer_move_to_the_card_and_back():
