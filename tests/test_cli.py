@@ -247,7 +247,7 @@ def test_wrong_usage_is_clicks_short_message(name, scratchlm):
 
 def test_unknown_device_for_a_trained_run_is_one_line(scratchlm, run):
     for command in ("generate", "evaluate"):
-        assert_one_line(scratchlm(command, run, "--device", "cuda"), "Unknown device 'cuda'")
+        assert_one_line(scratchlm(command, run, "--device", "gpu"), "Unknown device 'gpu'")
 
 
 def test_an_unknown_character_of_the_prompt_is_named(scratchlm, run):

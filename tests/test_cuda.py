@@ -13,7 +13,7 @@ from scratchlm.generation import generate
 from scratchlm.training import Trainer, evaluate, load_recipe, load_run
 
 from . import fake_cupy
-from .conftest import CUDA
+from .conftest import NO_CARD
 from .test_training import content, recipe, text, train_in_two_parts
 
 MODELS = {
@@ -23,7 +23,7 @@ MODELS = {
 IDS = np.random.default_rng(0).integers(0, 13, (4, 11))
 
 
-@pytest.fixture(autouse=True, params=["stand-in", CUDA])
+@pytest.fixture(autouse=True, params=["stand-in"] + ([] if NO_CARD else ["card"]))
 def cupy(request, monkeypatch):
     """The stand-in, and CuPy itself where there is a card."""
     if request.param == "stand-in":
