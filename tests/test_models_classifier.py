@@ -11,11 +11,9 @@ from scratchlm.models import (
     GPTLanguageModel,
     LSTMLanguageModel,
     MaskedLanguageModel,
-    NGramLSTM,
     SequenceClassifier,
     mask_tokens,
 )
-from scratchlm.models.ngrams import run_places
 
 from .model_checks import check_devices, check_gradients
 
@@ -24,7 +22,6 @@ BODIES = {
     "lstm": lambda: LSTMLanguageModel(V, 3, 4, 2),
     "gpt": lambda: GPTLanguageModel(V, 6, 4, 1, 2),
     "bert": lambda: MaskedLanguageModel(V, 6, 4, 1, 2),
-    "ngrams": lambda: NGramLSTM(V, 3, 4, 2, longest=3, buckets=5),
 }
 
 
@@ -115,33 +112,6 @@ def test_it_is_pytorchs_with_the_same_weights(device, rng):
             np.testing.assert_allclose(parameter.grad.numpy(), gradients[name], atol=1e-5, err_msg=name)
         else:
             assert parameter.grad is None
-
-
-def test_equal_runs_of_tokens_have_equal_rows_and_others_seldom(rng):
-    ids = rng.integers(0, 3, (60, 5))
-    for n, places in enumerate(run_places(ids.T, 4, 10**6), start=2):
-        assert places.shape == (5, 60)
-        rows = {}  # (n tokens, None before the first) → the row of the table
-        for b, t in np.ndindex(60, 5):
-            run = tuple(ids[b, k] if k >= 0 else None for k in range(max(-1, t - n + 1), t + 1))
-            assert rows.setdefault(run, places[t, b]) == places[t, b]
-        assert len(set(rows.values())) == len(rows) > 9
-    two, three = run_places(ids.T, 3, 10**6)
-    assert (two[1] != three[1]).all()  # the mark of the beginning counts
-    few = run_places(ids.T, 2, 4)[0]
-    assert set(few.ravel()) == {0, 1, 2, 3}
-
-
-def test_runs_are_added_to_tokens_and_say_nothing_before_training(device, rng):
-    model, plain = NGramLSTM(V, 3, 4, longest=3, buckets=50), LSTMLanguageModel(V, 3, 4)
-    shared = {name: array for name, array in model.state_dict().items() if name != "runs.weight"}
-    plain.load_state_dict(shared, strict=False)
-    ids = rng.integers(0, V, (2, 6))
-    np.testing.assert_allclose(model.encode(ids).numpy(), plain.encode(ids).numpy(), atol=1e-6)
-    model.runs.weight.data[run_places(ids.T, 3, 50)[1][4, 0]] = 5  # the run of 3 that ends at place 4
-    changed = np.abs(model.encode(ids[:1]).numpy() - plain.encode(ids[:1]).numpy()).max(axis=2)[0]
-    assert changed[4] > 0.01
-    assert np.abs(changed[:2]).max() == pytest.approx(0, abs=1e-6)
 
 
 def test_it_learns_with_the_body_held_fast(rng):

@@ -7,7 +7,6 @@ from .encoder_decoder import EncoderDecoder
 from .gpt import GPTLanguageModel
 from .language_model import LSTMLanguageModel
 from .listings import L0, L1, L2, L3, L4, L3AsPrinted, L4AsPrinted, weights_of_lstm
-from .ngrams import NGramLSTM
 from .vae import Elbo, TextVAE, active_units
 
 LanguageModel = LSTMLanguageModel | GPTLanguageModel
@@ -26,7 +25,6 @@ __all__ = [
     "LSTMLanguageModel",
     "LanguageModel",
     "MaskedLanguageModel",
-    "NGramLSTM",
     "SequenceAutoencoder",
     "SequenceClassifier",
     "TextVAE",

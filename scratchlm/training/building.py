@@ -20,7 +20,7 @@ def build_model(
     d = device or t.device
     if m.kind == "classifier":
         body = _body(m.body, m, V, t.length, d)
-        features = m.hidden_size if m.body in ("lstm", "ngrams") else m.embedding_dim
+        features = m.hidden_size if m.body == "lstm" else m.embedding_dim
         backwards = _body(m.body, m, V, t.length, d) if m.bidirectional else None
         return models.SequenceClassifier(body, features, classes, m.dropout, backwards=backwards)
     if m.kind == "encoder-decoder":
@@ -56,10 +56,6 @@ def _body(kind: str, m: Model, vocabulary: int, context: int, device: "str | Dev
     if kind == "bert":
         return models.MaskedLanguageModel(
             vocabulary, context, m.embedding_dim, m.num_layers, m.num_heads, m.dropout, device
-        )
-    if kind == "ngrams":
-        return models.NGramLSTM(
-            vocabulary, m.embedding_dim, m.hidden_size, m.num_layers, m.dropout, device=device
         )
     return models.LSTMLanguageModel(
         vocabulary, m.embedding_dim, m.hidden_size, m.num_layers, m.dropout, device

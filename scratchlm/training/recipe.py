@@ -21,7 +21,6 @@ KINDS = (
     *("lstm", "gpt", "bert", "encoder-decoder", "autoencoder", "vae", "classifier"),
     *("l0", "l1", "l2", "l3", "l4"),  # the listings of the source documents
 )
-BODIES = ("lstm", "gpt", "bert", "ngrams")  # of a classifier; ngrams: an LSTM that reads runs of tokens too
 LANGUAGE_MODELS = ("lstm", "gpt", "l2")  # predict every token of a text from those before it
 
 
@@ -59,7 +58,7 @@ class Model:
     """The model and its sizes."""
 
     kind: str = field(default="lstm", metadata=_one_of(*KINDS))
-    body: str = field(default="lstm", metadata=_one_of(*BODIES) | _of("classifier"))  # what reads
+    body: str = field(default="lstm", metadata=_one_of("lstm", "gpt", "bert") | _of("classifier"))  # reads
     embedding_dim: int = field(default=128, metadata=_at_least(1))
     hidden_size: int = field(default=256, metadata=_at_least(1))  # of LSTMs
     num_layers: int = field(default=1, metadata=_at_least(1))

@@ -6,7 +6,7 @@ from typing import Any
 from .. import nn
 from ..errors import CheckpointError, RecipeError
 from .checkpoint import load_arrays
-from .recipe import BODIES, Recipe, load_recipe
+from .recipe import Recipe, load_recipe
 
 SIZES = ("embedding_dim", "hidden_size", "num_layers", "num_heads", "bidirectional")
 
@@ -71,9 +71,10 @@ def fine_tuning(recipe: Recipe, run: Path) -> Recipe:
     before = load_recipe(str(run / "recipe.toml"))
     if recipe.model.kind == "classifier":
         recipe.model.body = before.model.body if before.model.kind == "classifier" else before.model.kind
-        if recipe.model.body not in BODIES:
+        known = ("lstm", "gpt", "bert")
+        if recipe.model.body not in known:
             raise CheckpointError(
-                f"{run} is a model of kind {before.model.kind}; a classifier reads with {', '.join(BODIES)}."
+                f"{run} is a model of kind {before.model.kind}; a classifier reads with {', '.join(known)}."
             )
     elif recipe.model.kind != before.model.kind:
         raise CheckpointError(
