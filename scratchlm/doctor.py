@@ -50,7 +50,7 @@ def _blas() -> str:
 
     found = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     if not found:
-        return "one that threadpoolctl does not know (Accelerate, say): LSTM and attention will be slow"
+        return "one that threadpoolctl does not know (Accelerate, say)"
     return "; ".join(
         f"{pool['internal_api']} {pool['version']} for {pool.get('architecture', 'unknown')}, "
         f"{pool['num_threads']} thread(s)"

@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the reference set; read once, when NumPy is loaded
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings

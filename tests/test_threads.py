@@ -3,11 +3,9 @@
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
 
 from scratchlm import get_device
 from scratchlm.kernels.contract import CONTRACT
@@ -18,8 +16,6 @@ from .draw import Draw, Fixed, copied, flat
 from .parts import small_parts, spied_parts
 from .test_graph import python
 
-matmul_module = import_module("scratchlm.kernels.cpu.matmul")  # the name beside it is the kernel
-
 UNSPLIT = {"embedding_forward", "embedding_backward", "lstm_cell_forward", "lstm_cell_backward"}
 SPLIT = [kernel for kernel in CONTRACT if kernel.name not in UNSPLIT]
 ELEMENTWISE = {"tanh", "sigmoid", "relu", "gelu", "sgd", "adam"}
@@ -29,7 +25,7 @@ PRODUCTS = {
     "linear_cross_entropy",
     "lstm.sequence",
     "gru",
-}  # BLAS adds otherwise for other rows
+}  # fewer than 4 rows are multiplied in another way
 
 
 def large(kernel, dtype):
@@ -170,28 +166,6 @@ if not child:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert python(code).strip() == "7"
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 3), (1, 9, 4), (6, 0, 2), (8, 1, 8)])
-def test_products_without_blas(shape, dtype, monkeypatch):
-    words = pool.team().copy()
-    words[[pool.SGEMM, pool.DGEMM]] = 0
-    monkeypatch.setattr(matmul_module, "team", lambda: words)
-    rng, (M, K, N) = np.random.default_rng(0), shape
-    for a in (rng.standard_normal((M, K)).astype(dtype), rng.standard_normal((K, M)).astype(dtype).T):
-        for b in (rng.standard_normal((K, N)).astype(dtype), rng.standard_normal((N, K)).astype(dtype).T):
-            np.testing.assert_allclose(matmul_module.matmul(a, b), a @ b, rtol=1e-4, atol=1e-5)
-            bias = rng.standard_normal(N).astype(dtype)
-            y = matmul_module.linear_forward(a, b.T, bias)
-            np.testing.assert_allclose(y, a @ b + bias, rtol=1e-4, atol=1e-5)
-
-
-def test_blas_is_found_where_numpy_brings_openblas():
-    found = [library for library in threadpool_info() if "openblas" in library["internal_api"]]
-    if not found:
-        pytest.skip("NumPy has another BLAS here")
-    assert pool.team()[[pool.SGEMM, pool.DGEMM]].all()
 
 
 def test_a_team_of_eight_has_seven_helpers():

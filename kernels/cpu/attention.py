@@ -6,7 +6,7 @@ query, so that about half of the products are left out. Backward makes the score
 ln Σ e^score. Bound: 4·T·S·D operations forward, 10·T·S·D backward for each sequence, half of it if causal.
 
 Inside, B batch, T queries, S keys, H heads side by side in the rows of q (B, T, H, D), k (B, S, H, D),
-v (B, S, H, E): BLAS steps from one row of a head to the next, so that no head is ever copied out.
+v (B, S, H, E): products step from one row of a head to the next, so that no head is ever copied out.
 """
 
 import math
@@ -14,9 +14,9 @@ import math
 import numpy as np
 
 from .compiling import exp, inner, kernel, loop
-from .matmul import AS_IS, FLIPPED, address, product
+from .matmul import AS_IS, FLIPPED, address, multiplying, product
 from .softmax import row_max
-from .threads import parts, split, team
+from .threads import parts, split
 
 BLOCK = 32  # queries at a time: less than 64 leaves out more of what causal hides, 16 makes products slow
 
@@ -156,7 +156,7 @@ def attention_forward(q, k, v, lengths, causal):
     q, k, v = (np.ascontiguousarray(x)[:, :, None] for x in (q, k, v))  # one head: (N, T, 1, D)
     (N, T), E = q.shape[:2], v.shape[3]
     y, logsumexp = np.empty((N, T, 1, E), q.dtype), np.empty((N, 1, T), q.dtype)
-    _forward(team(), parts(N), BLOCK, q, k, v, *_setting(q, lengths, causal), y, logsumexp)
+    _forward(multiplying(q.dtype), parts(N), BLOCK, q, k, v, *_setting(q, lengths, causal), y, logsumexp)
     return y[:, :, 0], logsumexp[:, 0]
 
 
@@ -166,7 +166,7 @@ def attention_backward(grad_y, q, k, v, y, logsumexp, lengths, causal):
     lse = np.ascontiguousarray(logsumexp)[:, None]
     grads = np.empty_like(q), np.empty_like(k), np.empty_like(v)
     setting = _setting(q, lengths, causal)
-    _backward(team(), parts(len(q)), BLOCK, grad_y, q, k, v, y, lse, *setting, *grads)
+    _backward(multiplying(q.dtype), parts(len(q)), BLOCK, grad_y, q, k, v, y, lse, *setting, *grads)
     return tuple(grad[:, :, 0] for grad in grads)
 
 
@@ -176,7 +176,9 @@ def attention_packed_forward(qkv, lengths, causal):
     B, T, _, H, D = qkv.shape
     y, logsumexp = np.empty((B, T, H, D), qkv.dtype), np.empty((B, H, T), qkv.dtype)
     heads = (qkv[:, :, i] for i in range(3))
-    _forward(team(), parts(B * H), BLOCK, *heads, *_setting(qkv, lengths, causal), y, logsumexp)
+    _forward(
+        multiplying(qkv.dtype), parts(B * H), BLOCK, *heads, *_setting(qkv, lengths, causal), y, logsumexp
+    )
     return y, logsumexp
 
 
@@ -186,5 +188,15 @@ def attention_packed_backward(grad_y, qkv, y, logsumexp, lengths, causal):
     grad = np.empty_like(qkv)
     heads, grads = ([x[:, :, i] for i in range(3)] for x in (qkv, grad))
     setting = _setting(qkv, lengths, causal)
-    _backward(team(), parts(lse.shape[0] * lse.shape[1]), BLOCK, grad_y, *heads, y, lse, *setting, *grads)
+    _backward(
+        multiplying(qkv.dtype),
+        parts(lse.shape[0] * lse.shape[1]),
+        BLOCK,
+        grad_y,
+        *heads,
+        y,
+        lse,
+        *setting,
+        *grads,
+    )
     return grad

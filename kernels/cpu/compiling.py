@@ -8,7 +8,8 @@ helper's: so the cache folder's name contains a hash of all files here.
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,21 @@ _use_wide_vectors()
 OPTIONS: Any = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
 
 
-def kernel(function: Callable) -> Any:
-    """Compile with Numba at the first call; keep the result; release Python's lock while running."""
+@contextmanager
+def kept_on_disk() -> Iterator[None]:
+    """What is declared inside a `with` block is kept in our folder of the cache."""
     before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
     try:
-        return numba.njit(nogil=True, cache=CACHE, **OPTIONS)(function)
+        yield
     finally:
         numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+
+
+def kernel(function: Callable) -> Any:
+    """Compile with Numba at the first call; keep the result; release Python's lock while running."""
+    with kept_on_disk():
+        return numba.njit(nogil=True, cache=CACHE, **OPTIONS)(function)
 
 
 def inner(function: Callable) -> Any:

@@ -4,8 +4,8 @@ import numpy as np
 
 from .compiling import inner, kernel, loop, sigmoid, tanh
 from .lstm import ROWS
-from .matmul import AS_IS, address, product
-from .threads import parts, split, team
+from .matmul import add_product, multiplying, packed
+from .threads import parts, split
 
 
 @inner
@@ -49,11 +49,10 @@ def _step_backward(grad_h, grad_next, saved, h_before, grad_x_part, grad_h_part,
 
 @loop
 def _forward_rows(first, last, words, gates, h_before, weight, bias, h, saved):
-    (T, _, H), one, zero = h.shape, h.dtype.type(1), h.dtype.type(0)
-    sizes = (last - first, 3 * H, H, H, 3 * H, 3 * H)
+    panels, (T, _, H), zero = packed(last - first, weight), h.shape, h.dtype.type(0)
     through, before = np.empty((last - first, 3 * H), h.dtype), h_before[first:last]
     for t in range(T):
-        product(words, sizes, AS_IS, AS_IS, one, address(before), address(weight), zero, address(through))
+        add_product(words, before, weight, panels, zero, through)
         _step_forward(gates[t, first:last], through, bias, before, h[t, first:last], saved[t, first:last])
         before = h[t, first:last]
 
@@ -67,8 +66,7 @@ def _forward(words, parts, gates, h_before, weight, bias, h, saved):
 def _backward_rows(
     first, last, words, grad_h, saved, h_before, h, weight, grad_x_part, grad_h_part, grad_next
 ):
-    (T, _, H), one = h.shape, h.dtype.type(1)
-    sizes = (last - first, H, 3 * H, 3 * H, H, H)
+    panels, (T, _, H), one = packed(last - first, weight), h.shape, h.dtype.type(1)
     back, direct = grad_next[first:last], np.empty((last - first, H), h.dtype)
     for t in range(T - 1, -1, -1):
         before = h[t - 1, first:last] if t > 0 else h_before[first:last]
@@ -85,7 +83,7 @@ def _backward_rows(
         for b in range(last - first):
             for j in range(H):
                 back[b, j] = direct[b, j]
-        product(words, sizes, AS_IS, AS_IS, one, address(part), address(weight), one, address(back))
+        add_product(words, part, weight, panels, one, back)
 
 
 @kernel
@@ -99,9 +97,7 @@ def gru_forward(gates, h_before, weight_hh, bias_hh):
     gates, h_before, bias = map(np.ascontiguousarray, (gates, h_before, bias_hh))
     T, (B, H) = len(gates), h_before.shape
     h, saved = np.empty((T, B, H), gates.dtype), np.empty((T, B, 4 * H), gates.dtype)
-    weight = np.ascontiguousarray(weight_hh.T)  # (H, 3H)
-
-    _forward(team(), parts(B, ROWS), gates, h_before, weight, bias, h, saved)
+    _forward(multiplying(h.dtype), parts(B, ROWS), gates, h_before, weight_hh.T, bias, h, saved)
     return h, saved
 
 
@@ -112,5 +108,16 @@ def gru_backward(grad_h, saved, h_before, h, weight_hh):
     grad_x_part, grad_h_part = np.empty((T, B, 3 * H), h.dtype), np.empty((T, B, 3 * H), h.dtype)
     grad_next = np.zeros_like(h_before)
     in_parts = parts(B, ROWS)
-    _backward(team(), in_parts, grad_h, saved, h_before, h, weight, grad_x_part, grad_h_part, grad_next)
+    _backward(
+        multiplying(weight.dtype),
+        in_parts,
+        grad_h,
+        saved,
+        h_before,
+        h,
+        weight,
+        grad_x_part,
+        grad_h_part,
+        grad_next,
+    )
     return grad_x_part, grad_h_part, grad_next

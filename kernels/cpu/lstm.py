@@ -7,8 +7,8 @@ steps without ever waiting for the others, with products on its own core.
 import numpy as np
 
 from .compiling import inner, kernel, loop, sigmoid, tanh
-from .matmul import AS_IS, address, product
-from .threads import parts, split, team
+from .matmul import add_product, multiplying, packed
+from .threads import parts, split
 
 ROWS = 4  # fewer batch rows a thread are not worth the hand-over: the product reads all of W_hh for each
 
@@ -33,12 +33,11 @@ def _cell_forward(gates, c_before, h, c):
 @loop
 def _forward_rows(first, last, words, gates, h_before, c_before, weight, h, c):
     """Per step: add h_(t−1) W_hhᵀ to the gates, then the cell."""
-    (T, _, H), one = h.shape, h.dtype.type(1)
-    sizes = (last - first, 4 * H, H, H, 4 * H, 4 * H)
+    panels, one = packed(last - first, weight), h.dtype.type(1)
     h_t, c_t = h_before[first:last], c_before[first:last]
-    for t in range(T):
+    for t in range(len(h)):
         part = gates[t, first:last]
-        product(words, sizes, AS_IS, AS_IS, one, address(h_t), address(weight), one, address(part))
+        add_product(words, h_t, weight, panels, one, part)
         _cell_forward(part, c_t, h[t, first:last], c[t, first:last])
         h_t, c_t = h[t, first:last], c[t, first:last]
 
@@ -71,16 +70,15 @@ def _cell_backward(grad_h, grad_h_next, grad_c, gates, c_before, c, grad_gates, 
 
 @loop
 def _backward_rows(first, last, words, grad_h, grad_c, gates, c_before, c, weight, grad_gates, grad_h_before):
-    (T, _, H), one, zero = c.shape, c.dtype.type(1), c.dtype.type(0)
-    sizes = (last - first, H, 4 * H, 4 * H, H, H)
+    panels, zero = packed(last - first, weight), c.dtype.type(0)
     gc, gh = grad_c[first:last], grad_h_before[first:last]
-    for t in range(T - 1, -1, -1):
+    for t in range(len(c) - 1, -1, -1):
         before = c[t - 1, first:last] if t > 0 else c_before[first:last]
         part = grad_gates[t, first:last]
         _cell_backward(
             grad_h[t, first:last], gh, gc, gates[t, first:last], before, c[t, first:last], part, gc
         )
-        product(words, sizes, AS_IS, AS_IS, one, address(part), address(weight), zero, address(gh))
+        add_product(words, part, weight, panels, zero, gh)
 
 
 @kernel
@@ -124,9 +122,7 @@ def lstm_forward(gates, h_before, c_before, weight_hh):
     h_before, c_before = np.ascontiguousarray(h_before), np.ascontiguousarray(c_before)
     T, (B, H) = len(work), c_before.shape
     h, c = np.empty((T, B, H), work.dtype), np.empty((T, B, H), work.dtype)
-    weight = np.ascontiguousarray(weight_hh.T)  # (H, 4H): OpenBLAS reads it 1.6 times faster this way round
-
-    _forward(team(), parts(B, ROWS), work, h_before, c_before, weight, h, c)
+    _forward(multiplying(h.dtype), parts(B, ROWS), work, h_before, c_before, weight_hh.T, h, c)
     if work is not gates:
         gates[...] = work
     return h, c
@@ -139,5 +135,16 @@ def lstm_backward(grad_h, grad_c_last, gates, c_before, c, weight_hh):
     grad_c = np.array(grad_c_last, order="C")  # overwritten step by step
 
     in_parts = parts(len(c_before), ROWS)
-    _backward(team(), in_parts, grad_h, grad_c, gates, c_before, c, weight, grad_gates, grad_h_before)
+    _backward(
+        multiplying(weight.dtype),
+        in_parts,
+        grad_h,
+        grad_c,
+        gates,
+        c_before,
+        c,
+        weight,
+        grad_gates,
+        grad_h_before,
+    )
     return grad_gates, grad_h_before, grad_c

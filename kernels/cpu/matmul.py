@@ -1,13 +1,13 @@
-"""Matrix products [matmul], with a bias [linear]: BLAS on one core for each part of the result."""
+"""Matrix products [matmul], with a bias [linear]: each thread makes a part of the result (see product.py)."""
 
 import math
 
 import numpy as np
-from numba import carray
 
 from .compiling import inner, kernel, loop
-from .native import at_address, bytes_of, call_gemm
-from .threads import DGEMM, SGEMM, WIDE, parts, split, team
+from .native import bytes_of
+from .product import THIN, address_of_product, call_product, pack, panels_of
+from .threads import PRODUCT_32, PRODUCT_64, parts, split, team
 
 AT_LEAST = 1 << 20  # floating-point operations a thread: about 10 µs at 100 GFLOP/s a core
 SUMS = 1 << 14  # elements a thread that are only added
@@ -15,31 +15,49 @@ SUMS = 1 << 14  # elements a thread that are only added
 AS_IS, FLIPPED = np.bool_(False), np.bool_(True)
 
 
+def multiplying(dtype):
+    """The words of the team, for kernels that multiply matrices of this type."""
+    words, place = team(), PRODUCT_32 if dtype == np.float32 else PRODUCT_64
+    if not words[place]:
+        words[place] = address_of_product(np.dtype(dtype))
+    return words
+
+
 @inner
 def product(words, sizes, a_flip, b_flip, alpha, a, b, beta, y):
     """y ← α op(a) op(b) + β y, op(x) = xᵀ where flipped; on this core alone.
 
     a, b, y are addresses of matrices of α's type, with contiguous rows; sizes: M, N, K, and how far apart in
-    elements the rows of a, b, y are.
+    elements the rows of a, b, y are. `words` come from `multiplying`.
     """
     M, N, K, lda, ldb, ldy = sizes
-    function = words[SGEMM] if bytes_of(alpha) == 4 else words[DGEMM]
-    if function != 0 and K > 0:
-        call_gemm(function, words[WIDE] != 0, (a_flip, b_flip), sizes, alpha, a, b, beta, y)
-        return
-    # No BLAS is found, or there is nothing to multiply, which it refuses.
-    left, right = (
-        carray(at_address(a, alpha), M * K + K * lda),
-        carray(at_address(b, alpha), K * ldb + N * ldb),
-    )
-    for m in range(M):
-        row = carray(at_address(y + m * ldy * bytes_of(alpha), alpha), N)
-        for n in range(N):
-            row[n] = 0 if beta == 0 else beta * row[n]
-        for k in range(K):
-            scaled = alpha * left[k * lda + m if a_flip else m * lda + k]
-            for n in range(N):
-                row[n] += scaled * right[n * ldb + k if b_flip else k * ldb + n]
+    size = bytes_of(alpha)
+    left = (a, size, lda * size) if a_flip else (a, lda * size, size)
+    right = (b, size, ldb * size) if b_flip else (b, ldb * size, size)
+    function = words[PRODUCT_32] if size == 4 else words[PRODUCT_64]
+    call_product(function, (M, N, K), left, right, (y, ldy * size), alpha, beta)
+
+
+@inner
+def packed(rows, weight):
+    """The panels of weight (K, N), for many products with as many rows; none where copying does not pay."""
+    (K, N), one = weight.shape, weight.dtype.type(1)
+    if rows < THIN:
+        return np.empty(0, weight.dtype)
+    panels = panels_of(K, N, one)
+    pack(K, N, address(weight), weight.strides[0], weight.strides[1], address(panels), one)
+    return panels
+
+
+@inner
+def add_product(words, a, weight, panels, beta, y):
+    """y ← a · weight + β y for a (M, K), weight (K, N) and what `packed` made of it, y (M, N); in C order."""
+    (M, K), N, size, one = a.shape, weight.shape[1], y.itemsize, y.dtype.type(1)
+    b = (address(weight), weight.strides[0], weight.strides[1])
+    if panels.size:
+        b = (address(panels), 0, size)
+    function = words[PRODUCT_32] if size == 4 else words[PRODUCT_64]
+    call_product(function, (M, N, K), (address(a), K * size, size), b, (address(y), N * size), one, beta)
 
 
 @inner
@@ -50,8 +68,8 @@ def address(x):
 
 @inner
 def row_length(x):
-    """How far apart in elements rows are; of a single row it has no meaning, but BLAS wants it large."""
-    return max(x.strides[0] // x.itemsize, x.shape[1], 1)
+    """How far apart in elements rows are."""
+    return x.strides[0] // x.itemsize
 
 
 @inner
@@ -64,8 +82,8 @@ def _copy_bias(bias, y):
 
 
 @loop
-def _rows(first, last, words, a, a_flip, b, b_flip, bias, y):
-    """Rows first … last−1 of y = op(a) op(b), plus the bias where there is one."""
+def _rows(first, last, words, a, a_flip, b, b_flip, bias, beta, y):
+    """Rows first … last−1 of y ← op(a) op(b) + β y, where y begins as the bias if there is one."""
     one, K = a.dtype.type(1), a.shape[0] if a_flip else a.shape[1]
     _copy_bias(bias, y[first:last])
     product(
@@ -76,13 +94,13 @@ def _rows(first, last, words, a, a_flip, b, b_flip, bias, y):
         one,
         address(a) + first * (a.itemsize if a_flip else a.strides[0]),
         address(b),
-        one if bias.size else a.dtype.type(0),
+        beta,
         address(y) + first * y.strides[0],
     )
 
 
 @loop
-def _columns(first, last, words, a, a_flip, b, b_flip, bias, y):
+def _columns(first, last, words, a, a_flip, b, b_flip, bias, beta, y):
     """Columns first … last−1 of the same."""
     one, K = a.dtype.type(1), a.shape[0] if a_flip else a.shape[1]
     _copy_bias(bias[first:last], y[:, first:last])
@@ -94,18 +112,18 @@ def _columns(first, last, words, a, a_flip, b, b_flip, bias, y):
         one,
         address(a),
         address(b) + first * (b.strides[0] if b_flip else b.itemsize),
-        one if bias.size else a.dtype.type(0),
+        beta,
         address(y) + first * y.itemsize,
     )
 
 
 @kernel
-def _product(words, parts, a, a_flip, b, b_flip, bias, y):
+def _product(words, parts, a, a_flip, b, b_flip, bias, beta, y):
     """The longer side of y is split over the threads."""
     if y.shape[0] >= y.shape[1]:
-        split(words, parts, y.shape[0], _rows, (words, a, a_flip, b, b_flip, bias, y))
+        split(words, parts, y.shape[0], _rows, (words, a, a_flip, b, b_flip, bias, beta, y))
     else:
-        split(words, parts, y.shape[1], _columns, (words, a, a_flip, b, b_flip, bias, y))
+        split(words, parts, y.shape[1], _columns, (words, a, a_flip, b, b_flip, bias, beta, y))
 
 
 @loop
@@ -147,6 +165,15 @@ def laid_out(x):
     return np.array(x, order="C"), False
 
 
+def add_matmul(a, b, y, beta=1, bias=None):
+    """Y ← A B + β Y for matrices; with a bias (N), Y ← A B + bias."""
+    at_least = AT_LEAST // max(2 * a.shape[1] * min(y.shape), 1)
+    bias, beta = (np.empty(0, y.dtype), beta) if bias is None else (np.ascontiguousarray(bias), 1)
+    words, in_parts = multiplying(y.dtype), parts(max(y.shape), at_least)
+    _product(words, in_parts, *laid_out(a), *laid_out(b), bias, y.dtype.type(beta), y)
+    return y
+
+
 def matmul(a, b):
     """Y = A B    [matmul]; the longer side of Y, or the batch, is split over the threads."""
     M, K, N = a.shape[-2], a.shape[-1], b.shape[-1]
@@ -155,34 +182,24 @@ def matmul(a, b):
     if b.ndim == 2 and a.ndim > 2:
         return matmul(a.reshape(math.prod(a.shape[:-1]), K), b).reshape(*a.shape[:-1], N)
     kind = np.result_type(a, b)
-    if kind.char not in "fd" or not team()[SGEMM]:  # BLAS knows two types; without it NumPy is faster than us
+    if kind.char not in "fd":
         return np.matmul(a, b)
     a, b = a.astype(kind, copy=False), b.astype(kind, copy=False)
     if a.ndim == 2 and b.ndim == 2:
-        y = np.empty((M, N), kind)
-        at_least = AT_LEAST // max(2 * K * min(M, N), 1)
-        _product(team(), parts(max(M, N), at_least), *laid_out(a), *laid_out(b), np.empty(0, kind), y)
-        return y
+        return add_matmul(a, b, np.empty((M, N), kind), 0)
     shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     count = math.prod(shape)
     y = np.empty((*shape, M, N), kind)
     a = np.broadcast_to(a, (*shape, M, K)).reshape(count, M, K)
     b = np.broadcast_to(b, (*shape, K, N)).reshape(count, K, N)
     split_in = parts(count, AT_LEAST // max(2 * M * K * N, 1))
-    _batch(team(), split_in, *laid_out(a), *laid_out(b), y.reshape(count, M, N))
+    _batch(multiplying(kind), split_in, *laid_out(a), *laid_out(b), y.reshape(count, M, N))
     return y
 
 
 def linear_forward(x, weight, bias):
     """Y = X Wᵀ + b    [linear]."""
-    if not team()[SGEMM]:
-        return x @ weight.T + bias
-    y = np.empty((len(x), len(weight)), x.dtype)
-    at_least = AT_LEAST // max(2 * x.shape[1] * min(y.shape), 1)
-    weight, flipped = laid_out(weight)
-    in_parts = parts(max(y.shape), at_least)
-    _product(team(), in_parts, *laid_out(x), weight, not flipped, np.ascontiguousarray(bias), y)
-    return y
+    return add_matmul(x, weight.T, np.empty((len(x), len(weight)), x.dtype), bias=bias)
 
 
 def sum_rows(x):

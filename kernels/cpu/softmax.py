@@ -3,19 +3,20 @@
 import numba
 import numpy as np
 
-from .compiling import exp, kernel, loop
+from .compiling import exp, inner, kernel, loop
+from .native import larger
 from .threads import parts, split, team
 
 IN_ORDER = {"contract"}  # sums stay as written; left unset, Numba would take over the caller's fastmath
 AT_LEAST = 1 << 13  # elements a thread: exp over them takes about 6 µs
 
 
-@numba.njit(fastmath=True, error_model="numpy")
+@inner
 def row_max(x):
-    """Largest element. All of fastmath here, so that LLVM uses vectors; a NaN is met again in the sum."""
+    """Largest element; a NaN is met again in the sum."""
     m = x[0]
-    for v in range(1, x.size):
-        m = x[v] if x[v] > m else m
+    for v in range(x.size):
+        m = larger(m, x[v])
     return m
 
 

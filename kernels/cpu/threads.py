@@ -4,9 +4,9 @@ Compiled kernels hand loops to it without Python: a helper waits in compiled cod
 in a circle for about 0.1 ms, then asleep. Handing over costs less than 2 µs while it circles and about 50 µs
 when it has to be woken; by Python's threads it cost 20 to 100 µs, because each part had to wait for Python's
 lock. (Numba's own `prange` would cost seconds of compilation a kernel; its threads do not survive a fork.)
-Matrix products are split here too, and BLAS itself is set to one thread: two pools take the cores from each
-other, and OpenBLAS's waits in circles after every product (with one other busy process on two cores, a GPT
-step of 12 × 64 tokens took 580 ms with it and 75 ms with ours).
+Matrix products are split here too: a pool of BLAS's own would take the cores from ours, because OpenBLAS's
+waits in circles after every product (with one other busy process on two cores, a GPT step of 12 × 64 tokens
+took 580 ms with it and 75 ms with ours).
 
 The team is an array of 64-bit words, so that a kernel takes it as an argument: LANE words for the team, then
 LANE words for each helper, apart enough that no two threads write to the same line of cache.
@@ -20,7 +20,6 @@ from functools import cache
 
 import numba
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from .compiling import inner, kernel
 from .native import (
@@ -35,8 +34,6 @@ from .native import (
     store,
     thunk_of,
 )
-
-threadpool_limits(limits=1, user_api="blas")
 
 
 def _keep_memory() -> None:
@@ -57,7 +54,7 @@ _keep_memory()
 
 LANE = 16  # words: two lines of cache, because processors fetch them in pairs
 # Words of the team: taken while a loop is split; addresses of functions; a lock that is never free.
-TAKEN, ACQUIRE, RELEASE, NEVER, SGEMM, DGEMM, WIDE = range(7)
+TAKEN, ACQUIRE, RELEASE, NEVER, PRODUCT_32, PRODUCT_64 = range(6)
 # Words of a helper, from its lane on: its state; its lock, released to wake it; its part of the work.
 STATE, LOCK, THUNK, FIRST, LAST, PLACE, FAILED = range(7)
 WAITING, WORKING, ASLEEP = range(3)
@@ -94,7 +91,6 @@ def _team(process: int, count: int) -> np.ndarray:
     new_lock.restype, take.argtypes = address, (address, ctypes.c_int)
     words[ACQUIRE] = ctypes.cast(python.PyThread_acquire_lock_timed, address).value or 0
     words[RELEASE] = ctypes.cast(python.PyThread_release_lock, address).value or 0
-    words[SGEMM], words[DGEMM], words[WIDE] = _blas()
     for place in (NEVER, *(lane + LOCK for lane in range(LANE, LANE * count, LANE))):
         lock = new_lock()
         take(lock, 1)
@@ -102,39 +98,6 @@ def _team(process: int, count: int) -> np.ndarray:
     for lane in range(LANE, LANE * count, LANE):
         threading.Thread(target=_help, args=(words, lane), name="scratchlm", daemon=True).start()
     return words
-
-
-def _blas() -> tuple[int, int, bool]:
-    """Addresses of cblas_sgemm and cblas_dgemm in NumPy's library, and whether their integers have 64 bits.
-
-    0 where there are none to be found (threadpoolctl does not know Apple's Accelerate): then NumPy does the
-    products of layers, and kernels that multiply inside use loops of their own, tens of times slower.
-    """
-    found = [library for library in threadpool_info() if library["user_api"] == "blas"]
-    for library in sorted(found, key=lambda each: "numpy" not in each["filepath"]):  # NumPy's own first
-        functions = ctypes.CDLL(library["filepath"])
-        for name, wide in (
-            ("scipy_cblas_{}gemm64_", True),
-            ("cblas_{}gemm64_", True),
-            ("cblas_{}gemm", False),
-        ):
-            if name == "cblas_{}gemm" and _has_wide_integers(functions):
-                continue
-            names = [name.format(letter) for letter in "sd"]
-            if all(hasattr(functions, each) for each in names):
-                single, double = (
-                    ctypes.cast(getattr(functions, each), ctypes.c_void_p).value or 0 for each in names
-                )
-                return single, double, wide
-    return 0, 0, False
-
-
-def _has_wide_integers(library: ctypes.CDLL) -> bool:
-    """Whether an OpenBLAS was built with 64-bit integers under the plain names."""
-    if not hasattr(library, "openblas_get_config"):
-        return False
-    library.openblas_get_config.restype = ctypes.c_char_p
-    return b"USE64BITINT" in library.openblas_get_config()
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Matrix products; the product itself is BLAS, its derivatives are ours."""
+"""Matrix products and their derivatives."""
 
 import math
 

@@ -1,0 +1,362 @@
+"""The matrix product on one core [matmul]: Y ← α A B + β Y, without a library.
+
+Bound: 2·M·N·K floating-point operations; a core with vectors of 512 bits does 64 of them (float32) a clock.
+Three ideas bring a product near it, each ten times or so faster than without:
+
+1. A tile of Y, `ROWS` × 2 vectors, stays in registers while k runs: a number of A is loaded once for 2
+   vectors, a vector of B once for `ROWS` rows, and the sums are not stored until the end.
+2. B is copied into panels as wide as the tile, so that its numbers lie in the order in which they are used,
+   and a panel of K_BLOCK rows stays in the fastest cache while all rows of A pass it.
+3. A passes in blocks that stay in the second cache; where it is the transpose of what is in memory, it is
+   copied, too.
+
+Each number of Y is the sum over k in one order, wherever the tile begins: results do not depend on how rows
+and columns are split over threads. Source: Goto and van de Geijn, Anatomy of high-performance matrix
+multiplication, 2008; Van Zee and van de Geijn, BLIS, 2015.
+
+Matrices are given as the address of their first number and two steps in bytes, from row to row and from
+column to column.
+"""
+
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
+from numba import carray, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .compiling import CACHE, OPTIONS, inner, kept_on_disk
+from .native import WORD, X86, at_address, bytes_of, read
+
+_features = get_host_cpu_features()
+# Bytes of a vector, and rows of a tile: its 2 · ROWS sums, 2 vectors of B and 1 of A have to fit the
+# registers, of which there are 32 with 512 bits and on ARM, 16 else.
+VECTOR = 64 if _features.get("avx512f") else 32 if _features.get("avx") else 16
+FUSED = _features.get("fma") or not X86  # a multiplication and an addition in one go
+ROWS = 8 if VECTOR == 64 or _features.get("neon") else 6
+K_BLOCK = 256  # 256 × 32 float32 are 32 kB: a panel in the first cache
+N_BLOCK = 1024  # 256 × 1024 float32 are 1 MB, half of the second cache
+M_BLOCK = 128  # 128 kB of A beside it
+AHEAD = 8  # rows of B that are asked for before they are copied
+COPIED = 64  # columns from which on copying A pays, too
+THIN = 4  # with fewer rows copying B would cost more than multiplying
+BYTES = ir.IntType(8).as_pointer()
+FETCH = ir.FunctionType(ir.VoidType(), [BYTES, *[ir.IntType(32)] * 3])
+
+
+@intrinsic
+def tile(typingctx, K, rows, a, a_row, a_column, panel, y, y_row, alpha, beta):
+    """Y ← α A B + β Y for `ROWS` rows and 2 vectors of columns; y is not read where β is 0.
+
+    Of A's rows only the first `rows` are read, the last of them again for those that lack.
+    """
+
+    def codegen(context, builder, signature, args):
+        K, rows, a, a_row, a_column, panel, y, y_row, alpha, beta = args
+        number = context.get_value_type(signature.args[8])
+        bytes_of_number = signature.args[8].bitwidth // 8
+        vector = ir.VectorType(number, VECTOR // bytes_of_number)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(vector, [vector] * 3),
+            f"llvm.fma.v{vector.count}f{8 * bytes_of_number}",
+        )
+
+        def multiply_add(x, y, z):
+            return builder.call(function, [x, y, z]) if FUSED else builder.fadd(builder.fmul(x, y), z)
+
+        def everywhere(value):
+            one = builder.insert_element(
+                ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
+            )
+            places = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), None)
+            return builder.shuffle_vector(one, one, places)
+
+        def memory(address, offset=0):
+            return builder.inttoptr(builder.add(address, ir.Constant(WORD, offset)), vector.as_pointer())
+
+        row_of = []
+        for r in range(ROWS):
+            there = builder.icmp_signed("<", ir.Constant(WORD, r), rows)
+            last = builder.sub(rows, ir.Constant(WORD, 1))
+            row = builder.select(there, ir.Constant(WORD, r), last)
+            row_of.append(builder.add(a, builder.mul(a_row, row)))
+
+        places = [
+            memory(builder.add(y, builder.mul(y_row, ir.Constant(WORD, r))), VECTOR * c)
+            for r in range(ROWS)
+            for c in range(2)
+        ]
+        # Fetch the tile of Y while the sums are made: its rows are too far apart for the processor to guess.
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [BYTES], FETCH)
+        for place in places:
+            flags = [ir.Constant(ir.IntType(32), value) for value in (1, 3, 1)]  # to write, to keep, data
+            builder.call(fetch, [builder.bitcast(place, BYTES), *flags])
+
+        before = builder.block
+        body, finish = builder.append_basic_block("k"), builder.append_basic_block("sums")
+        builder.cbranch(builder.icmp_signed(">", K, ir.Constant(WORD, 0)), body, finish)
+        builder.position_at_end(body)
+        k, offset, at_b = builder.phi(WORD), builder.phi(WORD), builder.phi(WORD)
+        sums = [[builder.phi(vector) for _ in range(2)] for _ in range(ROWS)]
+        b = [builder.load(memory(at_b, VECTOR * c), align=bytes_of_number) for c in range(2)]
+        added = []
+        for r in range(ROWS):
+            place = builder.inttoptr(builder.add(row_of[r], offset), number.as_pointer())
+            factor = everywhere(builder.load(place))
+            added.append([multiply_add(factor, b[c], sums[r][c]) for c in range(2)])
+        following = builder.add(k, ir.Constant(WORD, 1))
+        for phi, first, later in (
+            (k, ir.Constant(WORD, 0), following),
+            (offset, ir.Constant(WORD, 0), builder.add(offset, a_column)),
+            (at_b, panel, builder.add(at_b, ir.Constant(WORD, 2 * VECTOR))),
+            *((sums[r][c], ir.Constant(vector, None), added[r][c]) for r in range(ROWS) for c in range(2)),
+        ):
+            phi.add_incoming(first, before)
+            phi.add_incoming(later, body)
+        builder.cbranch(builder.icmp_signed("<", following, K), body, finish)
+
+        builder.position_at_end(finish)
+        totals = []
+        for r in range(ROWS):
+            for c in range(2):
+                total = builder.phi(vector)
+                total.add_incoming(ir.Constant(vector, None), before)
+                total.add_incoming(added[r][c], body)
+                totals.append(total)
+        alpha, beta_everywhere = everywhere(alpha), everywhere(beta)
+        nothing = builder.fcmp_ordered("==", beta, ir.Constant(number, 0.0))
+        with builder.if_else(nothing) as (fresh, onto):
+            with fresh:
+                for place, total in zip(places, totals, strict=True):
+                    builder.store(builder.fmul(alpha, total), place, align=bytes_of_number)
+            with onto:
+                for place, total in zip(places, totals, strict=True):
+                    old = builder.fmul(beta_everywhere, builder.load(place, align=bytes_of_number))
+                    total = multiply_add(alpha, total, old)
+                    builder.store(total, place, align=bytes_of_number)
+        return context.get_dummy_value()
+
+    word, real = types.int64, alpha
+    return types.void(word, word, word, word, word, word, word, word, real, real), codegen
+
+
+@intrinsic
+def transpose(typingctx, x, x_row, y, y_row, like):
+    """Yᵀ ← X for a square as wide as a vector, both with contiguous rows; `like` is a number of its type.
+
+    In log₂ steps: numbers change places with those that lie 1, then 2, 4, … rows and columns away.
+    """
+
+    def codegen(context, builder, signature, args):
+        x, x_row, y, y_row, _ = args
+        number, size = context.get_value_type(like), VECTOR // (like.bitwidth // 8)
+        vector = ir.VectorType(number, size)
+
+        def row(address, step, r):
+            place = builder.add(address, builder.mul(step, ir.Constant(WORD, r)))
+            return builder.inttoptr(place, vector.as_pointer())
+
+        rows = [builder.load(row(x, x_row, r), align=like.bitwidth // 8) for r in range(size)]
+        distance = 1
+        while distance < size:
+            for r in (r for r in range(size) if not r & distance):
+                upper, lower = rows[r], rows[r | distance]
+                # numbers of `upper` are 0 … size−1 to LLVM, those of `lower` size … 2 size−1
+                above = [c - distance + size if c & distance else c for c in range(size)]
+                below = [c + size if c & distance else c + distance for c in range(size)]
+                kind = ir.VectorType(ir.IntType(32), size)
+                rows[r] = builder.shuffle_vector(upper, lower, ir.Constant(kind, above))
+                rows[r | distance] = builder.shuffle_vector(upper, lower, ir.Constant(kind, below))
+            distance *= 2
+        for r in range(size):
+            builder.store(rows[r], row(y, y_row, r), align=like.bitwidth // 8)
+        return context.get_dummy_value()
+
+    word = types.int64
+    return types.void(word, word, word, word, like), codegen
+
+
+@intrinsic
+def fetch(typingctx, address):
+    """Ask for the line of cache at an address that will be read soon."""
+
+    def codegen(context, builder, signature, args):
+        function = builder.module.declare_intrinsic("llvm.prefetch", [BYTES], FETCH)
+        flags = [ir.Constant(ir.IntType(32), value) for value in (0, 3, 1)]  # to read, to keep, data
+        builder.call(function, [builder.inttoptr(args[0], BYTES), *flags])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+@inner
+def width_of(size):
+    """Columns of a panel and of a tile, for numbers of so many bytes."""
+    return 2 * VECTOR // size
+
+
+@inner
+def panels_of(K, N, one):
+    """Room for the panels of B (K, N), of the type of `one`."""
+    width = width_of(bytes_of(one))
+    return np.empty((N + width - 1) // width * width * K, type(one))
+
+
+@inner
+def pack(K, N, b, b_row, b_column, panels, one):
+    """Copy B (K, N) into panels (K, width) behind each other, the last filled up with zeros."""
+    size = bytes_of(one)
+    width, lanes = width_of(size), VECTOR // size
+    for first in range(0, N, width):
+        columns, done = min(width, N - first), 0
+        panel = carray(at_address(panels + first * K * size, one), K * width)
+        if b_row == size and columns == width:  # columns lie in memory one after the other
+            done = K // lanes * lanes
+            for k in range(0, done, lanes):
+                for half in range(2):
+                    transpose(
+                        b + k * b_row + (first + half * lanes) * b_column,
+                        b_column,
+                        panels + (first * K + k * width + half * lanes) * size,
+                        width * size,
+                        one,
+                    )
+        for k in range(done, K):
+            out, row = panel[k * width : (k + 1) * width], b + k * b_row + first * b_column
+            if b_column == size and columns == width:
+                fetch(row + AHEAD * b_row)  # rows are too far apart for the processor to guess
+                fetch(row + AHEAD * b_row + 64)
+                source = carray(at_address(row, one), width)
+                for j in range(width):
+                    out[j] = source[j]
+            else:
+                for j in range(width):
+                    out[j] = read(row + j * b_column, one) if j < columns else 0
+
+
+@inner
+def _copy(rows, columns, x, x_row, y, one):
+    """Copy rows with contiguous numbers; return how many bytes apart they are in y.
+
+    A line of cache more than they are long: at a power of two all rows would fall into the same few places.
+    """
+    size = bytes_of(one)
+    step = columns + 64 // size
+    for r in range(rows):
+        source, out = carray(at_address(x + r * x_row, one), columns), y[r * step : r * step + columns]
+        for j in range(columns):
+            out[j] = source[j]
+    return step * size
+
+
+@inner
+def _multiply(M, N, K, a, a_row, a_column, panels, y, y_row, alpha, beta):
+    """Y ← α A B + β Y, tile by tile."""
+    size, none = bytes_of(alpha), type(alpha)(0)
+    width = width_of(size)
+    edge = np.empty(ROWS * width, type(alpha))  # a tile of which only a part is wanted
+    for first in range(0, N, width):
+        columns = min(width, N - first)
+        for m in range(0, M, ROWS):
+            rows, place = min(ROWS, M - m), y + m * y_row + first * size
+            whole = rows == ROWS and columns == width
+            tile(
+                K, rows, a + m * a_row, a_row, a_column, panels + first * K * size,
+                place if whole else edge.ctypes.data, y_row if whole else width * size,
+                alpha, beta if whole else none,
+            )  # fmt: skip
+            if not whole:
+                for r in range(rows):
+                    new = edge[r * width : r * width + columns]
+                    out = carray(at_address(place + r * y_row, alpha), columns)
+                    for j in range(columns):
+                        out[j] = new[j] if beta == 0 else new[j] + beta * out[j]
+
+
+@inner
+def _thin(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, alpha, beta):
+    """The same for few rows: B is read once for each, as it lies in memory."""
+    size = bytes_of(alpha)
+    factors = np.empty(K, type(alpha))
+    for m in range(M):
+        out = carray(at_address(y + m * y_row, alpha), N)
+        for k in range(K):
+            factors[k] = alpha * read(a + m * a_row + k * a_column, alpha)
+        for n in range(N):
+            out[n] = 0 if beta == 0 else beta * out[n]
+        if b_row == size:
+            for n in range(N):
+                column, total = carray(at_address(b + n * b_column, alpha), K), type(alpha)(0)
+                for k in range(K):
+                    total += factors[k] * column[k]
+                out[n] += total
+        elif b_column == size:
+            for k in range(K):
+                row = carray(at_address(b + k * b_row, alpha), N)
+                for n in range(N):
+                    out[n] += factors[k] * row[n]
+        else:
+            for k in range(K):
+                for n in range(N):
+                    out[n] += factors[k] * read(b + k * b_row + n * b_column, alpha)
+
+
+def _product(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, alpha, beta):
+    """Y ← α A B + β Y. Where b_row is 0, B lies there in panels, made by `pack`."""
+    size = bytes_of(alpha)
+    if b_row == 0:
+        _multiply(M, N, K, a, a_row, a_column, b, y, y_row, alpha, beta)
+        return
+    if M < THIN:
+        _thin(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, alpha, beta)
+        return
+    panels = panels_of(min(K, K_BLOCK), min(N, N_BLOCK), alpha)
+    m_most, k_most = min(M, M_BLOCK), min(K, K_BLOCK)
+    block = np.empty(m_most * k_most + 64 // size * max(m_most, k_most), type(alpha))
+    for n in range(0, N, N_BLOCK):
+        columns = min(N_BLOCK, N - n)
+        for k in range(0, max(K, 1), K_BLOCK):
+            terms, before = min(K_BLOCK, K - k), beta if k == 0 else type(alpha)(1)
+            at_b = panels.ctypes.data
+            pack(terms, columns, b + k * b_row + n * b_column, b_row, b_column, at_b, alpha)
+            for m in range(0, M, M_BLOCK):
+                rows, place = min(M_BLOCK, M - m), y + m * y_row + n * size
+                at_a, row, column = a + m * a_row + k * a_column, a_row, a_column
+                if columns >= COPIED and a_column == size:
+                    row = _copy(rows, terms, at_a, a_row, block, alpha)
+                    at_a = block.ctypes.data
+                elif columns >= COPIED and a_row == size:
+                    column = _copy(terms, rows, at_a, a_column, block, alpha)
+                    at_a = block.ctypes.data
+                _multiply(rows, columns, terms, at_a, row, column, at_b, place, y_row, alpha, before)
+
+
+@cache
+def address_of_product(dtype: Any) -> int:
+    """Address of `_product` for a type of numbers, compiled at the first call and kept on disk."""
+    real, word = numba.from_dtype(dtype), types.int64
+    signature = types.void(*[word] * 11, real, real)
+    with kept_on_disk():
+        return numba.cfunc(signature, cache=CACHE, **OPTIONS)(_product).address
+
+
+@intrinsic
+def call_product(typingctx, function, sizes, a, b, y, alpha, beta):
+    """Call `_product` at its address; sizes: M, N, K; a, b: address and steps; y: address and step."""
+
+    def codegen(context, builder, signature, args):
+        function, sizes, a, b, y, alpha, beta = args
+        number = context.get_value_type(signature.args[5])
+        kind = ir.FunctionType(ir.VoidType(), [WORD] * 11 + [number] * 2)
+        words = [word for part in (sizes, a, b, y) for word in cgutils.unpack_tuple(builder, part)]
+        builder.call(builder.inttoptr(function, kind.as_pointer()), [*words, alpha, beta])
+        return context.get_dummy_value()
+
+    word = types.int64
+    three = types.UniTuple(word, 3)
+    return types.void(word, three, three, three, types.UniTuple(word, 2), alpha, alpha), codegen
