@@ -342,7 +342,7 @@ def address_of_product(dtype: Any) -> int:
     real, word = numba.from_dtype(dtype), types.int64
     signature = types.void(*[word] * 11, real, real)
     with kept_on_disk():
-        return numba.cfunc(signature, cache=CACHE, **OPTIONS)(_product).address
+        return numba.cfunc(signature, cache=CACHE, **OPTIONS)(_product).address or 0
 
 
 @intrinsic
