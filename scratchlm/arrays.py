@@ -61,7 +61,7 @@ def compare(sign: str, tensor: Any, other: Any) -> Any:
     Raises:
         ShapeError: the shapes do not broadcast.
     """
-    a, b = tensor.data, beside(tensor, other)
+    a, b = tensor.data, beside(tensor, list(other) if isinstance(other, tuple) else other)
     try:
         return COMPARISONS[sign](a, b)
     except ValueError:

@@ -8,7 +8,8 @@
 | `cuda`      | CuPy   | the same, on an NVIDIA card   | training fast             |
 
 Nothing falls back silently: a device has every kernel of the contract or refuses to open, by name. Between
-host and card, arrays are copied by `upload` and `to_host` alone, and counted (see `transfers`).
+host and card, arrays are copied by `upload` and `to_host` alone, and counted (see `transfers`); looks at ids
+that are on the card already, which are checked before they are used, are not.
 """
 
 import importlib

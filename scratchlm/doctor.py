@@ -18,7 +18,7 @@ def examine() -> list[tuple[str, str]]:
         ("Python", f"{platform.python_version()} ({sys.executable})"),
         ("system", f"{platform.system()} {platform.machine()}, {os.cpu_count()} processor(s)"),
         ("NumPy", _version("numpy")),
-        ("BLAS", _blas()),
+        ("BLAS (reference)", _blas()),
         ("threads", _threads()),
         ("Numba", _numba()),
         ("kernel cache", _cache()),

@@ -110,13 +110,13 @@ class Function:
         self._saved = arrays
 
     def seen(self, index: int, array: Array) -> Array:
-        """Input `index` to look at in `forward`: as the caller gave it where that was NumPy's, else `array`.
+        """Input `index` to look at in `forward`: as the caller gave it, NumPy's or a list, or else `array`.
 
         Ids are looked at before they are used. On a card every look waits for all work before it, so ids stay
         with the host until a Function takes them.
         """
         given = self._given[index]
-        return given if type(given) is np.ndarray else array
+        return np.asarray(given) if isinstance(given, (np.ndarray, list, tuple)) else array
 
     @property
     def saved(self) -> tuple[Array, ...]:
@@ -161,8 +161,10 @@ class Function:
         recording = _grad_enabled and any([t.requires_grad for t in tensors])
         self.needs_grad = tuple([recording and t.requires_grad for t in tensors])
         self._given = inputs
-        result = self.forward(*[t._data for t in tensors])
-        self._given = ()
+        try:
+            result = self.forward(*[t._data for t in tensors])
+        finally:
+            self._given = ()
         arrays = result if isinstance(result, tuple) else (result,)
         if _anomaly:
             self._check_finite(arrays, "forward")

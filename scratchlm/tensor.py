@@ -233,6 +233,7 @@ class Tensor:
                 "do it inside no_grad(), or build a new tensor with where() or cat()."
             )
         try:
+            value = list(value) if isinstance(value, tuple) else value  # tuples are indices of several axes
             self._data[beside(self, index)] = beside(self, value)
         except (ValueError, IndexError) as error:
             raise ShapeError(

@@ -50,9 +50,9 @@ def train(name, device, steps=5):
                 found.append(loss.item())
             state = state and tuple(part.detach() for part in state)
             made = {way: fake_cupy.bus[way] - before[way] for way in before}
-            assert made == (vars(counted) if device == "cuda" else dict.fromkeys(made, 0)), (
-                "an uncounted copy"
-            )
+            if NO_CARD:  # the stand-in counts for itself; CuPy tells nobody
+                expected = vars(counted) if device == "cuda" else dict.fromkeys(made, 0)
+                assert made == expected, "an uncounted copy"
             copies.append(counted)
     return found, copies, model
 

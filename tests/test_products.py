@@ -1,5 +1,6 @@
 """The cpu set's own matrix product: against NumPy's in float64, wherever rows, columns and terms are cut."""
 
+import sys
 from importlib import import_module
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
+from scratchlm import get_device
 from scratchlm.kernels.cpu import product as own
 
 from .test_graph import python
@@ -18,7 +20,7 @@ EPS = {np.float32: 2e-6, np.float64: 4e-15}
 
 @njit
 def call(function, sizes, a, b, y, alpha, beta):
-    own.call_product(function, sizes, a, b, y, alpha, beta)
+    return own.call_product(function, sizes, a, b, y, alpha, beta)
 
 
 @njit
@@ -33,10 +35,10 @@ def multiply(a, b, y, alpha=1.0, beta=0.0, packed=False):
     at_b = (b.ctypes.data, *b.strides)
     if packed:
         panels = in_panels(b, kind(1))
-        at_b = (panels.ctypes.data, 0, 0)
+        at_b = (panels.ctypes.data, own.PACKED, 0)
     sizes = (len(a), b.shape[1], len(b))
     at_a, at_y = (a.ctypes.data, *a.strides), (y.ctypes.data, y.strides[0])
-    call(own.address_of_product(y.dtype), sizes, at_a, at_b, at_y, kind(alpha), kind(beta))
+    assert call(own.address_of_product(y.dtype), sizes, at_a, at_b, at_y, kind(alpha), kind(beta)) == 0
 
 
 def laid(rng, rows, columns, layout, dtype):
@@ -113,6 +115,53 @@ for dtype, tolerance in (("f4", 1e-4), ("f8", 1e-12)):
 print(product.VECTOR)
 """
     assert int(python(code)) <= (32 if len(features) == 1 else 16)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+@pytest.mark.parametrize("kernel", ["lstm_forward", "gru_forward"])
+def test_a_recurrent_weight_may_be_one_row_broadcast(kernel, batch):
+    rng, (T, H, gates) = np.random.default_rng(0), (3, 5, 4 if kernel == "lstm_forward" else 3)
+    weight = np.broadcast_to(rng.standard_normal(H).astype(np.float32), (gates * H, H))
+    steps = rng.standard_normal((T, batch, gates * H)).astype(np.float32)
+    before = np.zeros((batch, H), np.float32)
+    rest = (before, before, weight) if gates == 4 else (before, weight, np.zeros(gates * H, np.float32))
+    found, expected = (
+        getattr(get_device(device).kernels, kernel)(steps.copy(), *rest)[0] for device in ("cpu", "reference")
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_numbers_that_are_not_aligned_are_multiplied(dtype):
+    records = np.zeros((6, 5), np.dtype([("letter", "S1"), ("number", dtype)]))
+    records["number"] = np.random.default_rng(0).standard_normal((6, 5))
+    a = records["number"]
+    np.testing.assert_allclose(matmul_module.matmul(a, a.T), np.array(a) @ np.array(a).T, rtol=1e-5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory so")
+def test_without_memory_to_work_in_there_is_an_error():
+    code = """
+import resource
+import numpy as np
+from scratchlm.kernels.cpu.matmul import add_matmul
+a, y = np.ones((1024, 1024), np.float32), np.zeros((1024, 1024), np.float32)
+assert (add_matmul(a, a, y, 0) == 1024).all()
+taken = [np.empty(0)]
+resource.setrlimit(resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY))
+for size in (20, 16, 12):
+    while True:
+        try:
+            taken.append(np.empty(1 << size, np.uint8))
+        except MemoryError:
+            break
+try:
+    add_matmul(a, a, y, 0)
+except MemoryError:
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print("refused")
+"""
+    assert python(code).strip() == "refused"
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 3), (1, 9, 4), (6, 0, 2), (8, 1, 8), (0, 3, 2)])

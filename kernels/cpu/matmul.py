@@ -6,7 +6,7 @@ import numpy as np
 
 from .compiling import inner, kernel, loop
 from .native import bytes_of
-from .product import THIN, address_of_product, call_product, pack, panels_of
+from .product import PACKED, THIN, address_of_product, call_product, pack, panels_of
 from .threads import PRODUCT_32, PRODUCT_64, parts, split, team
 
 AT_LEAST = 1 << 20  # floating-point operations a thread: about 10 µs at 100 GFLOP/s a core
@@ -35,7 +35,8 @@ def product(words, sizes, a_flip, b_flip, alpha, a, b, beta, y):
     left = (a, size, lda * size) if a_flip else (a, lda * size, size)
     right = (b, size, ldb * size) if b_flip else (b, ldb * size, size)
     function = words[PRODUCT_32] if size == 4 else words[PRODUCT_64]
-    call_product(function, (M, N, K), left, right, (y, ldy * size), alpha, beta)
+    if call_product(function, (M, N, K), left, right, (y, ldy * size), alpha, beta) != 0:
+        raise MemoryError
 
 
 @inner
@@ -55,9 +56,11 @@ def add_product(words, a, weight, panels, beta, y):
     (M, K), N, size, one = a.shape, weight.shape[1], y.itemsize, y.dtype.type(1)
     b = (address(weight), weight.strides[0], weight.strides[1])
     if panels.size:
-        b = (address(panels), 0, size)
+        b = (address(panels), PACKED, size)
     function = words[PRODUCT_32] if size == 4 else words[PRODUCT_64]
-    call_product(function, (M, N, K), (address(a), K * size, size), b, (address(y), N * size), one, beta)
+    at_y = (address(y), N * size)
+    if call_product(function, (M, N, K), (address(a), K * size, size), b, at_y, one, beta) != 0:
+        raise MemoryError
 
 
 @inner
@@ -158,6 +161,8 @@ def _sum_rows(words, parts, x, y):
 
 def laid_out(x):
     """Return a matrix, or a stack of them, with contiguous rows, and whether it is the transpose of x."""
+    if not x.flags.aligned or any(step % x.itemsize for step in x.strides):  # a field of a record, say
+        return np.array(x, order="C"), False
     if x.strides[-1] == x.itemsize and x.strides[-2] >= x.shape[-1] * x.itemsize:
         return x, False
     if x.strides[-2] == x.itemsize and x.strides[-1] >= x.shape[-2] * x.itemsize:

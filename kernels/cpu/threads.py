@@ -4,9 +4,9 @@ Compiled kernels hand loops to it without Python: a helper waits in compiled cod
 in a circle for about 0.1 ms, then asleep. Handing over costs less than 2 µs while it circles and about 50 µs
 when it has to be woken; by Python's threads it cost 20 to 100 µs, because each part had to wait for Python's
 lock. (Numba's own `prange` would cost seconds of compilation a kernel; its threads do not survive a fork.)
-Matrix products are split here too: a pool of BLAS's own would take the cores from ours, because OpenBLAS's
-waits in circles after every product (with one other busy process on two cores, a GPT step of 12 × 64 tokens
-took 580 ms with it and 75 ms with ours).
+Matrix products are ours, too (product.py): a library's pool of threads would take the cores from this one,
+because it waits in circles after every product (with one other busy process on two cores, a GPT step of
+12 × 64 tokens took 580 ms with OpenBLAS's pool and 75 ms with this one).
 
 The team is an array of 64-bit words, so that a kernel takes it as an argument: LANE words for the team, then
 LANE words for each helper, apart enough that no two threads write to the same line of cache.

@@ -102,7 +102,7 @@ def _check_card(cupy: Any) -> None:
 
 
 def _check_compiler(cupy: Any) -> None:
-    """Compile and run the smallest kernel of CuPy's own: it needs what ours need, and its headers besides."""
+    """Compile and run the smallest kernel of CuPy's own, which needs what ours need, and a product."""
     fitting = f'"cupy-cuda{cupy.cuda.runtime.runtimeGetVersion() // 1000}x[ctk]"'
     try:
         cupy.cuda.nvrtc.getVersion()
@@ -110,6 +110,7 @@ def _check_compiler(cupy: Any) -> None:
         raise _refused(f"CuPy finds no NVRTC, NVIDIA's compiler: run `pip install {fitting}`") from None
     try:
         total = int((cupy.arange(3) + 1).sum())
+        cupy.matmul(*[cupy.ones((2, 2), "float32")] * 2)  # loads cuBLAS
     except MemoryError:
         raise
     except Exception as error:  # CompileException is an Exception, a missing library a RuntimeError

@@ -56,7 +56,13 @@ def compile_file(nvrtc: ctypes.CDLL, path: Path, card: str, real: str) -> list[C
     Raises:
         KernelError: it does not compile.
     """
-    options = [f"--gpu-architecture={card}", "-std=c++17", f"-Dreal={real}", "--ptxas-options=-v"]
+    options = [
+        f"--gpu-architecture={card}",
+        "-std=c++17",
+        "-ftz=true",
+        f"-Dreal={real}",
+        "--ptxas-options=-v",
+    ]
     program, size = ctypes.c_void_p(), ctypes.c_size_t()
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), expand(path).encode(), path.name.encode(), 0, None, None)
     array = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))

@@ -29,9 +29,10 @@ extern "C" __global__ void cross_entropy_forward(const real* logits, const int* 
         sum = block_sum(sum, part);
     }
     if (threadIdx.x != 0) return;
-    real lse = m + log(total);
-    logsumexp[blockIdx.x] = lse;
-    losses[blockIdx.x] = target == ignored ? 0 : lse - (1 - smoothing) * z[target] - smoothing * (sum / V);
+    logsumexp[blockIdx.x] = m + log(total);
+    // (m − z) + ln Σ, in this order: m + ln Σ first would lose the digits of ln Σ where m is large.
+    auto wanted = [&] { return (1 - smoothing) * z[target] + smoothing * (sum / V); };
+    losses[blockIdx.x] = target == ignored ? 0 : (m - wanted()) + log(total);
 }
 
 extern "C" __global__ void cross_entropy_backward(const real* logits, const int* targets, const real* logsumexp,
@@ -61,7 +62,7 @@ extern "C" __global__ void linear_cross_entropy_1(real* logits, const real* bias
     for (int v = 0; v < V; v++) m = max(m, z[v] += bias[v]);
     for (int v = 0; v < V; v++) total += exp(z[v] - m);
     real lse = m + log(total);
-    losses[ELEMENT] = target == ignored ? 0 : lse - z[target];
+    losses[ELEMENT] = target == ignored ? 0 : (m - z[target]) + log(total);
     for (int v = 0; v < V; v++) z[v] = target == ignored ? 0 : (exp(z[v] - lse) - (v == target)) * g;
 }
 
@@ -76,8 +77,9 @@ extern "C" __global__ void linear_cross_entropy_2(real* logits, const real* bias
     STRIDE m = max(m, z[v]);
     m = block_max(m, part);
     STRIDE total += exp(z[v] - m);
-    real lse = m + log(block_sum(total, part));  // its barriers show thread 0 z[target], another thread's
-    if (threadIdx.x == 0) losses[blockIdx.x] = target == ignored ? 0 : lse - z[target];
+    total = block_sum(total, part);  // its barriers show thread 0 z[target], another thread's
+    real lse = m + log(total);
+    if (threadIdx.x == 0) losses[blockIdx.x] = target == ignored ? 0 : (m - z[target]) + log(total);
     __syncthreads();  // the loss needs z[target] before its gradient replaces it
     STRIDE z[v] = target == ignored ? 0 : (exp(z[v] - lse) - (v == target)) * g;
 }
@@ -94,7 +96,8 @@ extern "C" __global__ void linear_cross_entropy(real* logits, const real* bias, 
     };
     max_and_sum(with_bias, V, part, m, total);
     real lse = m + log(total);
-    if (threadIdx.x == 0) losses[blockIdx.x] = target == ignored ? 0 : lse - (z[target] + bias[target]);
+    if (threadIdx.x == 0)
+        losses[blockIdx.x] = target == ignored ? 0 : (m - (z[target] + bias[target])) + log(total);
     __syncthreads();  // the loss needs z[target] before its gradient replaces it
     ROW_LOOP {
         Four a = with_bias(v);

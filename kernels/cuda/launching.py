@@ -80,8 +80,7 @@ def launch(
         return
     arrays = [a for a in args if hasattr(a, "shape") and not isinstance(a, np.generic)]
     dtype = np.dtype(dtype or next(a.dtype for a in arrays if a.dtype in REAL))
-    number = {bool: np.int32, int: np.int32, float: dtype.type}
-    typed = tuple(number[type(a)](a) if type(a) in number else a for a in args)
+    typed = tuple(_number(a, dtype.type) for a in args)
     xp = array_module(arrays[0])
     if xp is np:
         function = _emulated(family, REAL[dtype], _settings).get_function(kernel)
@@ -90,6 +89,13 @@ def launch(
     function((blocks,), (threads,), typed, shared_mem=shared * dtype.itemsize)
     if _watcher is not None:
         _watcher.append((kernel, blocks, threads, getattr(function, "counts", None)))
+
+
+def _number(a: Any, real: Any) -> Any:
+    """A Python or NumPy number as the type that a kernel declares; unsigned ones and arrays as they are."""
+    if isinstance(a, (int, np.bool_, np.signedinteger)):
+        return np.int32(a)
+    return real(a) if isinstance(a, (float, np.floating)) else a
 
 
 def whole(*arrays: Any, dtype: Any = None) -> list[Any]:
@@ -113,7 +119,7 @@ def _addresses(xp: Any, numbers: tuple[int, ...]) -> Any:
 
 def threads_for(length: int) -> int:
     """Threads of a block that shares a row of this length: whole warps, at most `THREADS`."""
-    return min(THREADS, -(-length // WARP) * WARP)
+    return min(THREADS, max(1, -(-length // WARP)) * WARP)
 
 
 def each(family: str, kernel: str, size: int, *args: Any, per: int = 1) -> None:

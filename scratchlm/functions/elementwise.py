@@ -187,7 +187,7 @@ def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
     stays float32; integers beside floats become floats; integers divided become float32."""
 
     def dtype_of(x: Any) -> Any:
-        return x.dtype if hasattr(x, "dtype") and not isinstance(x, (int, float)) else None
+        return x.dtype if hasattr(x, "dtype") and not isinstance(x, (int, float, np.number)) else None
 
     types = dtype_of(a), dtype_of(b)
     known = [t for t in types if t is not None]

@@ -11,7 +11,7 @@ from ..functions import perplexity
 from ..nn import evaluating
 from ..text import IGNORE, evaluation_windows
 
-BATCH, LENGTH = 32, 64  # the text is read as 32 streams; 2048 tokens at once keep BLAS busy
+BATCH, LENGTH = 32, 64  # the text is read as 32 streams; 2048 tokens at once make products worth it
 
 
 @dataclass

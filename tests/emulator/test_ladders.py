@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pytest
 
+import scratchlm as sl
+from scratchlm import functions as F
 from scratchlm import get_device
 from scratchlm.kernels import cuda
 from scratchlm.kernels.contract import CONTRACT
@@ -95,3 +97,25 @@ def test_the_head_of_the_file_explains_every_version():
         assert version in read(path).kernels or version == "layer_norm_backward_1"
         head = path.read_text(encoding="utf-8").partition("#include")[0]
         assert re.search(rf"^//   {version} ", head, re.M), version
+
+
+def test_numbers_of_numpy_are_taken_as_pythons():
+    with sl.use_device("emulator"):
+        x = sl.tensor(np.ones((3, 8), np.float32))
+        sl.manual_seed(0)
+        half = F.dropout(x, np.float64(0.5)).numpy()
+        sl.manual_seed(0)
+        np.testing.assert_array_equal(half, F.dropout(x, 0.5).numpy())
+        loss = F.cross_entropy(x, [1, -100, 2], ignore_index=np.int64(-100))
+        assert loss.item() == pytest.approx(np.log(8), rel=1e-5)
+
+
+@pytest.mark.parametrize("kernel", ["cross_entropy_forward", "linear_cross_entropy"])
+def test_losses_of_large_logits_keep_their_digits(kernel):
+    logits, targets = np.array([[1e4, 1e4 - 1.5, 1e4 - 2.25]], np.float32), np.zeros(1, np.int64)
+    if kernel == "linear_cross_entropy":
+        arguments = np.ones((1, 1), np.float32), logits.T.copy(), np.zeros(3, np.float32), targets
+        losses = cuda.linear_cross_entropy(*arguments, np.ones(1, np.float32), -100)[0]
+    else:
+        losses = cuda.cross_entropy_forward(logits, targets, -100)[0]
+    assert losses[0] == pytest.approx(np.log1p(np.exp(-1.5) + np.exp(-2.25)), rel=1e-6)
