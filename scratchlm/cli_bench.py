@@ -12,14 +12,21 @@ if TYPE_CHECKING:
     from .bench.card import Bounds
     from .bench.compare import Result
 
+THREADS = click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
+JSON = click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Also write the figures to this file."
+)
+
 
 @click.command()
 @click.argument("workloads", nargs=-1)
 @click.option(
     "--against",
-    default="torch",
+    multiple=True,
+    default=("torch",),
     show_default=True,
-    help="Peer: torch (on a card eager and compiled), torch-fused (its fused Adam) or torch-compile.",
+    help="Peer: torch (on a card eager and compiled), torch-fused (its fused Adam) or torch-compile; may be "
+    "repeated.",
 )
 @click.option(
     "--device",
@@ -32,58 +39,73 @@ if TYPE_CHECKING:
     "--pairs", default=10, show_default=True, type=click.IntRange(min=1), help="Runs of each, in turn."
 )
 @click.option("--steps", default=20, show_default=True, type=click.IntRange(min=1), help="Steps in a run.")
-@click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
+@THREADS
 @click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Also write the figures to this file."
+    "--cold", is_flag=True, help="Also the first step of ours without compiled kernels (seconds each)."
 )
+@JSON
+@click.option("--picture", type=click.Path(path_type=Path), help="Also draw the ratios to this PNG file.")
 def bench(
     workloads: tuple[str, ...],
-    against: str,
+    against: tuple[str, ...],
     device: str,
     pairs: int,
     steps: int,
     threads: int,
+    cold: bool,
     json_file: Path | None,
+    picture: Path | None,
 ) -> None:
     """Time training steps, kernels, generation and tokenizers beside their peers, in fresh processes.
 
     WORKLOADS: W1, W2 (LSTM), W3, W4 (GPT), W5 (single kernels), W6 (generation), W7 (BPE), A1 (W4 with batch
-    64 and dropout, for cards); all that fit the device for none. With W5, a card's kernels are also held to
-    its bandwidth and arithmetic.
+    64 and dropout, for cards); all that fit the device for none. Products are held to the machine's own
+    largest, measured in the same run; with W5, a card's kernels also to its bandwidth and arithmetic.
     """
-    from .bench.compare import as_json, choose, compare
+    from .bench.compare import as_json, choose, compare, peers_of
+    from .bench.machine import machine
     from .files import write_text
 
-    names = choose(workloads, device)
+    names, peers = choose(workloads, device), peers_of(against, device)
     if device == "cuda":
         _open_card()
+    bound = machine(threads, device)
     results = [
         result
         for name in names
-        for result in compare(name, against, pairs, steps, threads, click.echo, device)
+        for result in compare(name, peers, pairs, steps, threads, click.echo, device, bound, cold)
     ]
     click.echo()
     make_console().print(_table(results), soft_wrap=False)
     click.echo(
-        f"{pairs} pairs of processes, {steps} steps each, {threads} threads; a ratio above 1 is ahead."
+        f"{pairs} pairs of processes, {steps} steps each, {threads} threads; a ratio above 1 is ahead; below "
+        "it the smallest and the largest of the pairs."
+    )
+    click.echo(
+        f"Products are held to the machine's bound: a product of {bound.product:,} rows and columns does "
+        f"{bound.gflops_per_second:,.0f} GFLOP/s, a copy moves {bound.copy_gigabytes_per_second:,.0f} GB/s."
     )
     if busy := [r for r in results if r.load_before > 0.5]:
         most = max(r.load_before for r in busy)
         click.echo(
             f"Warning: the machine was busy ({most:.1f} processors before {busy[0].name}): measure again."
         )
-    bounds = None
+    card = None
     if device == "cuda" and any(name.startswith("W5") for name in names):
         from .bench.card import measure
 
-        bounds = measure()
-        make_console().print(_shares(bounds), soft_wrap=False)
+        card = measure()
+        make_console().print(_shares(card), soft_wrap=False)
         click.echo(
-            f"{bounds.card}: a copy moves {bounds.gigabytes_per_second:,.0f} GB/s, a product of cuBLAS does "
-            f"{bounds.teraflops:.1f} TFLOP/s (TF32 {'on' if bounds.tf32 else 'off'}); share 1 is that bound."
+            f"{card.card}: a copy moves {card.gigabytes_per_second:,.0f} GB/s, a product of cuBLAS does "
+            f"{card.teraflops:.1f} TFLOP/s (TF32 {'on' if card.tf32 else 'off'}); share 1 is that bound."
         )
     if json_file:
-        write_text(json_file, as_json(results, bounds))
+        write_text(json_file, as_json(results, bound, card))
+    if picture:
+        from .bench.picture import draw_ratios
+
+        draw_ratios(results, picture)
 
 
 def _open_card() -> None:
@@ -99,21 +121,29 @@ def _open_card() -> None:
 def _table(results: "list[Result]") -> Any:
     from rich.table import Table
 
-    from .bench.workloads import WORKLOADS
-
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("", "what", "ours", "peer", "ratio (pairs from, to)", "memory", "first step after"):
-        table.add_column(column, overflow="fold")
+    for column in ("what", "ours", "peer", "ratio", "memory", "first step", "products"):
+        table.add_column(column, overflow="fold", min_width=16 if column == "what" else None)
+    shown = ""
     for r in results:
-        table.add_row(
-            r.name,
-            WORKLOADS[r.name].description,
+        share = "" if r.share_of_bound is None else f"\n{100 * r.share_of_bound:.0f} %"
+        ours = (
+            f"{r.name}: {r.description}",
             f"{r.milliseconds:.2f} ms",
-            f"{r.peer} {r.peer_milliseconds:.2f} ms",
-            f"{r.ratio:.2f} ({r.ratio_low:.2f}, {r.ratio_high:.2f})",
-            f"{r.memory_mb:.0f} of {r.peer_memory_mb:.0f} MB: {r.memory_ratio:.2f}×",
-            f"{r.first_step_seconds:.2f}, {r.peer_first_step_seconds:.2f} s",
+            f"{r.gflops_per_second:.0f} GFLOP/s{share}" if r.product_flops else "",
         )
+        what, takes, products = ours if r.name != shown else ("", "", "")  # once, not for each peer
+        cold = "" if r.cold_first_step_seconds is None else f"\ncold {r.cold_first_step_seconds:.2f} s"
+        table.add_row(
+            what,
+            takes,
+            f"{r.peer}\n{r.peer_milliseconds:.2f} ms",
+            f"{r.ratio:.2f}\n{r.ratio_low:.2f} to {r.ratio_high:.2f}",
+            f"{r.memory_mb:.0f}, {r.peer_memory_mb:.0f} MB\n{r.memory_ratio:.2f}×",
+            f"{r.first_step_seconds:.2f}, {r.peer_first_step_seconds:.2f} s{cold}",
+            products,
+        )
+        shown = r.name
     return table
 
 

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 import scratchlm as sl
-from scratchlm.bench import compare
+from scratchlm.bench import compare, processes
+from scratchlm.bench.machine import Machine
 from scratchlm.bench.workloads import WORKLOADS
 from scratchlm.errors import OptionError
 
@@ -21,8 +22,8 @@ def test_a_child_process_does_not_find_the_checkout_it_is_started_in(monkeypatch
         seen.extend(command)
         return SimpleNamespace(returncode=0, stdout='{"seconds": [1]}\n', stderr="")
 
-    monkeypatch.setattr(compare.subprocess, "run", run)
-    assert compare._child("W1", "ours", 20, 2, "cpu") == {"seconds": [1]}
+    monkeypatch.setattr(processes.subprocess, "run", run)
+    assert processes.run_child("W1", "ours", 20, 2, "cpu") == {"seconds": [1]}
     assert seen[0] == sys.executable
     assert "-P" in seen[: seen.index("-m")]
     assert seen[seen.index("-m") + 1 :] == ["scratchlm.bench.child", "W1", "ours", "20", "2", "cpu"]
@@ -48,19 +49,24 @@ def test_a_training_workload_learns_like_pytorchs(name):
     assert losses[0][1] > losses[1][1]
 
 
+def took(milliseconds, first=1.0):
+    return {"seconds": [milliseconds / 1000] * 3, "first": first, "memory": 2**20, "loss": 1.0}
+
+
 def test_ratios_are_taken_pair_by_pair(monkeypatch):
     """The machine is twice as slow in the second pair: the ratio must not see it."""
     speeds = iter([10, 20, 20, 40, 10, 20])  # ours, torch, ours, torch, …
-    monkeypatch.setattr(
-        compare,
-        "_child",
-        lambda *_: {"seconds": [next(speeds) / 1000] * 3, "first": 1.0, "memory": 2**20, "loss": 1.0},
-    )
+    monkeypatch.setattr(compare, "run_child", lambda *_: took(next(speeds)))
     monkeypatch.setattr(compare, "busy_processors", lambda: 0.0)
-    (result,) = compare.compare("W1", "torch", pairs=3, steps=3, threads=2, say=lambda text: None)
+    bound = Machine("cpu", 2, 1024, gflops_per_second=2000.0, copy_gigabytes_per_second=20.0)
+    (result,) = compare.compare("W1", ["torch"], 3, 3, threads=2, say=lambda text: None, bound=bound)
     assert result.ratio == result.ratio_low == result.ratio_high == pytest.approx(2)
     assert result.milliseconds == pytest.approx(10)
-    written = json.loads(compare.as_json([result]))
+    assert result.gflops_per_second == pytest.approx(WORKLOADS["W1"].product_flops / 0.010 / 1e9)
+    assert result.share_of_bound == pytest.approx(result.gflops_per_second / 2000)
+    assert result.cold_first_step_seconds is None
+    written = json.loads(compare.as_json([result], bound))
+    assert written["machine"]["gflops_per_second"] == 2000
     assert written["workloads"][0]["name"] == "W1"
     assert written["workloads"][0]["ratio"] == pytest.approx(2)
 
@@ -73,7 +79,7 @@ def test_a_family_of_workloads_has_one_name():
     with pytest.raises(OptionError, match="Unknown workload 'W55'"):
         compare.choose(["W55"])
     with pytest.raises(OptionError, match=r"Unknown peer 'trch' \(did you mean 'torch'"):
-        compare.compare("W1", "trch", 1, 1, 1)
+        compare.peers_of(["trch"], "cpu")
 
 
 def test_products_are_counted():
@@ -84,7 +90,7 @@ def test_products_are_counted():
 def test_other_work_on_the_machine_is_seen():
     spin = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
-        assert compare.busy_processors() > 0.4
+        assert processes.busy_processors() > 0.4
     finally:
         spin.kill()
         spin.wait()

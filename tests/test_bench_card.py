@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from scratchlm.bench import card, compare
+from scratchlm.bench import card, compare, machine
 from scratchlm.bench.gpt import GPTStep
 from scratchlm.bench.single import AdamAlone, Single, normal
 from scratchlm.bench.steps import PEERS, Torch, waiting
@@ -30,7 +30,7 @@ def cupy(monkeypatch):
 
 def test_without_a_card_nothing_is_timed(monkeypatch, scratchlm):
     fake_cupy.install(monkeypatch, driver=0)
-    monkeypatch.setattr(compare, "_child", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr(compare, "run_child", lambda *_: pytest.fail("a process was started"))
     code, out, said = scratchlm("bench", "--device", "cuda", "--against", "torch")
     assert (code, out) == (2, "")
     assert said.startswith("scratchlm: SKIPPED, nothing was timed: Device 'cuda' finds no NVIDIA driver")
@@ -62,7 +62,8 @@ def test_every_child_is_told_the_device_and_its_peer(cupy, monkeypatch, scratchl
         started.append(arguments)
         return {"seconds": [0.001 * len(arguments[1])], "first": 1.0, "memory": 2**20, "loss": 1.0}
 
-    monkeypatch.setattr(compare, "_child", child)
+    monkeypatch.setattr(compare, "run_child", child)
+    monkeypatch.setattr(machine, "machine", lambda *_: machine.Machine("cuda", 2, 8, 100.0, 10.0))
     monkeypatch.setattr(compare, "busy_processors", lambda: 0.0)
     monkeypatch.setattr(card, "Sizes", lambda: SMALL)
     file = tmp_path / "found.json"
@@ -92,6 +93,14 @@ def test_kernels_are_held_to_the_bounds_of_the_same_run(cupy):
     assert all(share.share == share.bound_milliseconds / share.milliseconds > 0 for share in found.shares)
 
 
+def test_the_machine_is_the_card_there(cupy, monkeypatch):
+    monkeypatch.setattr(card, "Sizes", lambda: SMALL)
+    found = machine.measure(2, "cuda")
+    assert (found.device, found.product) == ("cuda", 8)
+    assert found.gflops_per_second > 0
+    assert found.copy_gigabytes_per_second > 0
+
+
 def test_what_the_bounds_are_made_of_takes_no_copy_from_the_card(cupy):
     before = fake_cupy.bus["down"]
     card.measure(SMALL)
@@ -100,6 +109,7 @@ def test_what_the_bounds_are_made_of_takes_no_copy_from_the_card(cupy):
 
 
 def test_peers():
-    assert compare.peers_of("torch", "cuda") == ("torch", "torch-compile")
-    assert compare.peers_of("torch", "cpu") == ("torch",)
+    assert compare.peers_of(["torch"], "cuda") == ("torch", "torch-compile")
+    assert compare.peers_of(["torch", "torch-compile", "torch"], "cuda") == ("torch", "torch-compile")
+    assert compare.peers_of(["torch", "torch-fused"], "cpu") == ("torch", "torch-fused")
     assert PEERS["torch-fused"].fused

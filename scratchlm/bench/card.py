@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..device import Device, get_device, upload
+from .steps import FLOAT
 
 CALLS = 20  # timed together: few enough for the card's queue, which holds about a thousand launches
-FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,26 @@ def measure(sizes: Sizes | None = None) -> Bounds:
 
     device, sizes = get_device("cuda"), sizes or Sizes()
     xp = device.xp
-    rate, a = bandwidth(xp, sizes.copy), xp.ones((sizes.product, sizes.product), np.float32)
-
-    def busy() -> Any:
-        return xp.matmul(a, a)
-
-    flops = 2 * sizes.product**3 / (timed(xp, busy, busy) / 1e3)
+    rate, flops = limits(xp, sizes)
+    busy = occupied(xp, sizes.product)
     shares = []
     for kernel, shape, arguments, moved, operations in rows(sizes):
         call = prepared(device, kernel, arguments())
         bound = max(moved / rate, operations / flops) * 1e3
         shares.append(Share(kernel, shape, moved, operations, timed(xp, call, busy), bound))
     return Bounds(describe(xp), rate / 1e9, flops / 1e12, os.environ.get("CUPY_TF32") == "1", shares)
+
+
+def limits(xp: Any, sizes: Sizes) -> tuple[float, float]:
+    """Bytes a second of a copy, operations a second of a large product."""
+    rate, busy = bandwidth(xp, sizes.copy), occupied(xp, sizes.product)
+    return rate, 2 * sizes.product**3 / (timed(xp, busy, busy) / 1e3)
+
+
+def occupied(xp: Any, side: int) -> Callable[[], Any]:
+    """A product of (side, side) matrices, which keeps the card busy while calls queue behind it."""
+    a = xp.ones((side, side), np.float32)
+    return lambda: xp.matmul(a, a)
 
 
 def bandwidth(xp: Any, numbers: int) -> float:

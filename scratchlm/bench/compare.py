@@ -1,16 +1,14 @@
 """Peers in turn, each in a fresh process, and the ratio pair by pair: drift of the machine hits both."""
 
 import json
-import os
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import OptionError, did_you_mean
+from .machine import Machine
+from .processes import busy_processors, run_child
 from .steps import PEERS
 from .workloads import ON_CARD, ON_CPU, WORKLOADS
 
@@ -20,6 +18,7 @@ class Result:
     """One workload, this engine against a peer; a ratio above 1 means ahead (memory: below 1)."""
 
     name: str
+    description: str
     peer: str
     device: str
     milliseconds: float  # ours, median over all steps
@@ -32,7 +31,13 @@ class Result:
     memory_ratio: float
     first_step_seconds: float
     peer_first_step_seconds: float
-    gflops_per_second: float  # of the matrix products alone
+    first_step_ratio: float
+    cold_first_step_seconds: float | None  # ours without compiled kernels; None: not asked for
+    cold_first_step_ratio: float | None  # the peer's first step over that
+    product_flops: int  # floating-point operations of a step's matrix products; 0: they do not decide
+    gflops_per_second: float  # of them alone
+    share_of_bound: float | None  # that, over the machine's own product; None: no products or no bound
+    least_bytes: int  # of parameters, gradients and averages (activations left out); 0: none of them
     pairs: int
     threads: int
     load_before: float  # other work on the machine, in busy processors
@@ -54,48 +59,71 @@ def choose(names: Sequence[str], device: str = "cpu") -> list[str]:
     return chosen
 
 
-def peers_of(peer: str, device: str) -> tuple[str, ...]:
-    """Who runs: on a card, "torch" stands for PyTorch eager and PyTorch compiled.
+def peers_of(names: Sequence[str], device: str) -> tuple[str, ...]:
+    """Who runs, each once: on a card, "torch" stands for PyTorch eager and PyTorch compiled.
 
     Raises:
         OptionError: unknown peer.
     """
-    if peer not in PEERS:
-        raise OptionError(f"Unknown peer '{peer}'{did_you_mean(peer, PEERS)}: {', '.join(PEERS)}.")
-    return ("torch", "torch-compile") if (peer, device) == ("torch", "cuda") else (peer,)
+    found: list[str] = []
+    for name in names:
+        if name not in PEERS:
+            raise OptionError(f"Unknown peer '{name}'{did_you_mean(name, PEERS)}: {', '.join(PEERS)}.")
+        found += ("torch", "torch-compile") if (name, device) == ("torch", "cuda") else (name,)
+    return tuple(dict.fromkeys(found))
 
 
 def compare(
     name: str,
-    peer: str,
+    peers: Sequence[str],
     pairs: int,
     steps: int,
     threads: int,
     say: Callable[[str], Any] = print,
     device: str = "cpu",
+    bound: Machine | None = None,
+    cold: bool = False,
 ) -> list[Result]:
     """Run `pairs` times one process of ours and one of each peer's, `steps` steps each; a result a peer.
 
+    Args:
+        peers: as `peers_of` gives them.
+        bound: the machine's own product, of which ours reach a share.
+        cold: also start ours once without compiled kernels.
+
     Raises:
-        OptionError: unknown peer, or the peer is not installed.
+        OptionError: a peer is not installed.
     """
-    peers = peers_of(peer, device)
     load = busy_processors()
     runs: dict[str, list[dict[str, Any]]] = {who: [] for who in ("ours", *peers)}
     for number in range(pairs):
         for who, done in runs.items():
-            done.append(_child(name, who, steps, threads, device))
+            done.append(run_child(name, who, steps, threads, device))
         times = ", ".join(f"{who} {_ms(done[-1]):.2f} ms" for who, done in runs.items())
         say(f"{name} pair {number + 1}/{pairs}: {times}")
+    compiling = None
+    if cold:
+        compiling = run_child(name, "ours", 1, threads, device, cold=True)["first"]
+        say(f"{name} without compiled kernels: first step after {compiling:.2f} s")
     about = {"name": name, "pairs": pairs, "threads": threads, "device": device, "load_before": load}
-    return [_result(runs["ours"], runs[who], peer=who, **about) for who in peers]
+    return [_result(runs["ours"], runs[who], compiling, bound, peer=who, **about) for who in peers]
 
 
-def _result(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], **about: Any) -> Result:
+def _result(
+    ours: list[dict[str, Any]],
+    theirs: list[dict[str, Any]],
+    cold: float | None,
+    bound: Machine | None,
+    **about: Any,
+) -> Result:
+    workload = WORKLOADS[about["name"]]
     ratios = sorted(_ms(b) / _ms(a) for a, b in zip(ours, theirs, strict=True))
     milliseconds = statistics.median(map(_ms, ours))
     memory, peer_memory = (statistics.median(r["memory"] for r in runs) / 2**20 for runs in (ours, theirs))
+    first, peer_first = (statistics.median(r["first"] for r in runs) for runs in (ours, theirs))
+    gflops = workload.product_flops / milliseconds / 1e6
     return Result(
+        description=workload.description,
         milliseconds=milliseconds,
         peer_milliseconds=statistics.median(map(_ms, theirs)),
         ratio=statistics.median(ratios),
@@ -104,54 +132,24 @@ def _result(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], **about: A
         memory_mb=memory,
         peer_memory_mb=peer_memory,
         memory_ratio=memory / peer_memory if peer_memory else 0.0,
-        first_step_seconds=statistics.median(r["first"] for r in ours),
-        peer_first_step_seconds=statistics.median(r["first"] for r in theirs),
-        gflops_per_second=WORKLOADS[about["name"]].product_flops / milliseconds / 1e6,
+        first_step_seconds=first,
+        peer_first_step_seconds=peer_first,
+        first_step_ratio=peer_first / first,
+        cold_first_step_seconds=cold,
+        cold_first_step_ratio=peer_first / cold if cold else None,
+        product_flops=workload.product_flops,
+        gflops_per_second=gflops,
+        share_of_bound=gflops / bound.gflops_per_second if gflops and bound else None,
+        least_bytes=workload.least_bytes,
         **about,
     )
-
-
-def busy_processors(seconds: float = 0.5) -> float:
-    """How many processors other programs keep busy while this one sleeps; 0 where Linux does not tell.
-
-    The load average would not do: it still holds what the pairs before have caused.
-    """
-
-    def times() -> tuple[int, int]:
-        with open("/proc/stat") as file:
-            numbers = [int(number) for number in file.readline().split()[1:9]]
-        return sum(numbers), numbers[3] + numbers[4]  # all ticks; idle and waiting for a disk
-
-    try:
-        before = times()
-        time.sleep(seconds)
-        after = times()
-    except OSError:
-        return 0.0
-    every, idle = after[0] - before[0], after[1] - before[1]
-    return (os.cpu_count() or 1) * (1 - idle / every) if every else 0.0
 
 
 def _ms(run: dict[str, Any]) -> float:
     return statistics.median(run["seconds"]) * 1000
 
 
-def _command(name: str, peer: str, steps: int, threads: int, device: str) -> list[str]:
-    """-P: a checkout in the current folder must not hide the installed package."""
-    child = [sys.executable, "-P", "-m", "scratchlm.bench.child"]
-    return [*child, name, peer, str(steps), str(threads), device]
-
-
-def _child(name: str, peer: str, steps: int, threads: int, device: str) -> dict[str, Any]:
-    done = subprocess.run(_command(name, peer, steps, threads, device), capture_output=True, text=True)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        hint = "; install it with pip install torch" if "No module named 'torch'" in last else ""
-        raise OptionError(f"{peer} could not run {name}: {last}{hint}.")
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def as_json(results: list[Result], bounds: Any = None) -> str:
-    """All results as one JSON object; on a card with what its kernels reach of its bounds."""
-    card = {"card": asdict(bounds)} if bounds else {}
-    return json.dumps({"workloads": [asdict(result) for result in results], **card}, indent=1)
+def as_json(results: list[Result], bound: Machine, card: Any = None) -> str:
+    """The machine and all results as one JSON object; on a card with what its kernels reach of its bounds."""
+    found = {"machine": asdict(bound), "workloads": [asdict(result) for result in results]}
+    return json.dumps(found | ({"card": asdict(card)} if card else {}), indent=1)

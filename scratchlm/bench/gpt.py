@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .steps import PEERS, Step, Torch, training_step
+from .steps import PEERS, Step, Torch, least_bytes, training_step
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,16 @@ class GPTStep:
         N = self.B * self.T
         attention = 2 * self.D * self.T // 2  # scores and weighted values for each token
         return 3 * 2 * N * (self.L * (12 * self.D * self.D + attention) + self.D * self.V)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all weights and biases; the last layer is the embedding."""
+        return (self.V + self.T) * self.D + self.L * (12 * self.D + 13) * self.D + 2 * self.D
+
+    @property
+    def least_bytes(self) -> int:
+        """Of a step, activations left out."""
+        return least_bytes(self.parameters)
 
     def ours(self, device: str = "cpu") -> Step:
         """This engine's step."""
@@ -78,6 +88,7 @@ class GPTGeneration:
     tokens: int
     description: str = ""
     product_flops: int = 0
+    least_bytes: int = 0
 
     def ours(self, device: str = "cpu") -> Step:
         """This engine's generation; the returned number is the last token."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import to_host
-from .steps import PEERS, Step, Torch
+from .steps import FLOAT, PEERS, Step, Torch, least_bytes
 
 RNG = np.random.default_rng(0)
 
@@ -30,6 +30,7 @@ class Single:
     theirs: Callable[..., Any]
     description: str = ""
     product_flops: int = 0
+    least_bytes: int = 0
 
     def ours(self, device: str = "cpu") -> Step:
         """Forward, sum, backward."""
@@ -75,6 +76,11 @@ class AdamAlone:
     n: int
     description: str = ""
     product_flops: int = 0
+
+    @property
+    def least_bytes(self) -> int:
+        """Gradients are only read here."""
+        return least_bytes(self.n) - FLOAT * self.n
 
     def shapes(self) -> list[tuple[int, ...]]:
         """Square matrices of 512, and a rest."""
@@ -124,6 +130,7 @@ class BPE:
     encode: bool
     description: str = ""
     product_flops: int = 0
+    least_bytes: int = 0
 
     def ours(self, device: str = "cpu") -> Step:
         """This engine's tokenizer."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Step = Callable[[], float]
+FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,14 @@ def training_step(optimizer: Any, loss_of_batch: Callable[[], Any], clip: Callab
         return float(loss.item())
 
     return step
+
+
+def least_bytes(parameters: int) -> int:
+    """Bytes that Adam's step moves at least: parameters, gradients, both averages, read and written once.
+
+    Activations are left out: how often they go through memory depends on the caches.
+    """
+    return 2 * 4 * FLOAT * parameters
 
 
 def same_precision() -> None:

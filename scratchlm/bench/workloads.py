@@ -11,7 +11,7 @@ import numpy as np
 
 from .gpt import GPTGeneration, GPTStep
 from .single import BPE, AdamAlone, Single, normal
-from .steps import PEERS, Step, Torch, training_step
+from .steps import PEERS, Step, Torch, least_bytes, training_step
 
 
 class Workload(Protocol):
@@ -28,6 +28,10 @@ class Workload(Protocol):
     @property
     def product_flops(self) -> int:
         """Floating-point operations of its matrix products; 0 where they do not decide."""
+
+    @property
+    def least_bytes(self) -> int:
+        """Bytes that it cannot do without (see `steps.least_bytes`); 0 where nothing is trained."""
 
     def ours(self, device: str = "cpu") -> Step:
         """This engine's."""
@@ -61,6 +65,18 @@ class LSTMStep:
         N, gates, last = self.B * self.T, 4 * self.H, self.middle or self.H
         layers = sum(gates * ((self.D if k == 0 else self.H) + self.H) for k in range(self.L))
         return 3 * 2 * N * (layers + self.H * self.middle + last * self.V)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all weights and biases."""
+        gates, last = 4 * self.H, self.middle or self.H
+        layers = sum(gates * ((self.D if k == 0 else self.H) + self.H + 2) for k in range(self.L))
+        return self.V * self.D + layers + (self.H + 1) * self.middle + (last + 1) * self.V
+
+    @property
+    def least_bytes(self) -> int:
+        """Of a step, activations left out."""
+        return least_bytes(self.parameters)
 
     def ours(self, device: str = "cpu") -> Step:
         """This engine's step."""
@@ -122,6 +138,7 @@ class LSTMGeneration:
     tokens: int
     description: str = ""
     product_flops: int = 0
+    least_bytes: int = 0
 
     def ours(self, device: str = "cpu") -> Step:
         """This engine's generation; the returned number is the last token."""
