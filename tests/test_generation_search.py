@@ -107,7 +107,8 @@ def test_rows_of_a_state_go_on_as_they_would_alone(make, device, rng):
             for _ in range(3):
                 whole, later = model(ids[:, :1], state)
                 found, _ = model(ids[rows, :1], model.select(state, rows))
-                np.testing.assert_allclose(found.numpy(), whole.numpy()[rows], atol=1e-6)
+                # 4 rows instead of 3: a product may add up in another order
+                np.testing.assert_allclose(found.numpy(), whole.numpy()[rows], rtol=1e-5, atol=1e-6)
                 state = later
     assert np.abs(whole.numpy()[0] - whole.numpy()[1]).max() > 1e-3
 
