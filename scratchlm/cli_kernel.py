@@ -1,30 +1,40 @@
 """`scratchlm kernel`: CUDA kernels without a GPU; list, run, check and debug them on the emulator."""
 
 import os
-import re
 import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from .errors import OptionError, did_you_mean
+from .cli_kernel_arguments import Three, draw, family, find, letters, runnable, value
+from .errors import OptionError
 
-# Numbers that a kernel of the contract is run with.
-NUMBERS = {
-    "ignore_index": -100, "smoothing": 0.1, "approximate": False, "eps": 1e-5, "causal": True, "p": 0.1,
-    "seed": 0, "call": 0, "lr": 1e-3, "momentum": 0.9, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.999,
-    "decoupled": True, "step": 1,
-}  # fmt: skip
+if TYPE_CHECKING:
+    from scratchlm.kernels.emulator import KernelError
+
 WIDTH = 110  # of tables, on every terminal
 MODE = click.Choice(["fast", "check", "debug"])
+SHAPE = click.option("--shape", metavar="N,…", help="Lengths, in the order of `scratchlm kernel list`.")
+SECONDS = click.option(
+    "--seconds", default=60.0, show_default=True, type=click.FloatRange(0, min_open=True),
+    help="After which a launch is ended.",
+)  # fmt: skip
+STEPS = click.option(
+    "--steps", default=100_000_000, show_default=True, type=click.IntRange(1),
+    help="Basic blocks that a thread may run between two waits; more are an endless loop.",
+)  # fmt: skip
+CALL = ("argument", "launch", "compiler", "unsupported")  # faults of the call, not of the kernel
 
 
 @click.group()
 def kernel() -> None:
-    """Run, check and debug CUDA kernels without a GPU."""
+    """Run, check and debug CUDA kernels without a GPU.
+
+    Exit codes: 0 no fault, 1 a fault in the kernel, 2 it could not be run as asked.
+    """
 
 
 def _table(*columns: str) -> Any:
@@ -36,81 +46,48 @@ def _table(*columns: str) -> Any:
     return table
 
 
+def _stop(error: "KernelError") -> NoReturn:
+    """End with the error's sentence, and the exit code that says whose fault it is."""
+    if error.kind in CALL:
+        raise OptionError(str(error)) from None
+    click.echo(error)
+    sys.exit(1)
+
+
 @kernel.command("list")
 def list_kernels() -> None:
-    """List the CUDA kernels that come with scratchlm."""
+    """List the CUDA kernels that come with scratchlm, and the lengths that --shape gives each."""
+    from rich.console import Console
+
     from scratchlm.kernels.cuda.launching import HERE
-    from scratchlm.kernels.emulator.source import read
 
-    for path in sorted(HERE.glob("*.cu")):
-        for name, parameters in read(path).kernels.items():
-            click.echo(f"{path.name:21} {name:30} {', '.join(parameters)}")
-
-
-def _find(name: str) -> tuple[Any, Any]:
-    """Row of the contract and function of a kernel or an earlier version of one, such as softmax_forward_1.
-
-    `softmax` is short for softmax_forward.
-    """
-    from scratchlm.kernels import cuda
-    from scratchlm.kernels.contract import CONTRACT
-    from scratchlm.kernels.cuda import ladders
-
-    rows = {row.name: row for row in CONTRACT}
-    known = {row: cuda for row in rows if row != "matmul"} | dict.fromkeys(ladders.VERSIONS, ladders)
-    found = name if name in known else f"{name}_forward"
-    if found not in known:
-        raise OptionError(
-            f"There is no kernel '{name}'{did_you_mean(name, known)}: one of {', '.join(known)}."
-        )
-    return rows[re.sub(r"_\d+$", "", found)], getattr(known[found], found)
+    table = _table("name", "--shape", "file", "what")
+    for name, pair in runnable().items():
+        what = pair[1].__doc__.split("\n")[0].partition("    [")[0]
+        table.add_row(name, ",".join(letters(pair[0])), f"{family(pair)}.cu", what.replace("[", r"\["))
+    Console(width=WIDTH + 40).print(table)
+    click.echo(
+        "N rows, V classes, D features, T time steps, S keys, B batch, H hidden or heads; … any shape. "
+        f"Numbered ones are earlier,\nslower versions. The files are in {HERE}."
+    )
 
 
-def _arguments(row: Any, shape: str | None) -> list[Any]:
-    """Random arguments for a kernel of the contract, its lengths in the order in which the row names them."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    shapes = [argument.shape for argument in row.arguments if argument.shape]
-    letters = list(dict.fromkeys(part[-1] for letters in shapes for part in letters if not part.isdigit()))
-    if shape and not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", shape):
-        raise OptionError(f"--shape {shape} is no list of lengths: write --shape 64,1000.")
-    given = [int(n) for n in shape.split(",")] if shape else []
-    lengths: dict[str, Any]
-    if letters in ([], ["…"]):
-        lengths = dict.fromkeys(letters, tuple(given or [1000]))
-    else:
-        if shape and len(given) != len(letters):
-            example = ",".join("8" * len(letters))
-            raise OptionError(f"{row.name} has the lengths {', '.join(letters)}: write --shape {example}.")
-        lengths = dict(zip(letters, given or [8] * len(letters), strict=True))
-    size = tuple(given or [1000])
-
-    def array(argument: Any) -> Any:
-        if argument.kind == "number":
-            return lengths["N"] if argument.name == "vocabulary" else NUMBERS[argument.name]
-        if argument.kind == "list":
-            return [abs(rng.standard_normal(size, np.float32))]
-        whole: tuple = ()
-        for part in argument.shape:
-            n = 1 if part.isdigit() else lengths[part[-1]]
-            whole += n if isinstance(n, tuple) else (int(part if part.isdigit() else part[:-1] or 1) * n,)
-        if argument.kind == "float":
-            return rng.standard_normal(whole, np.float32)
-        if argument.name == "lengths":
-            return rng.integers(1, lengths.get("S") or lengths["T"], whole, endpoint=True)
-        return rng.integers(0, lengths.get("V") or lengths["N"], whole)
-
-    return [array(argument) for argument in row.arguments]
+def _count(*numbers: int | None) -> str:
+    """Counts with slashes between; – where the mode does not count."""
+    return "–" if None in numbers else "/".join(f"{n:,}" for n in numbers)
 
 
 @kernel.command()
 @click.argument("name")
-@click.option("--shape", metavar="N,…", help="Lengths, in the order of the kernel's arguments.")
+@SHAPE
 @click.option("--mode", type=MODE, default="fast", show_default=True, help="check looks at every access.")
 @click.option("--order", type=click.Choice(["forward", "reversed", "shuffled"]), default="forward")
-@click.option("--picture", type=click.Path(path_type=Path), help="Draw the counts too (with --mode check).")
-def run(name: str, shape: str | None, mode: str, order: str, picture: Path | None) -> None:
+@SECONDS
+@STEPS
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the counts too, into this PNG file.")
+def run(
+    name: str, shape: str | None, mode: str, order: str, seconds: float, steps: int, picture: Path | None
+) -> None:
     """Run the kernel NAME, or an earlier version of it, on random numbers; say what it did."""
     from rich.console import Console
 
@@ -119,30 +96,35 @@ def run(name: str, shape: str | None, mode: str, order: str, picture: Path | Non
 
     if picture and mode != "check":
         raise OptionError("--picture draws what is counted in mode check: add --mode check.")
-    row, function = _find(name)
-    arguments = _arguments(row, shape)
-    launches: list = []
+    if picture and picture.suffix.lower() != ".png":
+        raise OptionError(f"--picture {picture}: it is drawn as PNG: give a name that ends in .png.")
+    row, function = find(name)
+    arguments, launches = draw(row, shape), list[Any]()
     started = time.perf_counter()
     try:
-        with launching.emulating(mode=mode, order=order), launching.watching(launches):
-            function(*arguments)
+        settings = {"mode": mode, "order": order, "seconds": seconds, "steps": steps}
+        with launching.emulating(**settings), launching.watching(launches):
+            results = function(*arguments)
     except KernelError as error:
-        click.echo(error)
-        sys.exit(1)
-    seconds = time.perf_counter() - started
+        _stop(error)
+    took = time.perf_counter() - started
     table = _table("kernel", "blocks", "threads", "global", "shared", "barriers", "shuffles", "divergent")
     for kernel_name, blocks, threads, c in launches[:20]:
-        accesses = [f"{c.global_reads:,}/{c.global_writes:,}", f"{c.shared_reads:,}/{c.shared_writes:,}"]
-        waits = [f"{c.barriers:,}", f"{c.exchanges:,}", f"{c.divergent:,}/{c.segments:,}"]
+        accesses = [_count(c.global_reads, c.global_writes), _count(c.shared_reads, c.shared_writes)]
+        waits = [_count(c.barriers), _count(c.exchanges), _count(c.divergent, c.segments)]
         table.add_row(kernel_name, f"{blocks:,}", str(threads), *accesses, *waits)
-    Console(width=WIDTH).print(table)
+    console = Console(width=WIDTH)
+    console.print(table)
+    if len(launches) > 20:
+        click.echo(f"… and {len(launches) - 20:,} launches more")
     click.echo(
-        "global, shared: reads/writes; divergent: stretches between waits in which a warp's lanes part"
+        "global, shared: reads/writes, a vector such as float4 is one; divergent: stretches between waits in "
+        "which a\nwarp's lanes part, of all; –: not counted in this mode"
     )
+    console.print(_compared(row, arguments, results, draw(row, shape)))
     found = "no fault found" if mode == "check" else "use --mode check to look for faults and count accesses"
-    click.echo(
-        f"{function.__name__}: {len(launches)} launches, {seconds * 1000:.0f} ms with compiling; {found}."
-    )
+    times = "1 launch" if len(launches) == 1 else f"{len(launches):,} launches"
+    click.echo(f"{function.__name__}: {times}, {took * 1000:.0f} ms with compiling; {found}.")
     if picture:
         from .cli_kernel_picture import draw_counts
 
@@ -150,36 +132,52 @@ def run(name: str, shape: str | None, mode: str, order: str, picture: Path | Non
         click.echo(f"Picture: {picture}")
 
 
-def _value(text: str, code: str) -> Any:
-    """An argument from the command line: `float32[128]` random, `float32[2,64]=0` filled, or a number."""
+def _compared(row: Any, arguments: list[Any], results: Any, before: list[Any]) -> Any:
+    """A table of what the kernel gave beside the reference kernel's (NumPy) on the same arguments."""
     import numpy as np
 
-    found = re.fullmatch(r"(\w+)\[(\d+(?:,\d+)*)\](?:=(.+))?", text)
-    try:
-        if found is None:
-            return np.dtype(code.rstrip("*")).type(float(text) if code.startswith("f") else int(text))
-        dtype, shape = np.dtype(found[1]), tuple(map(int, found[2].split(",")))
-        if found[3] is not None:
-            return np.full(shape, float(found[3]), dtype)
-    except (TypeError, ValueError):
-        message = f"'{text}' is no argument: write float32[128], float32[128]=0 or a number."
-        raise OptionError(message) from None
-    rng = np.random.default_rng(0)
-    if dtype.kind == "f":
-        return rng.standard_normal(shape).astype(dtype)
-    return rng.integers(0, 100, shape, dtype)
+    from .device import get_device
+
+    expected = getattr(get_device("reference").kernels, row.name)(*before)
+    pairs = list(zip(row.results, _flat(results), _flat(expected), strict=True))
+    for part, mine, theirs in zip(row.arguments, arguments, before, strict=True):
+        pairs += [(part, a, b) for a, b in zip(_flat(mine), _flat(theirs), strict=True) if part.in_place]
+    table = _table("result", "shape", "largest number", "farthest from NumPy's")
+    for part, mine, theirs in pairs:
+        largest, off = np.abs(theirs).max(initial=0), np.abs(np.subtract(mine, theirs)).max(initial=0)
+        table.add_row(part.name, "×".join(map(str, np.shape(mine))), f"{largest:.4g}", f"{off:.1e}")
+    return table
 
 
-@kernel.command()
+def _flat(results: Any) -> list[Any]:
+    """A kernel's results, or one argument, as a list of arrays and numbers."""
+    if results is None:
+        return []
+    return list(results) if isinstance(results, tuple | list) else [results]
+
+
+@kernel.command(context_settings={"ignore_unknown_options": True})  # -1 is an argument of the kernel
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("values", nargs=-1)
 @click.option("--kernel", "name", help="Which kernel of the file [its only one].")
-@click.option("--grid", default="1", show_default=True, metavar="X[,Y[,Z]]", help="Blocks.")
-@click.option("--block", default="32", show_default=True, metavar="X[,Y[,Z]]", help="Threads of a block.")
-@click.option("--shared", default=0, show_default=True, help="Bytes of dynamic shared memory.")
+@click.option("--grid", default="1", show_default=True, type=Three(), help="Blocks.")
+@click.option("--block", default="32", show_default=True, type=Three(), help="Threads of a block.")
+@click.option(
+    "--shared", default=0, show_default=True, type=click.IntRange(0), help="Bytes of dynamic shared memory."
+)
+@SECONDS
+@STEPS
 @click.option("--args", "_", is_flag=True, help="What follows are the kernel's arguments.")
 def check(
-    file: Path, values: tuple[str, ...], name: str | None, grid: str, block: str, shared: int, _: bool
+    file: Path,
+    values: tuple[str, ...],
+    name: str | None,
+    grid: tuple[int, ...],
+    block: tuple[int, ...],
+    shared: int,
+    seconds: float,
+    steps: int,
+    _: bool,
 ) -> None:
     """Check a kernel in FILE in three orders of its threads; exit code 1 where a fault is found.
 
@@ -187,52 +185,63 @@ def check(
     """
     from scratchlm.kernels.emulator import Emulator, KernelError
 
+    found = []
     try:
         for order in ("forward", "reversed", "shuffled"):
-            emulator = Emulator(file, mode="check", order=order)
-            function = emulator.get_function(name or next(iter(emulator.source.kernels)))
+            emulator = Emulator(file, mode="check", order=order, seconds=seconds, steps=steps)
+            kernels = emulator.source.kernels
+            if name is None and len(kernels) > 1:
+                raise OptionError(f"{file.name} has several kernels: add --kernel {' or '.join(kernels)}.")
+            function = emulator.get_function(name or next(iter(kernels)))
             codes = [*function.codes, *["f4"] * len(values)]
-            arguments = tuple(_value(text, code) for text, code in zip(values, codes, strict=False))
-            blocks, threads = (tuple(int(n) for n in text.split(",")) for text in (grid, block))
-            function(blocks, threads, arguments, shared_mem=shared)
+            arguments = tuple(value(text, code) for text, code in zip(values, codes, strict=False))
+            function.max_dynamic_shared_size_bytes = max(shared, function.max_dynamic_shared_size_bytes)
+            function(grid, block, arguments, shared_mem=shared)
+            found.append(arguments)
     except KernelError as error:
-        click.echo(error)
-        sys.exit(1)
-    except ValueError as error:
-        raise OptionError(f"{error}: write whole numbers, such as --grid 2 --block 16,16.") from None
+        _stop(error)
+    for k, parameter in enumerate(function.parameters):
+        if values[k].endswith("]") or "]=" in values[k]:
+            _show(parameter, value(values[k], function.codes[k]), [arguments[k] for arguments in found])
     click.echo(f"{file.name}: {function.name}: no fault found in three orders of the threads.")
+
+
+def _show(name: str, before: Any, after: list[Any]) -> None:
+    """Say what a kernel wrote into an array, and whether the order of the threads mattered."""
+    import numpy as np
+
+    changed = int((before != after[0]).sum())
+    if not changed:
+        click.echo(f"{name}: unchanged")
+        return
+    first = " ".join(f"{n:.6g}" if after[0].dtype.kind == "f" else str(n) for n in after[0].ravel()[:8])
+    more = " …" if after[0].size > 8 else ""
+    line = f"{name}: {changed:,} of {after[0].size:,} numbers changed: {first}{more}"
+    off = max(np.abs(np.subtract(after[0], other, dtype=float)).max(initial=0) for other in after[1:])
+    click.echo(f"{line}; other orders of the threads differ by up to {off:.1e}" if off else line)
 
 
 @kernel.command()
 @click.argument("name")
-@click.option("--thread", default=0, show_default=True, help="threadIdx.x to stop in.")
-@click.option("--block", default=0, show_default=True, help="blockIdx.x to stop in.")
-@click.option("--shape", metavar="N,…", help="Lengths, in the order of the kernel's arguments.")
+@click.option(
+    "--thread", default=0, show_default=True, type=click.IntRange(0), help="threadIdx.x to stop in."
+)
+@click.option("--block", default=0, show_default=True, type=click.IntRange(0), help="blockIdx.x to stop in.")
+@SHAPE
 @click.option("--vscode", is_flag=True, help="Write .vscode/launch.json here in place of starting gdb.")
 def debug(name: str, thread: int, block: int, shape: str | None, vscode: bool) -> None:
     """Start gdb on the kernel NAME, stopped in one of its threads.
 
     There: `next` a line, `print part` a shared array, `print threadIdx`, `continue`.
     """
-    from scratchlm.kernels import cuda
     from scratchlm.kernels.cuda.launching import HERE
-    from scratchlm.kernels.emulator.source import read
 
-    row, function = _find(name)
-    family = getattr(cuda, row.name).__module__.rpartition(".")[2]
+    _, function = find(name)
     commands = ["set pagination off", "set breakpoint pending on", f"directory {HERE}"]
     where = f"threadIdx.x == {thread} && blockIdx.x == {block}"
-    commands += [f"break {entry} if {where}" for entry in read(HERE / f"{family}.cu").kernels]
-    arguments = [
-        "-P",
-        "-c",
-        "from scratchlm.cli import main; main()",
-        "kernel",
-        "run",
-        function.__name__,
-        "--mode",
-        "debug",
-    ]
+    commands += [f"break {entry} if {where}" for entry in _launched(name, shape, thread, block)]
+    arguments = ["-P", "-c", "from scratchlm.cli import main; main()", "kernel", "run"]
+    arguments += [function.__name__, "--mode", "debug"]
     arguments += ["--shape", shape] if shape else []
     if vscode:
         from .cli_kernel_vscode import add_configuration, configuration
@@ -250,3 +259,27 @@ def debug(name: str, thread: int, block: int, shape: str | None, vscode: bool) -
         raise OptionError("gdb is not installed: install it with your system's packages (apt install gdb).")
     options = [part for command in [*commands, "run"] for part in ("-ex", command)]
     os.execv(gdb, [gdb, "-q", *options, "--args", sys.executable, *arguments])
+
+
+def _launched(name: str, shape: str | None, thread: int, block: int) -> list[str]:
+    """The kernels that have this thread, by running them once; refuses a thread that none of them has."""
+    from scratchlm.kernels.cuda import launching
+    from scratchlm.kernels.emulator import KernelError
+
+    row, function = find(name)
+    launches: list[Any] = []
+    try:
+        with launching.emulating(mode="fast"), launching.watching(launches):
+            function(*draw(row, shape))
+    except KernelError as error:
+        _stop(error)
+    having = [entry for entry, blocks, threads, _ in launches if thread < threads and block < blocks]
+    if not having:
+        sizes = dict.fromkeys(
+            f"{entry} {blocks} blocks of {threads}" for entry, blocks, threads, _ in launches
+        )
+        raise OptionError(
+            f"No kernel of {function.__name__} has a thread {thread} in a block {block}: it launches "
+            f"{', '.join(sizes)} threads; choose among them, or give a larger --shape."
+        )
+    return list(dict.fromkeys(having))

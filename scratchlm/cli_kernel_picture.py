@@ -25,7 +25,7 @@ def draw_counts(launches: list[tuple[str, int, int, Any]], title: str, path: Pat
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
+    from matplotlib.ticker import EngFormatter, MaxNLocator
 
     kernels = list(dict.fromkeys(name for name, *_ in launches))
     figure = Figure(figsize=(11, 1.9 + 0.75 * len(kernels)), layout="constrained")
@@ -44,6 +44,7 @@ def draw_counts(launches: list[tuple[str, int, int, Any]], title: str, path: Pat
             places = [row - 0.4 + (k + 0.5) * height for row in range(len(kernels))]
             axes.barh(places, [total(name, count) for name in kernels], height, color=colour, label=label)
         axes.set_title(what, fontsize=10)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     shares = [100 * total(name, "divergent") / max(1, total(name, "segments")) for name in kernels]
     bars = parting.barh(range(len(kernels)), shares, 0.5, color="#d9a441")
@@ -65,4 +66,5 @@ def _grid(kernel: str, launches: list[tuple[str, int, int, Any]]) -> str:
     """How often a kernel was launched, and on how many blocks and threads the first time."""
     own = [(blocks, threads) for name, blocks, threads, _ in launches if name == kernel]
     times = f"{len(own):,} × " if len(own) > 1 else ""
-    return f"{times}{own[0][0]:,} blocks of {own[0][1]}"
+    blocks, threads = own[0]
+    return f"{times}{blocks:,} block{'s' * (blocks != 1)} of {threads}"

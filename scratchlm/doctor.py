@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import shutil
 import sys
 from pathlib import Path
 
@@ -25,6 +26,9 @@ def examine() -> list[tuple[str, str]]:
         ("GPU", _gpu()),
         ("CuPy", _cupy()),
         ("device cuda", _card()),
+        ("device emulator", _emulator()),
+        ("gdb", shutil.which("gdb") or "none: only `scratchlm kernel debug` needs it (apt install gdb)"),
+        ("NVRTC", _nvrtc()),
         (
             "PyTorch",
             _version(
@@ -83,8 +87,33 @@ def _cache() -> str:
     folder = cache_folder()
     if not CACHE:
         return f"{folder} cannot be written to: kernels are compiled anew in every process"
+    return _size(folder)
+
+
+def _size(folder: Path) -> str:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return f"{folder}, {sum(p.stat().st_size for p in files) / 2**20:.1f} MB in {len(files)} files"
+
+
+def _emulator() -> str:
+    """The compiler that turns CUDA kernels into code for the CPU, and where the result is kept."""
+    from scratchlm.kernels.cache import cache_home
+    from scratchlm.kernels.emulator import KernelError
+    from scratchlm.kernels.emulator.compiling import compiler
+
+    try:
+        command = " ".join(compiler())
+    except KernelError as error:
+        return f"no: {error}"
+    return f"compiles with {command}; {_size(cache_home() / 'emulator')}"
+
+
+def _nvrtc() -> str:
+    """NVIDIA's compiler, for the compile check."""
+    from scratchlm.kernels.cuda.compile_check import PACKAGES
+
+    found = [f"{name} {_version(name)}" for name in PACKAGES if _version(name) != "none"]
+    return ", ".join(found) or "none: only the compile check needs it (pip install nvidia-cuda-nvrtc)"
 
 
 def _gpu() -> str:

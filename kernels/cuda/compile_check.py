@@ -83,11 +83,19 @@ def compile_file(nvrtc: ctypes.CDLL, path: Path, card: str, real: str) -> list[C
 
 
 def compile_all(cards: tuple[str, ...] = CARDS) -> list[Compiled]:
-    """Every kernel for every card, for float and double."""
+    """Every kernel for every card, for float and double.
+
+    Raises:
+        KernelError: NVRTC is not installed, or a kernel does not compile.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
     nvrtc, files = library(), sorted(HERE.glob("*.cu"))
+    shown = track(files, "compiling", console=Console(stderr=True), transient=True)  # half a minute
     return [
         compiled
-        for path in files
+        for path in shown
         for real in ("float", "double")
         for card in cards
         for compiled in compile_file(nvrtc, path, card, real)
@@ -95,9 +103,14 @@ def compile_all(cards: tuple[str, ...] = CARDS) -> list[Compiled]:
 
 
 def main() -> int:
-    """Print the table; 1 where a kernel spills without a reason."""
+    """Print the table; 1 where a kernel spills without a reason or does not compile, 2 without NVRTC."""
     rows: dict[tuple[str, str], dict[str, Compiled]] = {}
-    for compiled in compile_all():
+    try:
+        found = compile_all()
+    except KernelError as error:
+        print(error, file=sys.stderr)
+        return 2 if error.kind == "compiler" else 1
+    for compiled in found:
         rows.setdefault((compiled.kernel, compiled.real), {})[compiled.card] = compiled
     print(f"{'registers, +bytes spilled':34}" + "".join(f"{card:>10}" for card in CARDS))
     for (kernel, real), cards in rows.items():

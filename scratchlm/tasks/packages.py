@@ -1,6 +1,8 @@
 """Packages that only the tasks need: imported when a task is loaded, named when one is missing."""
 
 import importlib
+import importlib.util
+from pathlib import Path
 from typing import Any
 
 from scratchlm.errors import DataError
@@ -14,10 +16,26 @@ def require(module: str, needed_by: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        package = _PACKAGES.get(module.partition(".")[0], module.partition(".")[0])
-        raise DataError(
-            f"The {needed_by} needs the package {package}: run pip install 'scratchlm[tasks]'."
-        ) from error
+        raise _missing(module, needed_by) from error
+
+
+def folder(package: str, needed_by: str) -> Path:
+    """Return the folder of an installed package whose files are read, without importing it; errors as above."""
+    try:
+        found = importlib.util.find_spec(package)
+    except ValueError:  # an entry of sys.modules without a spec
+        found = None
+    if found is None or found.origin is None:
+        raise _missing(package, needed_by)
+    return Path(found.origin).parent
+
+
+def _missing(module: str, needed_by: str) -> DataError:
+    package = _PACKAGES.get(module.partition(".")[0], module.partition(".")[0])
+    return DataError(
+        f"The {needed_by} needs the package {package}: run `pip install {package}`, or in scratchlm's folder "
+        '`pip install -e ".[tasks]"` for all that the tasks need.'
+    )
 
 
 _PACKAGES = {"sklearn": "scikit-learn", "rouge_score": "rouge-score"}

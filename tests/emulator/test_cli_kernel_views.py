@@ -38,7 +38,7 @@ def test_every_count_is_a_bar_and_launches_of_one_kernel_are_added_up(tmp_path, 
     lengths = [[bar.get_width() for bar in axes.patches] for axes in (accesses, waits, parting)]
     assert lengths == [[11, 10, 22, 0, 33, 0, 44, 0], [55, 0, 66, 0], [25, 0]]
     names = [label.get_text() for label in accesses.get_yticklabels()]
-    assert names == ["one\n2 × 4 blocks of 32", "other\n1 blocks of 64"]
+    assert names == ["one\n2 × 4 blocks of 32", "other\n1 block of 64"]
 
 
 def test_kernel_run_draws_a_picture(scratchlm, tmp_path):
@@ -47,6 +47,14 @@ def test_kernel_run_draws_a_picture(scratchlm, tmp_path):
     assert code == 0
     assert out.endswith(f"Picture: {path}\n")
     assert path.exists()
+
+
+def test_a_picture_is_a_png(scratchlm, tmp_path):
+    code, out, said = scratchlm(
+        "kernel", "run", "softmax", "--mode", "check", "--picture", tmp_path / "a.svg"
+    )
+    assert (code, out) == (2, "")
+    assert said.endswith("a.svg: it is drawn as PNG: give a name that ends in .png.\n")
 
 
 def test_what_is_not_counted_is_not_drawn(scratchlm, tmp_path):
