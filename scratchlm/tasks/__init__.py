@@ -10,6 +10,7 @@ from scratchlm.tasks import (
     facts,
     languages,
     sentiment,
+    stress,
     summaries,
     translation,
 )
@@ -35,6 +36,7 @@ TASKS: dict[str, Callable[..., TaskData]] = {
     "sentiment": sentiment.load,
     "dialogue": dialogue.load,
     "languages": languages.load,
+    "stress": stress.load,
     "arithmetic": arithmetic.load,
     "dates": dates.load,
 }

