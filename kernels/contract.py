@@ -7,7 +7,7 @@ throughout one row:
 
     M rows, K terms, N columns of a product; otherwise:
     N rows (batch × time)   T time steps   B batch   D features   H hidden   V vocabulary, classes
-    S keys, E features of values in attention   A units of additive attention
+    L layers   S keys, E features of values in attention   A units of additive attention
     (of heads side by side: H heads with D features each)
 
 Floats are float32 or float64, results in the type of the arguments, and arrays may be non-contiguous.
@@ -187,6 +187,19 @@ CONTRACT: tuple[Kernel, ...] = (
         "grad_y (B, T, H, D), qkv (B, T, 3, H, D), y (B, T, H, D), logsumexp (B, H, T), lengths:int (B), "
         "causal:number",
         "grad_qkv (B, T, 3, H, D)",
+    ),
+    _kernel(
+        "lstm_step",
+        "lstm.step",
+        "x (B, D), h_before (B, H), c_before (B, H), weight_ih (4H, D), weight_hh (4H, H), bias_ih (4H), "
+        "bias_hh (4H)",
+        "h (B, H), c (B, H)",
+    ),
+    _kernel(
+        "transformer_step",
+        "transformer.step",
+        "x (B, D), keys (L, B, S, D), values (L, B, S, D), heads:number, eps:number, weights:list",
+        "y (B, D), key (L, B, D), value (L, B, D)",
     ),
     _kernel("dropout", "dropout", "x (…), p:number, seed:number, call:number", "y (…)"),
     _kernel("gradient_norm", "gradient_norm", "gradients:list", "norm:number"),

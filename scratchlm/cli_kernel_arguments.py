@@ -33,7 +33,7 @@ class Three(click.ParamType):
 def runnable() -> dict[str, tuple[Any, Any]]:
     """Row of the contract and function of every kernel, then of the earlier versions of some.
 
-    Matrix products are left out: cuBLAS multiplies on a card, NumPy on the emulator.
+    Matrix products and what is made of other kernels are left out: nothing is launched for them alone.
     """
     from scratchlm.kernels import cuda
     from scratchlm.kernels.contract import CONTRACT
@@ -41,7 +41,7 @@ def runnable() -> dict[str, tuple[Any, Any]]:
 
     rows = {row.name: row for row in CONTRACT}
     found = {name: (row, getattr(cuda, name)) for name, row in rows.items()}
-    found = {name: pair for name, pair in found.items() if family(pair) != "matmul"}
+    found = {name: pair for name, pair in found.items() if family(pair) not in ("matmul", "generation")}
     for name in ladders.VERSIONS:
         found[name] = rows[re.sub(r"_\d+$", "", name)], getattr(ladders, name)
     return found
@@ -60,6 +60,7 @@ def find(name: str) -> tuple[Any, Any]:
     Raises:
         OptionError: there is none, or it is a part that others launch.
     """
+    from scratchlm.kernels.contract import CONTRACT
     from scratchlm.kernels.cuda.launching import HERE
     from scratchlm.kernels.emulator.source import read
 
@@ -67,10 +68,10 @@ def find(name: str) -> tuple[Any, Any]:
     for full in (name, f"{name}_forward"):
         if full in known:
             return known[full]
-    if name in ("matmul", "linear_forward", "sum_rows"):
+    if name in {row.name for row in CONTRACT}:
         raise OptionError(
-            f"{name} has no kernel of ours: cuBLAS multiplies on a card, NumPy here. matmul_1, matmul_2 and "
-            "matmul_3 show how it is done."
+            f"{name} has no CUDA kernel of its own: it is made of others and of matrix products, which "
+            "cuBLAS does on a card and NumPy here. matmul_1, matmul_2 and matmul_3 show how one is done."
         )
     for path in sorted(HERE.glob("*.cu")):
         if name in read(path).kernels:

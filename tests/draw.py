@@ -60,6 +60,10 @@ class Draw:
         if kernel.name.startswith("attention_packed"):  # B·H sequences: 37² of them take the emulator minutes
             for letter in "BH":
                 self.lengths[letter] = self.data.draw(st.integers(1, 4), label=letter)
+        if kernel.name == "transformer_step":  # layers on layers
+            for letter in "LBS":
+                self.lengths[letter] = self.data.draw(st.integers(1, 4), label=letter)
+            self.lengths["D"] = self.data.draw(st.integers(2, 37), label="D")
         drawn = {argument.name: self.argument(kernel, argument) for argument in kernel.arguments}
         return drawn | self.consistent(kernel, drawn)
 
@@ -82,10 +86,19 @@ class Draw:
                 made = forward(*((drawn | fixed)[name] for name in (*inputs, "lengths", "causal")))
                 fixed["y"], fixed["logsumexp"] = made
             return fixed
+        if kernel.name == "transformer_step":
+            return self.layers(len(drawn["keys"]), drawn["x"].shape[1], self.length("E"))
         if kernel.name == "additive_attention_backward":
             inputs = [drawn[name] for name in ("query", "keys", "values", "weight")]
             return {"p": reference.additive_attention_forward(*inputs)[1]}
         return {}
+
+    def layers(self, L, D, E):
+        """Weights of L blocks of a Transformer, and into how many heads their D features fall."""
+        shapes = [(D,), (D,), (3 * D, D), (3 * D,), (D, D), (D,), (D,), (D,), (E, D), (E,), (D, E), (D,)]
+        heads = st.sampled_from([h for h in (1, 2, 3, 4) if D % h == 0])
+        weights = [self.floats(shape, min(1, self.scale) * shape[-1] ** -0.5) for shape in shapes * L]
+        return {"heads": self.data.draw(heads, label="heads"), "weights": weights}
 
     def argument(self, kernel, argument):
         if argument.kind == "list":
@@ -178,9 +191,16 @@ class Fixed:
     """Stands in for Hypothesis' data: always the same values, large enough to be cut into parts."""
 
     def __init__(self, scale, **changes):
-        lengths = dict(zip("MKNTBDHVSEA", (11, 12, 13, 5, 9, 8, 6, 7, 10, 4, 3), strict=True))
+        lengths = dict(zip("MKNTBDHVSEAL", (11, 12, 13, 5, 9, 8, 6, 7, 10, 4, 3, 2), strict=True))
         numbers = {"p": 0.1, "call": 3, "lr": 0.5, "momentum": 0.9, "weight_decay": 0.1, "eps": 1e-5}
-        flags = {"step": 3, "smoothing": 0.1, "approximate": False, "causal": False, "decoupled": True}
+        flags = {
+            "step": 3,
+            "smoothing": 0.1,
+            "heads": 2,
+            "approximate": False,
+            "causal": False,
+            "decoupled": True,
+        }
         drawn = {"seed": 7, "shape": [12, 13], "shapes": [[11, 4], [30]], "layout": "contiguous"}
         ints = {"int type": np.int64, "ignore_index": -100, "beta1": 0.9, "beta2": 0.999}
         self.values = lengths | numbers | flags | drawn | ints | {"scale": scale} | changes

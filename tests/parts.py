@@ -22,6 +22,7 @@ SMALL = {
     "cross_entropy.AT_LEAST": 2,
     "cross_entropy.CHUNK": 20,
     "dropout.BLOCKS": 1,
+    "generation.AT_LEAST": 2,
     "gru.ROWS": 1,
     "lstm.ROWS": 1,
     "matmul.AT_LEAST": 4,

@@ -56,7 +56,7 @@ def test_a_window_longer_than_the_context_is_refused(rng):
 def test_a_prompt_longer_than_the_context_is_cut_to_its_end(device, rng):
     model, ids = small(), rng.integers(0, 11, (1, 30))
     with sl.no_grad():
-        logits, (read, _) = model(ids)
+        logits, (read, *_) = model(ids)
         assert read.shape[1] == 30 - model.window(30) <= 12
         np.testing.assert_allclose(logits.numpy(), model(ids[:, model.window(30) :])[0].numpy(), atol=1e-6)
 

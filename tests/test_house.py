@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import scratchlm
-from scratchlm import functions, optim
+from scratchlm import functions, nn, optim
 from scratchlm.kernels.contract import CONTRACT
 
 ROOT = Path(__file__).parents[1]
@@ -77,7 +77,7 @@ BELOW = {
     "optim": {"device", "tensor", "function", "nn"},
     "models": {"device", "random", "tensor", "function", "functions", "nn"},
     "debugger": {"device", "tensor", "function", "functions", "nn"},
-    "generation": {"tensor", "function", "nn"},
+    "generation": {"device", "tensor", "function", "nn"},
     "text": {"files"},
 }
 
@@ -182,7 +182,7 @@ def docstrings(path):
 
 
 PLACES = {
-    "a Function or an optimizer": [Path(functions.__file__).parent, Path(optim.__file__).parent],
+    "a Function, a layer or an optimizer": [Path(part.__file__).parent for part in (functions, nn, optim)],
     "a reference kernel": [KERNELS / "reference"],
     "a cpu kernel": [KERNELS / "cpu"],
     "a CUDA kernel": [KERNELS / "cuda"],

@@ -111,6 +111,15 @@ def of_lstm_backward(grad_h, grad_c_last, gates, c_before, c, weight_hh):
     return g, g * long(weight_hh, 0), g
 
 
+def of_lstm_step(x, h_before, c_before, weight_ih, weight_hh, bias_ih, bias_hh):
+    return big(c_before) + 1, big(c_before) + 1
+
+
+def of_transformer_step(x, keys, values, heads, eps, weights):
+    size = big(x) + len(keys) * (1 + big(values) + big(weights))
+    return size, size, size
+
+
 def of_gru_forward(gates, h_before, weight_hh, bias_hh):
     g = big(gates) + long(h_before) * long(weight_hh) + big(bias_hh)
     return big(h_before) + min(1, g), 1 + g
@@ -161,6 +170,8 @@ TERMS = {
     "lstm_cell_backward": ("grad_c + grad_h ⊙ o ⊙ (1 − tanh² c)", of_lstm_cell_backward),
     "lstm_forward": ("the cell's, step after step", of_lstm_forward),
     "lstm_backward": ("the cell's, step after step", of_lstm_backward),
+    "lstm_step": ("f ⊙ c + i ⊙ g of either sign, gates sums over D and H", of_lstm_step),
+    "transformer_step": ("sums over D and E, layer after layer", of_transformer_step),
     "gru_forward": ("(1 − z) ⊙ n + z ⊙ h of either sign", of_gru_forward),
     "gru_backward": ("h − n, step after step", of_gru_backward),
     "layer_norm_forward": ("x − μ of a nearly constant row", of_layer_norm_forward),

@@ -25,6 +25,7 @@ from .cross_entropy import (
 )
 from .dropout import dropout
 from .embedding import embedding_backward, embedding_forward
+from .generation import lstm_step, transformer_step
 from .gru import gru_backward, gru_forward
 from .lstm import lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
 from .matmul import linear_forward, matmul, sum_rows
@@ -61,6 +62,7 @@ __all__ = [
     "lstm_cell_backward",
     "lstm_cell_forward",
     "lstm_forward",
+    "lstm_step",
     "matmul",
     "relu_backward",
     "relu_forward",
@@ -72,4 +74,5 @@ __all__ = [
     "sum_rows",
     "tanh_backward",
     "tanh_forward",
+    "transformer_step",
 ]

@@ -3,6 +3,7 @@
 V vocabulary.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -34,12 +35,16 @@ def probabilities(
             f"Sampling needs temperature ≥ 0, top_k ≥ 0, 0 < top_p ≤ 1, got {temperature}, {top_k}, {top_p}."
         )
     z = np.asarray(logits, np.float64)
-    refuse_broken(z)
+    largest = z.max()
+    if not math.isfinite(largest):
+        refuse_broken(z)
     if temperature == 0:
         return (np.arange(len(z)) == z.argmax()).astype(np.float64)
     with np.errstate(over="ignore"):  # a tiny temperature: −∞, whose exponential is 0
-        p = np.exp((z - z.max()) / temperature)
+        p = np.exp((z - largest) / temperature)
     p /= p.sum()
+    if top_k == 0 and top_p == 1:
+        return p
     order = np.argsort(-z, kind="stable")  # largest first
     keep = len(p) if top_k == 0 else min(top_k, len(p))
     before = np.cumsum(p[order[:keep]]) - p[order[:keep]]  # what the larger ones have together
@@ -95,8 +100,8 @@ def drawing(temperature: float, top_k: int, top_p: float, seed: int) -> Callable
     generator = np.random.default_rng(seed)
 
     def draw(scores: np.ndarray) -> int:
-        p = probabilities(scores, temperature, top_k, top_p)
-        return int(generator.choice(len(p), p=p))
+        upto = probabilities(scores, temperature, top_k, top_p).cumsum()
+        return int((upto / upto[-1]).searchsorted(generator.random(), side="right"))
 
     return draw
 
@@ -117,7 +122,7 @@ def tokens_by(
         check_ids([] if end is None else [end], len(scores))
         for rule in rules:
             rule(scores, text)
-        if np.isneginf(scores).all():
+        if scores.max() == -np.inf:
             raise OptionError(
                 f"The rules (never, no_repeat_ngram) leave no token to write after {len(text)} tokens: "
                 "loosen them, or write fewer tokens."

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..device import to_host
-from ..nn.attention import Cache
+from ..device import to_host, upload
 from ..tensor import Tensor
 from .transformer import Transformer
 
-State = tuple[np.ndarray, list[Cache]]  # token ids read so far (B, S), keys and values of each layer
+State = tuple[np.ndarray, Tensor, Tensor]  # token ids read so far (B, S), keys and values (L, B, S, D)
 
 
 class GPTLanguageModel(Transformer):
@@ -28,20 +27,45 @@ class GPTLanguageModel(Transformer):
         dropped and the newer half is read again from position 0: `window` says from where.
         """
         new = to_host(ids)
-        before, caches = state if state is not None else (new[:, :0], None)
+        before, *kept = state if state is not None else (new[:, :0],)
         read = np.concatenate([before, new], axis=1)
         if start := self.window(read.shape[1]):
             read = read[:, start:]
             x, seen = self.features(read)
             x = x[:, -new.shape[1] :]  # a longer prompt than the context: logits of its last tokens only
         else:
+            caches = list(zip(*kept, strict=True)) if kept else None  # of each layer
             x, seen = self.features(new, caches)
-        return F.linear(x, self.embedding.weight), (read, seen)
+        keys, values = (F.stack(parts) for parts in zip(*seen, strict=True))  # (L, B, S, D)
+        return F.linear(x, self.embedding.weight), (read, keys, values)
+
+    def one_token(self, ids: Any, state: State) -> tuple[Any, State] | None:
+        """Ids (B) → array of logits (B, V) of the next token, and the new state: `forward` without a graph.
+
+        None where the context is full, so that more than this token has to be read.
+        """
+        before, keys, values = state
+        if before.shape[1] == self.context:
+            return None
+        device, table = self.embedding.weight.device, self.embedding.weight.data
+        kernels, xp = device.kernels, device.xp
+        x = kernels.embedding_forward(table, upload(ids, device))  # (B, D)
+        x += self.position.weight.data[before.shape[1]]
+        blocks = [block for _, block in self.blocks.children()]
+        heads, eps = blocks[0].self_attn.num_heads, blocks[0].norm1.eps
+        weights = [weight.data for block in blocks for weight in block.step_weights()]
+        x, key, value = kernels.transformer_step(x, keys.data, values.data, heads, eps, weights)
+        keys = xp.concatenate([keys.data, key[:, :, None]], axis=2)
+        values = xp.concatenate([values.data, value[:, :, None]], axis=2)
+        x, _, _ = kernels.layer_norm_forward(x, self.norm.weight.data, self.norm.bias.data, self.norm.eps)
+        read = np.concatenate([before, to_host(ids)[:, None]], axis=1)
+        state = read, Tensor(keys, device=device), Tensor(values, device=device)
+        return kernels.matmul(x, table.T), state
 
     def select(self, state: State, rows: Any) -> State:
         """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
-        read, caches = state
-        return read[rows], [(keys[rows], values[rows]) for keys, values in caches]
+        read, keys, values = state
+        return read[rows], keys[:, rows], values[:, rows]
 
     def window(self, length: int) -> int:
         """The first of `length` tokens still read: 0 up to the context, then in steps of half of it."""

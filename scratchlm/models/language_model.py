@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import functions as F
 from .. import nn
-from ..device import Device, to_host
+from ..device import Device, to_host, upload
 from ..tensor import Tensor
 
 State = tuple[Tensor, Tensor]
@@ -57,6 +57,13 @@ class LSTMLanguageModel(nn.Module):
         """Token ids (B, T) → logits (B, T, V) of the next token, and the new state (each (L, B, H))."""
         h, state = self.features(ids, state)
         return self.head(h).swapaxes(0, 1), state
+
+    def one_token(self, ids: Any, state: State) -> tuple[Any, State]:
+        """Ids (B) → array of logits (B, V) of the next token, new state: `forward` without a graph."""
+        device = self.embedding.weight.device
+        x = device.kernels.embedding_forward(self.embedding.weight.data, upload(ids, device))  # (B, D)
+        h, state = self.lstm.step(x, state)
+        return device.kernels.linear_forward(h, self.head.weight.data, self.head.bias.data), state
 
     def select(self, state: State, rows: Any) -> State:
         """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""

@@ -59,7 +59,7 @@ class Transformer(nn.Module):
     ) -> tuple[Tensor, list[Any]]:
         """Token ids (B, T) → features (B, T, D), and keys and values of each layer (None unless kept)."""
         ids = to_host(ids)
-        past = caches[0][0].shape[2] if caches else 0
+        past = caches[0][0].shape[1] if caches else 0
         T = ids.shape[1]
         if past + T > self.context:
             raise ShapeError(f"The model reads at most {self.context} tokens at once, got {past + T}.")

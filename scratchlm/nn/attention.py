@@ -13,7 +13,7 @@ from ..tensor import Tensor
 from .layers import Dropout, LayerNorm, Linear
 from .module import Module, Parameter
 
-Cache = tuple[Tensor, Tensor]  # keys and values of earlier tokens, each (B, H, S, D/H)
+Cache = tuple[Tensor, Tensor]  # keys and values of earlier tokens, each (B, S, D)
 
 
 class MultiheadAttention(Module):
@@ -59,18 +59,17 @@ class MultiheadAttention(Module):
             qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (B, T, 3D)
             if cache is None:
                 y = F.self_attention(qkv, self.num_heads, lengths, causal)
-                seen = (self._heads(qkv[..., D : 2 * D]), self._heads(qkv[..., 2 * D :])) if keep else None
+                seen = (qkv[..., D : 2 * D], qkv[..., 2 * D :]) if keep else None
                 return self.out_proj(y), seen
             q, k, v = F.split(qkv, D, axis=-1)
         else:
             q = F.linear(x, self.in_proj_weight[:D], self.in_proj_bias[:D])
             k, v = F.split(F.linear(memory, self.in_proj_weight[D:], self.in_proj_bias[D:]), D, axis=-1)
-        q, k, v = self._heads(q), self._heads(k), self._heads(v)
         if cache is not None:
-            k, v = F.cat([cache[0], k], axis=2), F.cat([cache[1], v], axis=2)
+            k, v = F.cat([cache[0], k], axis=1), F.cat([cache[1], v], axis=1)
         if lengths is not None:
             lengths = to_host(lengths)[:, None].repeat(self.num_heads, axis=1)
-        y = F.attention(q, k, v, lengths, causal)  # (B, H, T, D/H)
+        y = F.attention(self._heads(q), self._heads(k), self._heads(v), lengths, causal)  # (B, H, T, D/H)
         y = y.transpose(0, 2, 1, 3).reshape(*x.shape)
         return self.out_proj(y), (k, v) if keep else None
 
@@ -119,3 +118,12 @@ class TransformerBlock(Module):
         y, seen = self.self_attn(self.norm1(x), None, lengths, causal, cache, keep)
         x = x + self.dropout(y)
         return x + self.dropout(self.linear2(F.gelu(self.linear1(self.norm2(x))))), seen
+
+    def step_weights(self) -> list[Parameter]:
+        """Weights and biases in the order in which the kernel of [transformer.step] takes them."""
+        attention = self.self_attn
+        return [
+            self.norm1.weight, self.norm1.bias, attention.in_proj_weight, attention.in_proj_bias,
+            attention.out_proj.weight, attention.out_proj.bias, self.norm2.weight, self.norm2.bias,
+            self.linear1.weight, self.linear1.bias, self.linear2.weight, self.linear2.bias,
+        ]  # fmt: skip

@@ -141,6 +141,20 @@ class LSTM(Recurrent):
         """One layer in one direction."""
         return F.lstm(x, *state, *weights)
 
+    def step(self, x: Any, state: State) -> tuple[Any, State]:
+        """One token without a graph, in one direction, a kernel a layer    [lstm.step].
+
+        Array x (B, D), state (h, c) each (L, B, H) → the last layer's h (B, H), and the new state.
+        """
+        device = state[0].device
+        h, c = (device.xp.empty(part.shape, x.dtype) for part in state)
+        for layer in range(self.num_layers):
+            weights = [weight.data for weight in self.weights(layer, "")]
+            before = [part.data[layer] for part in state]
+            h[layer], c[layer] = device.kernels.lstm_step(x, *before, *weights)
+            x = h[layer]
+        return x, (Tensor(h, device=device), Tensor(c, device=device))
+
 
 class GRU(Recurrent):
     """Layers of GRU over a whole sequence, gates r, z, n; arguments as for Recurrent    [gru]."""

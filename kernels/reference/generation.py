@@ -1,0 +1,51 @@
+"""One token through a layer, for text that is written token by token: no sequence, no graph.
+
+What a layer's own formulas say, for the newest token alone [lstm.step, transformer.step]. B batch,
+D features, H hidden units, L layers, S earlier tokens, E hidden features of a Transformer block.
+"""
+
+import numpy as np
+
+from .activation import gelu_forward
+from .attention import attention_forward
+from .lstm import lstm_cell_forward
+from .matmul import linear_forward
+from .norm import layer_norm_forward
+
+
+def lstm_step(x, h_before, c_before, weight_ih, weight_hh, bias_ih, bias_hh):
+    """One layer: gates = x W_ihᵀ + b_ih + h W_hhᵀ + b_hh, then the cell: h, c (B, H)    [lstm.step]."""
+    gates = linear_forward(x, weight_ih, bias_ih) + linear_forward(h_before, weight_hh, bias_hh)  # (B, 4H)
+    return lstm_cell_forward(gates, c_before)
+
+
+def transformer_step(x, keys, values, heads, eps, weights):
+    """x + attention(norm x), then x + MLP(norm x) in each layer, for one token    [transformer.step].
+
+    The token sees itself and the S earlier ones, whose keys and values (L, B, S, D) were kept; heads lie side
+    by side in D. `weights`: of each layer in turn weight and bias of norm1, in_proj (3D, D), out_proj (D, D),
+    norm2, linear1 (E, D), linear2 (D, E). Returns y (B, D) and the token's own keys and values (L, B, D).
+    """
+    own = []
+    for layer in range(len(keys)):
+        w = weights[12 * layer : 12 * (layer + 1)]
+        normed, _, _ = layer_norm_forward(x, w[0], w[1], eps)
+        q, k, v = np.split(linear_forward(normed, w[2], w[3]), 3, axis=1)  # each (B, D)
+        own.append((k, v))
+        x = x + linear_forward(_attend(q, k, keys[layer], v, values[layer], heads), w[4], w[5])
+        normed, _, _ = layer_norm_forward(x, w[6], w[7], eps)
+        hidden = gelu_forward(linear_forward(normed, w[8], w[9]), False)  # (B, E)
+        x = x + linear_forward(hidden, w[10], w[11])
+    return x, *(np.stack(parts) for parts in zip(*own, strict=True))
+
+
+def _attend(q, k, keys, v, values, heads):
+    """What queries (B, D) get from their own key and value and the earlier ones (B, S, D)."""
+    B, D = q.shape
+    k, v = (np.concatenate([a, b[:, None]], axis=1) for a, b in ((keys, k), (values, v)))  # (B, S + 1, D)
+    q, k, v = (
+        a.reshape(B, -1, heads, D // heads).swapaxes(1, 2).reshape(B * heads, -1, D // heads)
+        for a in (q, k, v)
+    )  # (BH, 1, D/H), (BH, S + 1, D/H) twice
+    y, _ = attention_forward(q, k, v, np.full(B * heads, k.shape[1]), False)
+    return y.reshape(B, D)

@@ -1,0 +1,91 @@
+"""Reading one token without a graph: the same scores and state as `forward`, also for models in training."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import scratchlm as sl
+from scratchlm import models
+from scratchlm.generation import generate
+from scratchlm.generation.reading import last_scores
+
+MAKE = {
+    "lstm": lambda: models.LSTMLanguageModel(11, 6, 8, num_layers=2, dropout=0.5),
+    "gpt": lambda: models.GPTLanguageModel(11, 12, embedding_dim=8, num_layers=2, num_heads=2, dropout=0.5),
+}
+EACH = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
+
+
+def disturbed(make):
+    """A model none of whose weights are 0 or 1, so that each of them counts."""
+    rng, model = np.random.default_rng(0), make()
+    for parameter in model.parameters():
+        parameter.data = (parameter.data + 0.3 * rng.standard_normal(parameter.shape)).astype(np.float32)
+    return model
+
+
+@EACH
+def test_one_token_is_forward_without_a_graph(make, device, rng):
+    model, ids = disturbed(make), rng.integers(0, 11, (3, 9))
+    plain = model.eval()
+    with sl.no_grad():
+        _, state = plain(ids[:, :4])
+        other = state
+        for t in range(4, 9):
+            logits, state = plain(ids[:, t : t + 1], state)
+            found, other = model.one_token(ids[:, t], other)
+            np.testing.assert_allclose(found, logits.numpy()[:, -1], atol=2e-5)
+    for part, expected in zip(other, state, strict=True):
+        np.testing.assert_allclose(np.asarray(part), np.asarray(expected), atol=2e-5)
+    chosen = model.select(other, [2, 2])
+    found, _ = model.one_token(ids[[2, 0], 0], chosen)
+    with sl.no_grad():
+        logits, _ = plain(ids[2:, :1], model.select(state, [2]))
+    np.testing.assert_allclose(found[0], logits.numpy()[0, -1], atol=2e-5)
+
+
+@EACH
+def test_text_is_written_by_it_with_dropout_off(make, monkeypatch):
+    model = disturbed(make)
+    expected = list(generate(model.eval(), [1, 2], 20, seed=3))
+    called, quick = [], type(model).one_token
+    monkeypatch.setattr(type(model), "one_token", lambda self, *a: called.append(1) or quick(self, *a))
+    assert list(generate(model.train(), [1, 2], 20, seed=3)) == expected
+    assert len(called) == 19  # all but the prompt
+    assert model.training
+
+
+def test_a_full_context_is_read_again(device):
+    model = disturbed(MAKE["gpt"]).eval()
+    _, state = last_scores(model, np.arange(11)[None], None)
+    for token in (3, 4, 5):
+        scores, state = last_scores(model, np.array([[token]]), state)
+        with sl.no_grad():
+            expected = model(state[0])[0].numpy()[:, -1]
+        np.testing.assert_allclose(scores, expected, atol=2e-5)
+    assert state[0].tolist() == [[6, 7, 8, 9, 10, 3, 4, 5]]
+
+
+def test_weights_that_were_changed_are_seen(device):
+    """The cpu kernels keep the addresses of the last weights."""
+    model = disturbed(MAKE["gpt"]).eval()
+    _, state = last_scores(model, np.arange(5)[None], None)
+    weight, found = model.blocks[1].linear1.weight, []
+
+    def replace(array):
+        weight.data = array
+
+    for change in (
+        lambda: replace(weight.data + 1),
+        lambda: weight.data.__iadd__(1),
+        lambda: replace(np.asfortranarray(weight.data + 1)),  # copied at each call
+        lambda: weight.data.__iadd__(1),
+    ):
+        change()
+        scores, _ = last_scores(model, np.array([[5]]), state)
+        with sl.no_grad():
+            expected = model(np.array([[5]]), state)[0].numpy()[:, -1]
+        np.testing.assert_allclose(scores, expected, atol=1e-4)
+        found.append(scores)
+    assert all(abs(one - other).max() > 1e-3 for one, other in itertools.pairwise(found))
