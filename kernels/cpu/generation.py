@@ -183,10 +183,9 @@ _last = [], np.empty((0, 12), np.int64)  # weights of the last call, and where t
 def _addresses(weights):
     """Addresses of 12 weights a layer (L, 12), and arrays that have to live while they are used."""
     global _last
-    if len(weights) != len(_last[0]) or not all(map(operator.is_, weights, _last[0])):
+    arrays, table = _last
+    if len(weights) != len(arrays) or not all(map(operator.is_, weights, arrays)):
         arrays = [np.ascontiguousarray(weight) for weight in weights]
         table = np.array([array.ctypes.data for array in arrays], np.int64).reshape(-1, 12)
-        if not all(map(operator.is_, weights, arrays)):
-            return table, arrays  # copies, of what may change until the next call
-        _last = arrays, table
-    return _last[1], _last[0]
+        _last = arrays, table  # copies among them are no weight of the next call, and so made anew there
+    return table, arrays

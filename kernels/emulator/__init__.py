@@ -5,11 +5,13 @@
     scale((4,), (64,), (x, np.float32(2), np.int32(x.size)))
 
 - source.py: the .cu becomes C++; compiling.py: compiler and cache; cuda.h: the words of CUDA
-- runtime.cpp: threads as fibers, barriers, shuffles; check.cpp: races, bounds, uninitialised reads
+- runtime.cpp: threads as fibers, barriers, shuffles; faults.cpp: what the processor notices
+- check.cpp: races, bounds, uninitialised reads; order.cpp: fences and atomics that order accesses
 - launch.py: the call; report.py: what went wrong, in a sentence; symbols.py: lines and variables
 """
 
 from .errors import KernelError
 from .launch import Counts, Emulator, Function, Pointers
+from .report import NOT_SEEN
 
-__all__ = ["Counts", "Emulator", "Function", "KernelError", "Pointers"]
+__all__ = ["NOT_SEEN", "Counts", "Emulator", "Function", "KernelError", "Pointers"]

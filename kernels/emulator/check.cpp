@@ -2,85 +2,127 @@
 // __tsan_writeN before each access; these are ours, and the sanitizer's own library is not linked.
 //
 // Two accesses to a byte, at least one of them a write, are a race unless something orders them: the same
-// thread, a barrier between (`epoch` counts them), or a __syncwarp in which both lanes took part. For the
-// last, each thread knows for every lane of its warp up to which of that lane's waits it has seen.
+// thread, a barrier between (`epoch` counts them), a __syncwarp in which both lanes took part (each thread
+// knows for every lane of its warp up to which of that lane's waits it has seen), or what order.cpp finds.
 #include "state.h"
 
 #include <string.h>
 
 namespace emu {
-void order_lanes(unsigned first, unsigned lanes) {
-    uint32_t known[32] = {};
-    for (unsigned lane = 0; lane < 32; lane++) {
-        if (!(lanes >> lane & 1)) continue;
-        Fiber &f = fibers[first + lane];
-        f.known[lane] = f.clock++;
-        for (unsigned k = 0; k < 32; k++) known[k] = known[k] < f.known[k] ? f.known[k] : known[k];
-    }
-    for (unsigned lane = 0; lane < 32; lane++)
-        if (lanes >> lane & 1) memcpy(fibers[first + lane].known, known, sizeof known);
+Fiber *puzzled;
+
+// What needs no search: nobody's, a thread's own, or with a barrier between.
+static inline bool plainly_before(const Access &a) {
+    return a.epoch == 0 || (a.epoch >= block_start && (a.epoch < epoch || a.thread == emu_thread));
 }
 
-static bool before(const Access &a, unsigned me) {
-    if (a.epoch < block_start) return false;  // another block: nothing orders them
-    if (a.epoch < epoch || a.thread == me) return true;
-    return a.thread / 32 == me / 32 && current->known[a.thread % 32] >= a.clock;
+static bool before(const Access &a, const void *address) {
+    if (plainly_before(a)) return true;
+    bool same_warp = a.epoch >= block_start && a.thread / 32 == emu_thread / 32;
+    return (same_warp && current->known[a.thread % 32] >= a.clock) || (current->knows && handed_over(a, address));
 }
 
-[[noreturn]] static void found(int kind, const void *address, size_t size, int access, const void *pc) {
+static void found(int kind, const void *address, size_t size, int access, const void *pc) {
+    if (puzzled) stop();
     report->address = address;
     report->size = size;
     report->access = access;
     fail(kind, *current, nullptr, 0, pc);
-    stop();
+    if (kind != RACE || access != EMU_READ) stop();
 }
 
-static void against(const Access &other, bool shared, const void *address, size_t size, int access, const void *pc) {
-    if (other.epoch == 0 || (shared && other.epoch < block_start)) return;  // nobody; or another block's memory
-    if (other.kind == EMU_ATOMIC && access == EMU_ATOMIC) return;
-    if (before(other, emu_thread)) return;
+static void met(const Access &other) {
     report->other_thread = other.thread;
     report->other_block = other.block;
     report->other_pc = other.pc;
     report->other_access = other.kind;
+}
+
+static bool against(const Access &other, bool shared, const void *address, size_t size, int access, const void *pc) {
+    if (shared && other.epoch < block_start) return false;  // another block's memory
+    if (other.kind == EMU_ATOMIC && access == EMU_ATOMIC) return false;
+    if (before(other, address)) return false;
+    met(other);
     found(RACE, address, size, access, pc);
+    return true;
+}
+
+// A shared element that nobody wrote: the others run on until they wait, in case one of them is only late.
+static void unwritten(const void *address, size_t size, int access, const void *pc) {
+    if (puzzled) stop();
+    fail(UNINITIALISED, *current, nullptr, 0, pc);
+    failed = false;
+    report->address = address;
+    report->size = size;
+    report->access = access;
+    puzzled = current;
+    stop();
+}
+
+static bool touches_reported(const char *p, size_t size) {
+    const char *reported = (const char *)report->address;
+    return p < reported + report->size && reported < p + size;
+}
+
+// After the first fault: true where this access tells more about it.
+static bool explains(const char *p, size_t size, int access, const void *pc) {
+    if (access == EMU_READ) return false;
+    if (failed) {  // the thread that read a number of another's: does it write there next, as += does?
+        report->again = touches_reported(p, size);
+        return true;
+    }
+    if (!touches_reported(p, size) || (access == EMU_ATOMIC && report->access == EMU_ATOMIC)) return false;
+    met({pc, epoch, current->clock, block_number, (uint16_t)emu_thread, (uint8_t)access});
+    report->kind = RACE;
+    return failed = true;
 }
 
 static Region *region_of(const char *p, size_t size) {
     static uint64_t last;
     Region *all = launch->regions;
-    if (last < launch->region_count && p >= all[last].begin && p + size <= all[last].end) return &all[last];
+    auto holds = [=](const Region &r) { return p >= r.begin && p <= r.end && size <= (size_t)(r.end - p); };
+    if (last < launch->region_count && holds(all[last])) return &all[last];
     for (uint64_t k = 0; k < launch->region_count; k++)
-        if (p >= all[k].begin && p + size <= all[k].end) return &all[last = k];
+        if (holds(all[k])) return &all[last = k];
     return nullptr;
 }
 
-static bool own(const char *p) {  // local variables, constants, threadIdx
-    if (p >= stacks && p < stacks_end()) return true;
-    if (p >= launch->shared_begin && p < launch->shared_end) return false;
-    if (p >= emu_dynamic && p < emu_dynamic + EMU_DYNAMIC_BYTES) return false;
-    return p >= launch->image_begin && p < launch->image_end;
+// Local variables, constants and variables of the whole file; not what lies behind a shared array.
+static bool own(const char *p) {
+    if (p < launch->image_begin || p >= launch->image_end) return false;
+    for (uint64_t k = 0; k < launch->region_count; k++) {
+        Region &r = launch->regions[k];
+        if (r.shared && r.begin != emu_dynamic && p >= r.begin - EMU_GAP && p < r.end + EMU_GAP) return false;
+    }
+    return p < emu_dynamic || p >= emu_dynamic + EMU_DYNAMIC_BYTES;
 }
 
 static void check(const void *address, size_t size, int access, size_t alignment, const void *pc) {
     const char *p = (const char *)address;
-    if (own(p)) return;
+    if (p >= stacks && p < stacks + STACKS) return;
+    if ((failed | (puzzled != nullptr)) && explains(p, size, access, pc)) stop();
+    if (failed) return;
     Region *region = region_of(p, size);
-    if (!region) found(OUT_OF_BOUNDS, address, size, access, pc);
+    if (!region) {
+        if (access == EMU_ATOMIC && own(p)) order_atomic(address);
+        if (own(p) || size == 0) return;
+        found(OUT_OF_BOUNDS, address, size, access, pc);
+    }
     if ((uintptr_t)p % alignment) found(MISALIGNED, address, size, access, pc);
-    (region->shared ? (access ? counts.shared_writes : counts.shared_reads)
-                    : (access ? counts.global_writes : counts.global_reads))++;
+    uint64_t *count = &counts.global_reads + 4 * (region->shared != 0) + 2 * (access != EMU_READ);
+    count[0]++, count[1] += size;
+    if (access == EMU_ATOMIC) order_atomic(address);
+    if (access && !region->shared) current->dirty = true;
     Access me = {pc, epoch, current->clock, block_number, (uint16_t)emu_thread, (uint8_t)access};
     for (size_t k = 0; k < size; k++) {
         Shadow &s = region->shadow[p - region->begin + k];
-        if (region->shared && access != EMU_WRITE && s.write.epoch < block_start)
-            found(UNINITIALISED, address, size, access, pc);
-        against(s.write, region->shared, address, size, access, pc);
+        if (region->shared && access != EMU_WRITE && s.write.epoch < block_start) unwritten(address, size, access, pc);
+        if (!plainly_before(s.write) && against(s.write, region->shared, address, size, access, pc)) return;
         if (access) {
-            against(s.read, region->shared, address, size, access, pc);
-            against(s.read_too, region->shared, address, size, access, pc);
+            if (!plainly_before(s.read)) against(s.read, region->shared, address, size, access, pc);
+            if (!plainly_before(s.read_too)) against(s.read_too, region->shared, address, size, access, pc);
             s.write = me;
-        } else if (s.read.epoch < block_start || before(s.read, emu_thread)) {
+        } else if (s.read.epoch < block_start || before(s.read, address)) {
             s.read = me;
         } else {
             s.read_too = me;
@@ -117,6 +159,11 @@ void *__tsan_memcpy(void *to, const void *from, size_t n) {
 void *__tsan_memset(void *to, int byte, size_t n) {
     emu::check(to, n, EMU_WRITE, 1, HERE);
     return memset(to, byte, n);
+}
+void *__tsan_memmove(void *to, const void *from, size_t n) {
+    emu::check(from, n, EMU_READ, 1, HERE);
+    emu::check(to, n, EMU_WRITE, 1, HERE);
+    return memmove(to, from, n);
 }
 void __tsan_init() {}
 void __tsan_func_entry(void *) {}

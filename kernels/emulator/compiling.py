@@ -22,13 +22,14 @@ HERE = Path(__file__).parent
 COMMON = ["-std=c++17", "-fPIC", "-nostdinc++", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
 # Steps are counted by a call in every basic block, so that an endless loop is noticed; not under gdb, where
 # a person decides. No contraction: the same bits in every mode.
-COUNTED, NO_FMA = "-fsanitize-coverage=trace-pc", "-ffp-contract=off"
+COUNTED, NO_FMA, QUIET = "-fsanitize-coverage=trace-pc", "-ffp-contract=off", "-w"
+SANITIZERS = ["-fsanitize=thread", "-fsanitize=bounds"]
+UNWRITTEN = ["-Werror=uninitialized", "-Wno-sometimes-uninitialized", "-Wno-unknown-warning-option"]
 MODES = {
-    "fast": ["-O2", "-gdwarf-4", COUNTED, NO_FMA],
-    "check": ["-O0", "-gdwarf-4", COUNTED, NO_FMA, "-fsanitize=thread", "-DEMU_CHECK"],
-    "debug": ["-O0", "-gdwarf-4", NO_FMA],
+    "fast": ["-O2", "-gdwarf-4", COUNTED, NO_FMA, QUIET],
+    "check": ["-O0", "-gdwarf-4", COUNTED, NO_FMA, *SANITIZERS, *UNWRITTEN, "-DEMU_CHECK"],
+    "debug": ["-O0", "-gdwarf-4", NO_FMA, QUIET],
 }
-WARNINGS = ["-w", "-Wno-unknown-warning-option"]
 
 
 @cache
@@ -68,7 +69,15 @@ def _run(arguments: list[str], source: Source | None) -> None:
     first = re.search(r"^(.*?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$", done.stderr, re.M)
     if source is None or first is None:
         raise KernelError("compiler", f"{compiler()[0]} failed: {done.stderr.strip()[-2000:]}")
-    raise KernelError("compile", f"The compiler says: {first[3]}.", Path(first[1]).name, int(first[2]))
+    places = [first, *re.finditer(r"^(?:In file included from )?(\S.*?):(\d+)[:,]", done.stderr, re.M)]
+    # An error in cuda.h came from a line of the kernel's that stands around it.
+    place = next((p for p in places if Path(p[1]).parent != HERE), first)
+    kind, says = "compile", first[3]
+    if "initialized" in says:
+        kind, says = "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
+    elif "declaration of C function" in says:
+        says += '; a function of C has this name: give yours another one, or leave out extern "C"'
+    raise KernelError(kind, f"The compiler says: {says}.", Path(place[1]).name, int(place[2]))
 
 
 def _made(name: str, key: str, make) -> Path:
@@ -110,7 +119,9 @@ def build(source: Source, mode: str, options: tuple[str, ...]) -> Path:
         KernelError: no compiler, or the kernel does not compile.
     """
     objects = _runtime()
-    flags = [*COMMON, *MODES[mode], *WARNINGS, "-DEMULATOR", *options]
+    flags = [*COMMON, *MODES[mode], "-DEMULATOR", *options]
+    if b"clang" in _version():  # its group `bounds` also has a part that traps
+        flags = [flag.replace("=bounds", "=array-bounds") for flag in flags]
     if "ziglang" in compiler():  # it would add the sanitizer's library, and a C++ library for that
         flags = [part for flag in flags for part in (("-Xclang", flag) if "=thread" in flag else (flag,))]
     key = digest([source.text.encode(), *map(str.encode, flags), *(path.name.encode() for path in objects)])

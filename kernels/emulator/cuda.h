@@ -1,5 +1,6 @@
 // The words of CUDA C++ for a CPU compiler; included before every .cu. Only what needs no GPU to be exact.
 #pragma once
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -16,8 +17,8 @@
 #define __noinline__ __attribute__((noinline))
 #define __align__(n) alignas(n)
 #define __launch_bounds__(...)
-// One section for all shared variables of a file, so that they can be poisoned before each block.
-#define EMU_SHARED static __attribute__((section("emu_shared"), used))
+// Also where only its size is left of it.
+#define EMU_SHARED static __attribute__((used))
 // Helpers of this header that touch the kernel's memory report the access themselves.
 #define EMU_UNSEEN __attribute__((no_sanitize_thread, noinline))
 
@@ -28,8 +29,9 @@
 #define EMU_QUIET __attribute__((no_sanitize_coverage)) inline
 #endif
 
-#undef assert
-#define assert(condition) ((condition) ? (void)0 : emu_assertion(#condition, __builtin_FILE(), __builtin_LINE()))
+#define assert(condition)                                                                                    \
+    ((condition) ? (void)0 : emu_assertion("assert(" #condition ")", __builtin_FILE(), __builtin_LINE()))
+#define __trap() emu_assertion("__trap()", __builtin_FILE(), __builtin_LINE())
 
 static const int warpSize = 32;
 
@@ -162,9 +164,9 @@ EMU_QUIET void __syncthreads(EMU_HERE) { emu_barrier(0, file, line); }
 EMU_QUIET int __syncthreads_count(int p, EMU_HERE) { return emu_barrier(p, file, line); }
 EMU_QUIET int __syncthreads_or(int p, EMU_HERE) { return emu_barrier(p, file, line) != 0; }
 EMU_QUIET int __syncthreads_and(int p, EMU_HERE) { return emu_barrier(!p, file, line) == 0; }
-EMU_QUIET void __threadfence() {}
-EMU_QUIET void __threadfence_block() {}
-EMU_QUIET void __threadfence_system() {}
+EMU_QUIET void __threadfence() { emu_fence(0); }
+EMU_QUIET void __threadfence_block() { emu_fence(1); }
+EMU_QUIET void __threadfence_system() { emu_fence(0); }
 
 EMU_QUIET void __syncwarp(unsigned mask = ~0u, EMU_HERE) { emu_vote("__syncwarp", mask, 0, 1, file, line); }
 EMU_QUIET unsigned __ballot_sync(unsigned mask, int p, EMU_HERE) {
@@ -259,8 +261,11 @@ template <class Kernel> struct emu_signature;
 template <class... A> struct emu_signature<void(A...)> {
     static constexpr const char *codes[] = {emu_code<A>::text..., nullptr};
 };
-// One such line follows for each kernel of the file.
-#define EMU_KERNEL(name)                                                                                     \
-    extern "C" __attribute__((visibility("default"))) void emu_call_##name(void **a) { emu_call(name, a); }  \
-    extern "C" __attribute__((visibility("default"))) const char *const *emu_codes_##name;                   \
-    const char *const *emu_codes_##name = emu_signature<decltype(name)>::codes;
+// What each kernel of the file gets behind it; see source.py.
+#define EMU_ENTRY extern "C" __attribute__((visibility("default")))
+
+#ifdef EMU_CHECK  // the compilers do not report what these touch
+#define memcpy __tsan_memcpy
+#define memmove __tsan_memmove
+#define memset __tsan_memset
+#endif

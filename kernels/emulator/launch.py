@@ -1,12 +1,14 @@
 """The call of a kernel: arguments against parameters, memory laid out, the launch, the verdict."""
 
 import ctypes
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,17 @@ from . import report
 from .compiling import MODES, build
 from .errors import KernelError
 from .source import GAP, read
+from .staging import Memory, Staged
 from .symbols import Image
 
 ORDERS = ("forward", "reversed", "shuffled")
 SHARED_LIMIT, SHARED_OPT_IN = 48 << 10, 227 << 10  # bytes a block may have, as it is and by choice (sm_90)
 SLICE = 1 << 20  # steps between two looks at the clock, as in runtime.cpp
-MARGIN = 1 << 12  # bytes around each array in mode "check": an index past its end meets no other array
+LIMITS = {"grid": (2**31 - 1, 65535, 65535), "block": (1024, 1024, 64)}  # of every card so far
+BLOCK_LIMIT = 1024  # threads of a block in all
 
 Poll = ctypes.CFUNCTYPE(c_int32)
+NamesShared = ctypes.CFUNCTYPE(c_int32, c_char_p, c_int32, c_int32)
 
 
 class _Region(Structure):
@@ -34,9 +39,9 @@ class _Launch(Structure):
     _fields_ = (
         ("call", c_void_p), ("arguments", c_void_p), ("grid", c_uint32 * 3), ("block", c_uint32 * 3),
         ("dynamic", c_uint64), ("order", c_int32), ("checking", c_int32), ("seed", c_uint64),
-        ("max_slices", c_int64), ("poll", Poll), ("regions", POINTER(_Region)), ("region_count", c_uint64),
-        ("image_begin", c_void_p), ("image_end", c_void_p), ("shared_begin", c_void_p),
-        ("shared_end", c_void_p),
+        ("max_slices", c_int64), ("poll", Poll), ("names_shared", NamesShared),
+        ("regions", POINTER(_Region)), ("region_count", c_uint64), ("image_begin", c_void_p),
+        ("image_end", c_void_p),
     )  # fmt: skip
 
 
@@ -48,38 +53,47 @@ class Report(Structure):
         ("pc", c_void_p), ("address", c_void_p), ("size", c_uint64), ("access", c_int32),
         ("other_access", c_int32), ("other_thread", c_uint32), ("other_block", c_uint32),
         ("other_file", c_char_p), ("other_line", c_int32), ("other_pc", c_void_p), ("text", c_char_p),
+        ("again", c_int32), ("atomics", c_int32), ("column", c_int32), ("index", c_int64),
     )  # fmt: skip
-
-
-class Counts(Structure):
-    """What a launch did; reads and writes are counted in mode "check" only.
-
-    A segment is what a warp does between two waits; divergent ones are those in which lanes took different
-    paths.
-    """
-
-    _fields_ = tuple(
-        (name, c_uint64)
-        for name in (
-            "global_reads", "global_writes", "shared_reads", "shared_writes", "barriers", "exchanges",
-            "segments", "divergent",
-        )
-    )  # fmt: skip
-
-
-SHADOW = 3 * 24  # bytes remembered for each byte of memory (struct Shadow in state.h)
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Memory that a kernel may touch: an argument or a shared array."""
+class Counts:
+    """What a launch did; None where a mode does not count it.
 
-    name: str
-    begin: int
-    size: int
-    item: int  # bytes of an element; 0: as many as the access has
-    shared: bool
-    kernel: str = ""  # the kernel that declares it; "" for a helper's, which every kernel may use
+    Attributes:
+        global_reads, global_writes, shared_reads, shared_writes: accesses, in mode "check" only; a float4 is
+            one, so is a copy by memcpy; what is changed atomically is a write.
+        global_bytes_read, global_bytes_written, shared_bytes_read, shared_bytes_written: their bytes.
+        barriers, exchanges: waits of a block; shuffles, votes and __syncwarp of a warp.
+        segments: what a warp does between two waits.
+        divergent: segments in which lanes took different paths; not in mode "debug".
+    """
+
+    global_reads: int | None = None
+    global_bytes_read: int | None = None
+    global_writes: int | None = None
+    global_bytes_written: int | None = None
+    shared_reads: int | None = None
+    shared_bytes_read: int | None = None
+    shared_writes: int | None = None
+    shared_bytes_written: int | None = None
+    barriers: int | None = None
+    exchanges: int | None = None
+    segments: int | None = None
+    divergent: int | None = None
+
+
+class _Counts(Structure):
+    _fields_ = tuple((field.name, c_uint64) for field in fields(Counts))
+
+    def taken(self, mode: str) -> Counts:
+        missing = {"fast": ("global", "shared"), "debug": ("global", "shared", "divergent")}.get(mode, ())
+        names = (field.name for field in fields(Counts) if not field.name.startswith(missing))
+        return Counts(**{name: getattr(self, name) for name in names})
+
+
+SHADOW = 3 * 24  # bytes remembered for each byte of memory (struct Shadow in state.h)
 
 
 class Pointers:
@@ -112,8 +126,16 @@ def _three(value: Any, what: str, kernel: str) -> tuple[int, int, int]:
         raise KernelError(
             "launch", f"{kernel}: {what} is {value!r}: give one to three whole numbers above 0."
         )
-    filled = [*map(int, numbers), 1, 1]
-    return filled[0], filled[1], filled[2]
+    x, y, z = [*map(int, numbers), 1, 1][:3]
+    most = LIMITS[what]
+    if x > most[0] or y > most[1] or z > most[2]:
+        at_most = "{:,} along x, {:,} along y and {:,} along z".format(*most)
+        raise KernelError("launch", f"{kernel}: {what} is {value!r}: a card takes {at_most}.")
+    if what == "block" and x * y * z > BLOCK_LIMIT:
+        raise KernelError(
+            "launch", f"{kernel}: block is {value!r}, {x * y * z:,} threads: a card takes {BLOCK_LIMIT:,}."
+        )
+    return x, y, z
 
 
 class Emulator:
@@ -125,7 +147,8 @@ class Emulator:
         mode: "fast", "check" (every access is checked) or "debug" (for gdb: not optimised, no time limit).
         order: in which threads and blocks run: "forward", "reversed" or "shuffled" (by `seed`).
         seconds: after which a launch is ended.
-        steps: basic blocks that a thread may run between two waits.
+        steps: basic blocks that a thread may run between two waits; a wait counts as ten, and all waits of a
+            block's threads together may not be more either.
     """
 
     def __init__(
@@ -149,9 +172,20 @@ class Emulator:
         self._functions: dict[str, Function] = {}
         self.path = build(self.source, mode, tuple(options))
         self.image = Image(self.path)
-        self.library = ctypes.CDLL(str(self.path))
+        self.library = self._load()
         entry = ctypes.cast(self.library.emu_launch, c_void_p).value or 0
         self.base = entry - self.image.symbols["emu_launch"].address
+        self.names_shared = NamesShared(cache(self._names_shared))
+
+    def _load(self) -> ctypes.CDLL:
+        """A copy of its own, so that `__device__` variables begin anew; gdb wants the file to stay."""
+        if self.mode == "debug":
+            return ctypes.CDLL(str(self.path))
+        with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
+            return ctypes.CDLL(shutil.copy(self.path, folder))
+
+    def _names_shared(self, file: bytes, line: int, column: int) -> bool:
+        return self.source.indexed(file.decode(), line, column) in self.source.shared
 
     def get_function(self, name: str) -> "Function":
         """The kernel of that name, the same object every time."""
@@ -173,8 +207,8 @@ class Emulator:
             digits = head[len(head.rstrip("0123456789")) :]
             name = tail[: int(digits) - len(marked)] if digits else tail
             owner = [k for k in self.source.kernels if head.startswith(f"_ZZ{len(k)}{k}")]
-            size = symbol.size - GAP  # the struct's padding counts as the array's: at most 15 bytes
-            found.append(Memory(name, self.base + symbol.address, size, 0, True, owner[0] if owner else ""))
+            begin, size = self.base + symbol.address + GAP, symbol.size - 2 * GAP  # with up to 15 of padding
+            found.append(Memory(name, begin, size, 0, True, owner[0] if owner else ""))
         return found
 
 
@@ -190,7 +224,9 @@ class Function:
 
     def __init__(self, emulator: Emulator, name: str) -> None:
         self.emulator, self.name, self.counts = emulator, name, Counts()
-        table, self.codes = POINTER(c_char_p).in_dll(emulator.library, f"emu_codes_{name}"), list[str]()
+        self.number = list(emulator.source.kernels).index(name)
+        table = POINTER(c_char_p).in_dll(emulator.library, f"emu_codes_{self.number}")
+        self.codes: list[str] = []
         while (code := table[len(self.codes)]) is not None:
             self.codes.append(code.decode())
         self.parameters = emulator.source.kernels[name]
@@ -204,10 +240,6 @@ class Function:
             KernelError: the launch does not fit the kernel, or the kernel has a fault.
         """
         grid, block = _three(grid, "grid", self.name), _three(block, "block", self.name)
-        if block[0] * block[1] * block[2] > 1024 or block[2] > 64:
-            raise KernelError(
-                "launch", f"{self.name}: a block of {block} threads: a card takes 1024 threads, 64 along z."
-            )
         self._check_arguments(args)
         self._check_shared(shared_mem)
         with self._one_at_a_time:
@@ -236,29 +268,35 @@ class Function:
             )
 
     def _check_shared(self, dynamic: int) -> None:
+        if not isinstance(dynamic, int | np.integer) or dynamic < 0:
+            raise KernelError(
+                "shared memory",
+                f"{self.name}: shared_mem is {dynamic!r}: give a number of bytes, 0 or more.",
+            )
         static = sum(memory.size for memory in self.shared)
         if static > SHARED_LIMIT:
             raise KernelError(
                 "shared memory",
                 f"{self.name} declares {static:,} bytes of shared memory, a block has {SHARED_LIMIT:,}: use "
-                "smaller arrays, or dynamic shared memory with max_dynamic_shared_size_bytes.",
+                "smaller arrays, or dynamic shared memory (shared_mem, --shared) with a larger "
+                "max_dynamic_shared_size_bytes of the kernel.",
             )
         allowed = min(max(self.max_dynamic_shared_size_bytes, SHARED_LIMIT - static), SHARED_OPT_IN - static)
         if self.max_dynamic_shared_size_bytes <= SHARED_LIMIT:
             allowed = SHARED_LIMIT - static
-        if not 0 <= dynamic <= allowed:
+        if dynamic > allowed:
             raise KernelError(
                 "shared memory",
                 f"{self.name}: shared_mem={dynamic:,} beside {static:,} bytes of its own is more than the "
-                f"{allowed:,} that are left: ask for less, or raise max_dynamic_shared_size_bytes "
-                f"(a large card has {SHARED_OPT_IN:,} in all).",
+                f"{allowed:,} that are left: ask for less, or raise max_dynamic_shared_size_bytes, as "
+                f"--shared does (a large card has {SHARED_OPT_IN:,} in all).",
             )
 
     def _launch(self, grid, block, args, shared_mem) -> None:
         emulator, image = self.emulator, self.emulator.image
         checking = emulator.mode == "check"
         pointed = [array for a in args if isinstance(a, Pointers) for array in a.arrays]
-        staged = _Staged((*args, *pointed) if checking else ())
+        staged = Staged((*args, *pointed) if checking else ())
         values, kept = (c_void_p * max(len(args), 1))(), []
         memories = list[Memory]()
         for k, (argument, name) in enumerate(zip(args, self.parameters, strict=True)):
@@ -284,79 +322,24 @@ class Function:
                 twin = [r for r, m in zip(regions, memories, strict=True) if m == memory and r.shadow]
                 shadows.append(np.zeros(memory.size * SHADOW + 1, np.uint8))
                 region.shadow = twin[0].shadow if twin else shadows[-1].ctypes.data
-        section, _, length = image.section("emu_shared")
         clock = _Clock(emulator.seconds if emulator.mode != "debug" else float("inf"))
-        call = getattr(emulator.library, f"emu_call_{self.name}")
+        call = getattr(emulator.library, f"emu_call_{self.number}")
         launch = _Launch(
             ctypes.cast(call, c_void_p), ctypes.addressof(values), (c_uint32 * 3)(*grid),
             (c_uint32 * 3)(*block), shared_mem, ORDERS.index(emulator.order), checking,
-            emulator.seed, -(-emulator.steps // SLICE), Poll(clock.poll),
+            emulator.seed, -(-emulator.steps // SLICE), Poll(clock.poll), emulator.names_shared,
             regions, len(regions), emulator.base, emulator.base + image.size,
-            emulator.base + section, emulator.base + section + length,
         )  # fmt: skip
-        told, self.counts = Report(), Counts()
+        told, counts = Report(), _Counts()
         with clock:
             failed = emulator.library.emu_launch(
-                ctypes.byref(launch), ctypes.byref(told), ctypes.byref(self.counts)
+                ctypes.byref(launch), ctypes.byref(told), ctypes.byref(counts)
             )
+        self.counts = counts.taken(emulator.mode)
         staged.back()
         clock.pass_on()
         if failed:
             raise report.explain(told, self, memories, grid, block)
-
-
-def _before(array: np.ndarray) -> int:
-    """Bytes of an array that lie before its first element (negative strides)."""
-    return sum(-s * (n - 1) for s, n in zip(array.strides, array.shape, strict=True) if s < 0 and array.size)
-
-
-def _bytes(array: np.ndarray) -> int:
-    """Bytes from an array's first to its last element."""
-    if array.size == 0:
-        return 0
-    return array.itemsize + sum(abs(s) * (n - 1) for s, n in zip(array.strides, array.shape, strict=True))
-
-
-class _Staged:
-    """Copies of the arguments with a margin around each; arguments that overlap stay in one piece."""
-
-    def __init__(self, args: tuple) -> None:
-        spans = []
-        for array in args:
-            if isinstance(array, np.ndarray) and array.size:
-                begin = array.ctypes.data - _before(array)
-                spans.append([begin, begin + _bytes(array), array.flags.writeable])
-        self.pieces: list[tuple[int, int, int, bool, np.ndarray]] = []
-        merged: list[list] = []
-        for span in sorted(spans):
-            if merged and span[0] < merged[-1][1]:
-                merged[-1][1:] = max(merged[-1][1], span[1]), merged[-1][2] or span[2]
-            else:
-                merged.append(span)
-        for begin, end, writeable in merged:
-            room = np.empty(end - begin + 2 * MARGIN + 256, np.uint8)
-            start = room.ctypes.data + MARGIN
-            start += (begin - start) % 256  # a vector load is as well aligned as in the original
-            ctypes.memmove(start, begin, end - begin)
-            self.pieces.append((begin, end, start, writeable, room))
-
-    def address(self, array: np.ndarray) -> int:
-        """Where the kernel finds this array."""
-        at = array.ctypes.data
-        for begin, end, start, _, _ in self.pieces:
-            if begin <= at < end:
-                return start + at - begin
-        return at
-
-    def memory(self, name: str, array: np.ndarray) -> Memory:
-        """What the kernel may touch of it."""
-        return Memory(name, self.address(array) - _before(array), _bytes(array), array.itemsize, False)
-
-    def back(self) -> None:
-        """Bring what the kernel wrote to the caller's arrays."""
-        for begin, end, start, writeable, _ in self.pieces:
-            if writeable:
-                ctypes.memmove(begin, start, end - begin)
 
 
 class _Clock:

@@ -1,21 +1,31 @@
 """A fault as a sentence: kernel, thread, block, line, and what to do."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import KernelError
 
 if TYPE_CHECKING:
-    from .launch import Function, Memory, Report
+    from .launch import Function, Report
+    from .staging import Memory
 
 # As in state.h.
 (
     _, RACE, OUT_OF_BOUNDS, UNINITIALISED, MISALIGNED, BARRIERS_DIFFER, EARLY_EXIT, LANE_MISSING, LANE_ABSENT,
-    NOT_IN_MASK, ENDLESS, TOO_SLOW, INTERRUPTED, ASSERTION,
-) = range(14)  # fmt: skip
+    NOT_IN_MASK, ENDLESS, TOO_SLOW, INTERRUPTED, ASSERTION, DIVISION, TOO_DEEP, BEYOND, WAITS, IMPOSSIBLE,
+) = range(19)  # fmt: skip
 DID = {0: "reads", 1: "writes", 2: "changes atomically"}
 HAD = {0: "read", 1: "wrote", 2: "changed atomically"}
 FAR = 1 << 16  # bytes beyond which an address is not called an index of the nearest array
+PAGE = 1 << 12  # addresses below are those of null pointers
+STEPS_OF_A_WAIT = 10  # as in runtime.cpp
+# What may be wrong in a kernel of which mode "check" says nothing.
+NOT_SEEN = (
+    "not looked for: local variables that are read before they have a value, where only some paths do so; "
+    "local arrays indexed through a pointer; races on __device__ variables; numbers that overflow or become "
+    "NaN; what only other sizes, inputs or orders of the threads bring about"
+)
 
 
 def _point(number: int, size: tuple[int, int, int]) -> str:
@@ -46,7 +56,9 @@ class _Sentence:
 
     def array(self) -> tuple[str, str]:
         """The element that was touched, and how many there are."""
-        told, address = self.told, self.told.address
+        told, address = self.told, self.told.address or 0
+        if address < PAGE:
+            return "through a null pointer", "give it the address of an array"
         near = [
             (max(m.begin - address, address + 1 - m.begin - m.size, 0), k)
             for k, m in enumerate(self.memories)
@@ -56,7 +68,9 @@ class _Sentence:
         if distance > FAR:
             return f"address {address:#x}, far from every array", "the pointer or the index is wrong"
         item = memory.item or told.size
-        return f"{memory.name}[{(address - memory.begin) // item}]", f"it has {memory.size // item} elements"
+        bytes_ = f"{told.size:,} bytes at " if told.size > item else ""
+        element = f"{bytes_}{memory.name}[{(address - memory.begin) // item}]"
+        return element, f"it has {memory.size // item} elements"
 
     def race(self) -> str:
         told = self.told
@@ -68,10 +82,19 @@ class _Sentence:
                 "blocks run side by side and in any order: let one block alone have each element, "
                 "use atomics, or split the kernel in two launches"
             )
+            if told.atomics:
+                advice += "; where an atomic hands it over, put __threadfence() before that atomic"
         else:
             other = f"{whose} {HAD[told.other_access]}"
             advice = "put __syncthreads() between the two (inside one warp __syncwarp() is enough)"
+            if told.atomics:
+                advice += ", or __threadfence() before the atomic where a lock hands it over"
         where = f"{self.line_of_other()} with nothing to order them"
+        if told.again:
+            where += ", and then writes it too"
+            advice = "use atomicAdd or its like, or let one thread alone have it"
+            if told.atomics:
+                advice += ", or put __threadfence() before the atomic where a lock hands it over"
         return f"{DID[told.access]} {element}, which {other} at {where}: {advice}."
 
     def text(self) -> tuple[str, str]:
@@ -80,10 +103,13 @@ class _Sentence:
         if told.kind == RACE:
             return "race", self.race()
         if told.kind == OUT_OF_BOUNDS:
-            element, size = self.array()
-            return (
-                "out of bounds",
-                f"{DID[told.access]} {element}, but {size}: test the index before it is used.",
+            return "out of bounds", self.out_of_bounds()
+        if told.kind == BEYOND:
+            source = self.function.emulator.source
+            name = source.indexed(told.file.decode(), told.line, told.column) or "a local array"
+            size = re.search(r"\[(\d+)\]", told.text.decode())[1]  # type: ignore[index]
+            return "out of bounds", (
+                f"uses {name}[{told.index}], but it has {size} elements: test the index before it is used."
             )
         if told.kind == UNINITIALISED:
             element, _ = self.array()
@@ -125,17 +151,48 @@ class _Sentence:
                 "calls this, but its own lane is not in the mask: put it in, or do not call.",
             )
         if told.kind == ASSERTION:
-            return "assertion", f"does not have {told.text.decode()}."
-        if told.kind == ENDLESS:
-            steps = self.function.emulator.steps
-            return "endless loop", (
-                f"ran {steps:,} steps without a wait and was still in this loop: see whether its condition "
-                "can become false (waiting for another thread needs a barrier), or raise `steps`."
+            return "assertion", f"ends here by {told.text.decode()}: see which value it does not expect."
+        if told.kind == DIVISION:
+            return "division", (
+                "divides an integer by 0, or the smallest one by -1; a card goes on with any number: "
+                "test the divisor first."
             )
-        seconds = self.function.emulator.seconds
+        if told.kind == IMPOSSIBLE:
+            return "undefined", (
+                "reaches code that the compiler took to be impossible, such as an integer divided by 0 or a "
+                'write through a null pointer: mode "check" names it.'
+            )
+        if told.kind == TOO_DEEP:
+            return "stack", (
+                "needs more than 240 KB for its calls and local variables: see whether a function that calls "
+                "itself comes to an end, and make local arrays smaller."
+            )
+        emulator = self.function.emulator
+        if told.kind == ENDLESS:
+            return "endless loop", (
+                f"ran {emulator.steps:,} steps without a wait and was still in this loop: see whether its "
+                "condition can become false (waiting for another thread needs a barrier), or raise steps "
+                "(--steps)."
+            )
+        if told.kind == WAITS:
+            return "endless loop", (
+                f"waits here, and the threads of its block have waited {emulator.steps // STEPS_OF_A_WAIT:,} "
+                "times in all: see whether the loop around it ends, or raise steps (--steps)."
+            )
         return "endless loop", (
-            f"was still running after {seconds:g} s: see whether every loop ends, or raise `seconds`."
+            f"was still running after {emulator.seconds:g} s: see whether every loop ends, start fewer "
+            "blocks, or raise seconds (--seconds)."
         )
+
+    def out_of_bounds(self) -> str:
+        told = self.told
+        element, size = self.array()
+        text = f"{DID[told.access]} {element}, but {size}: test the index before it is used"
+        if "null" in element:
+            text = f"{DID[told.access]} {element}: {size}"
+        if self.function.emulator.mode == "check":
+            return f"{text}."
+        return f'{text}; mode "check" finds more of this kind, and earlier.'
 
 
 def explain(

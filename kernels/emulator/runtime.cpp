@@ -10,8 +10,6 @@ dim3 blockDim, gridDim;
 unsigned emu_thread;
 alignas(1024) char emu_dynamic[EMU_DYNAMIC_BYTES];
 
-extern "C" char __start_emu_shared[], __stop_emu_shared[];
-
 namespace emu {
 Launch *launch;
 Report *report;
@@ -21,10 +19,12 @@ Fiber *current;
 unsigned threads, epoch, block_start, block_number;
 char *stacks;
 
-static const size_t STACK = 256 << 10;  // of a fiber, in bytes; pages that it never touches cost nothing
+static const size_t RESERVE = 16 << 10;  // of it, for what is called without being counted: printf, expf
+static const size_t GUARD = 1 << 20;    // below all of them, never mapped
 static const long SLICE = 1 << 20;      // steps (basic blocks) after which a fiber looks up
+static const long WAIT = 10;            // steps that a wait counts as; a switch takes about that long
 static long fuel;                       // steps left of the slice
-static bool failed;
+bool failed;
 
 // ------------------------------------------------------------------------------------------ switching
 #ifdef __x86_64__
@@ -85,6 +85,10 @@ static void entry() {
 }
 
 void fail(int kind, const Fiber &who, const char *file, int line, const void *pc) {
+    if (failed || puzzled) {
+        failed = true;
+        return;
+    }
     failed = true;
     report->kind = kind;
     report->thread = (unsigned)(&who - fibers);
@@ -94,19 +98,23 @@ void fail(int kind, const Fiber &who, const char *file, int line, const void *pc
     report->pc = pc;
 }
 
-void stop() {  // the fiber is never resumed
+void leave_as(State state) {
+    current->state = state;
     leave();
+}
+
+void stop() {
+    leave_as(STOPPED);
     __builtin_unreachable();
 }
 
 // ------------------------------------------------------------------------------------------ waiting
 static void wait(State state, const char *name, unsigned mask, const char *file, int line) {
-    current->state = state;
     current->name = name;
     current->mask = mask;
     current->file = file;
     current->line = line;
-    leave();
+    leave_as(state);
 }
 
 static bool same_place(const Fiber &a, const Fiber &b) { return a.line == b.line && !strcmp(a.file, b.file); }
@@ -207,12 +215,13 @@ static bool release_block() {
     for (unsigned first = 0; first < threads; first += 32) count_paths(first);
     counts.barriers++;
     epoch++;
+    if (launch->checking) order_block();
     return true;
 }
 
 // ------------------------------------------------------------------------------------------ the scheduler
 static uint64_t random_state;
-static unsigned below(unsigned n) {
+static unsigned below(uint64_t n) {
     random_state ^= random_state << 13;
     random_state ^= random_state >> 7;
     random_state ^= random_state << 17;
@@ -232,7 +241,7 @@ static void arrange(unsigned *order, unsigned n) {
 static bool interrupted() {
     int reason = launch->poll();
     if (!reason) return false;
-    fail(reason == 1 ? INTERRUPTED : TOO_SLOW, *current, nullptr, 0, current->pc);
+    fail(reason == 1 ? INTERRUPTED : TOO_SLOW, *current, current->file, current->line, current->pc);
     return true;
 }
 
@@ -242,26 +251,35 @@ static void run(Fiber &f) {
     emu_thread = t;
     threadIdx = {t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y)};
     fuel = SLICE;
-    for (long slices = 0;; fuel = SLICE) {
+    for (long slices = 0;;) {
         enter(f);
+        if (!failed && f.state == ASKS && answer()) {
+            f.state = READY;
+            continue;
+        }
         if (failed || f.state != SPENT) return;
         if (++slices >= launch->max_slices) {
             fail(ENDLESS, f, nullptr, 0, f.pc);
             return;
         }
+        f.file = nullptr;
         if (interrupted()) return;
         f.state = READY;
+        fuel = SLICE;
     }
 }
 
 static bool run_block(unsigned *order) {
-    memset(__start_emu_shared, 0xff, __stop_emu_shared - __start_emu_shared);  // all bits set is a NaN
-    memset(emu_dynamic, 0xff, sizeof emu_dynamic < launch->dynamic + 256 ? sizeof emu_dynamic : launch->dynamic + 256);
+    for (uint64_t k = 0; k < launch->region_count; k++)  // all bits set is a NaN
+        if (Region &r = launch->regions[k]; r.shared) memset(r.begin, 0xff, r.end - r.begin + EMU_GAP);
     block_start = ++epoch;
+    begin_block_order();
     for (unsigned t = 0; t < threads; t++) {
         fibers[t] = Fiber();
-        prepare(fibers[t], stacks + (t + 1) * STACK - STACK, entry);
+        fibers[t].floor = stacks + t * STACK + RESERVE;
+        prepare(fibers[t], stacks + t * STACK, entry);
     }
+    long waits = 0;
     for (unsigned rounds = 1;; rounds++) {
         arrange(order, threads);
         bool live = false, progress = false;
@@ -274,20 +292,18 @@ static bool run_block(unsigned *order) {
         if (!live) break;
         for (unsigned first = 0; first < threads; first += 32)
             if (!release_warp(first, progress)) return false;
-        if (!progress && !release_block()) return false;
-        if (rounds % 1024 == 0 && interrupted()) return false;
+        if (!progress && puzzled) failed = true;
+        if (failed || (!progress && !release_block())) return false;
+        waits += threads;
+        if (waits * WAIT / SLICE >= launch->max_slices) fail(WAITS, *current, current->file, current->line, nullptr);
+        if (failed || (rounds % 1024 == 0 && interrupted())) return false;
     }
     for (unsigned first = 0; first < threads; first += 32) count_paths(first);
     return true;
 }
-
-char *stacks_end() { return stacks + MAX_THREADS * STACK; }
 }  // namespace emu
 
 using namespace emu;
-
-// So that the section is there in a file without shared variables.
-__attribute__((section("emu_shared"), used)) static char emu_nothing[16] = {1};
 
 extern "C" {
 int emu_barrier(int predicate, const char *file, int line) {
@@ -327,39 +343,47 @@ void emu_assertion(const char *text, const char *file, int line) {
 void __sanitizer_cov_trace_pc() {
     if (!launch) return;  // the loader runs what the compiler adds to the file
     current->path = (current->path ^ (uintptr_t)__builtin_return_address(0)) * 0x100000001b3;
+    if ((char *)__builtin_frame_address(0) < current->floor) {
+        fail(TOO_DEEP, *current, nullptr, 0, __builtin_return_address(0));
+        stop();
+    }
     if (--fuel > 0) return;
     current->pc = __builtin_return_address(0);
-    current->state = SPENT;
-    leave();
+    leave_as(SPENT);
 }
 
 __attribute__((visibility("default"))) int emu_launch(Launch *what, Report *where, Counts *totals) {
     static unsigned order[MAX_THREADS];
     if (!stacks) {
-        void *memory = mmap(nullptr, MAX_THREADS * STACK, PROT_READ | PROT_WRITE,
+        void *memory = mmap(nullptr, GUARD + STACKS, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED) return -1;
-        stacks = (char *)memory;
+        mprotect(memory, GUARD, PROT_NONE);
+        stacks = (char *)memory + GUARD;
     }
     launch = what;
     report = where;
     *report = Report();
     counts = Counts();
     failed = false;
+    puzzled = nullptr;
     epoch = 0;
+    begin_order();
     random_state = what->seed * 2 + 0x9e3779b97f4a7c15;
     gridDim = dim3(what->grid[0], what->grid[1], what->grid[2]);
     blockDim = dim3(what->block[0], what->block[1], what->block[2]);
     threads = blockDim.x * blockDim.y * blockDim.z;
-    unsigned blocks = gridDim.x * gridDim.y * gridDim.z, offset = what->order == SHUFFLED ? below(blocks) : 0;
-    for (unsigned k = 0; k < blocks && !failed; k++) {
-        block_number = what->order == REVERSED ? blocks - 1 - k : (k + offset) % blocks;
+    uint64_t blocks = (uint64_t)gridDim.x * gridDim.y * gridDim.z, offset = what->order == SHUFFLED ? below(blocks) : 0;
+    catch_signals();
+    for (uint64_t k = 0; k < blocks && !failed; k++) {
+        block_number = (unsigned)(what->order == REVERSED ? blocks - 1 - k : (k + offset) % blocks);
         blockIdx = {block_number % gridDim.x, block_number / gridDim.x % gridDim.y,
                     block_number / (gridDim.x * gridDim.y)};
         current = fibers;
         if (k % 64 == 63 && interrupted()) break;
         run_block(order);
     }
+    release_signals();
     *totals = counts;
     return failed;
 }

@@ -33,5 +33,9 @@ uint64_t emu_exchange(const char *name, unsigned mask, uint64_t value, int sourc
 unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, const char *file, int line);
 // An access that the compiler does not report by itself; checked in mode "check" only.
 void emu_access(const void *address, size_t size, int kind, const void *pc);
+void emu_fence(int block_only);
+void *__tsan_memcpy(void *to, const void *from, size_t n);
+void *__tsan_memmove(void *to, const void *from, size_t n);
+void *__tsan_memset(void *to, int byte, size_t n);
 [[noreturn]] void emu_assertion(const char *text, const char *file, int line);
 }

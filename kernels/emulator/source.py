@@ -5,6 +5,7 @@ Lines keep their numbers: everything is replaced within its line, and `#line` na
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from .errors import KernelError
@@ -22,7 +23,9 @@ REFUSED = {
     r"\b__nanosleep\b|\bclock64\b|\bclock\s*\(": "clocks: time kernels on a GPU",
     r"\btex[123]D\w*|\bsurf[123]D\w*": "textures: read the array itself",
 }
-GAP = 256  # bytes after each shared array, so that an index past its end meets nothing
+GAP = 256  # bytes before and after each shared array, so that an index past its end meets nothing
+# What cuda.h has already; as far as they are C's, they would put back an `assert` that ends the process.
+KNOWN = r"c?assert|c?(?:float|limits|math|stdint|stdio|stdlib|string)|cuda|cuda_runtime\w*|device_\w+"
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,40 @@ class Source:
         name: for messages; the file's name or "<source>".
         text: C++ for the compiler.
         kernels: parameter names of each kernel, in order.
+        shared: names of its shared arrays.
     """
 
     name: str
     text: str
     kernels: dict[str, tuple[str, ...]]
+    shared: frozenset[str]
+
+    def indexed(self, file: str, line: int, column: int) -> str:
+        """The array whose name (clang), `]` or, in templates, `[` (g++) is at a column of a line."""
+        row = self._rows.get((file, line), "")
+        if row[column - 1 : column] not in ("[", "]"):
+            return re.match(r"[\w.]*", row[column - 1 :])[0]  # type: ignore[index]
+        at = column - (row[column - 1] == "[")
+        while row[:at].endswith("]"):
+            depth = 1
+            while depth and at > 1:
+                at -= 1
+                depth += (row[at - 1] == "]") - (row[at - 1] == "[")
+            at = len(row[: at - 1].rstrip())
+        return re.search(r"[\w.]*$", row[:at])[0]  # type: ignore[index]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, int], str]:
+        """The text of each line of each file."""
+        rows: dict[tuple[str, int], str] = {}
+        file, number = "", 0
+        for row in self.text.split("\n"):
+            if found := re.match(r'#line (\d+) "(.*)"', row):
+                file, number = found[2], int(found[1])
+            else:
+                rows.setdefault((file, number), row)  # what is added for a kernel has the kernel's line
+                number += 1
+        return rows
 
 
 def expand(path: Path, seen: set[Path] | None = None) -> str:
@@ -87,8 +119,8 @@ def _refuse(text: str) -> None:
             raise KernelError("unsupported", message, *place(text, found.start()))
 
 
-def _shared(found: re.Match) -> str:
-    """A declaration of shared variables in C++.
+def _shared(found: re.Match, names: set[str]) -> str:
+    """A declaration of shared variables in C++; their names are added to `names`.
 
     Static ones become members of a struct with a gap behind, dynamic ones pointers into the one buffer.
     """
@@ -103,6 +135,7 @@ def _shared(found: re.Match) -> str:
     for declarator in re.split(r",(?![^\[]*\])", first[2]):
         name = re.match(r"\s*(\w+)", declarator)[1]  # type: ignore[index]
         sizes = declarator.strip()[len(name) :]
+        names.add(name)
         if dynamic:
             inner = re.sub(r"^\s*\[[^\]]*\]", "", sizes)
             pointer = (
@@ -115,19 +148,63 @@ def _shared(found: re.Match) -> str:
         else:
             aligned = alignment[0] if alignment else ""
             member = f"{aligned} {volatile}{kind} emu_value{sizes}"
-            result.append(f"EMU_SHARED struct {{ {member}; char emu_gap[{GAP}]; }} emu_shared_{name};")
+            gaps = f"char emu_front[{GAP}]; {member}; char emu_gap[{GAP}];"
+            result.append(f"EMU_SHARED struct {{ {gaps} }} emu_shared_{name};")
             result.append(f"auto &{name} = emu_shared_{name}.emu_value;")
     return " ".join(result) + lines
 
 
-def _kernels(text: str) -> dict[str, tuple[str, ...]]:
-    bounds = r"(?:__launch_bounds__\s*\([^)]*\)\s*)?"
-    pattern = rf"__global__\s+{bounds}void\s+{bounds}(\w+)\s*\(([^)]*)\)\s*\{{"
-    found = {}
-    for match in re.finditer(pattern, text):
-        parameters = [p for p in match[2].split(",") if p.strip() not in ("", "void")]
-        found[match[1]] = tuple(re.findall(r"\w+", parameter)[-1] for parameter in parameters)
+BOUNDS = r"(?:__launch_bounds__\s*\([^)]*\)\s*)?"
+KERNEL = (
+    rf"__global__\s+(?:static\s+|inline\s+)*{BOUNDS}void\s+{BOUNDS}(\w+)\s*\(([^()]*)\)\s*([{{;])"
+    rf"|\bvoid\s+__global__\s+{BOUNDS}(\w+)\s*\(([^()]*)\)\s*([{{;])"
+)
+
+
+def _kernels(text: str) -> dict[str, tuple[str, int]]:
+    """Parameters, as they are written, and position of every kernel.
+
+    Raises:
+        KernelError: a kernel's heading cannot be read, or is a template.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    read_at = set()
+    for match in re.finditer(KERNEL, text):
+        name, parameters, end = match.group(*((1, 2, 3) if match[1] else (4, 5, 6)))
+        at = match.start() + match[0].index("__global__")
+        line = text[text.rfind("\n", 0, at) + 1 : at]
+        read_at.add(at)
+        if line.lstrip().startswith("#"):
+            continue  # what a macro will make, nobody has read yet
+        if re.search(r'\btemplate\s*(<[^;{}()]*>)?\s*(static\s*|inline\s*|extern\s*"C"\s*)*$', text[:at]):
+            message = (
+                f"{name} is a template: make it a `template … __device__` function, and call it from a "
+                f'kernel with its numbers, extern "C" __global__ void {name}_4(…) {{ {name}<4>(…); }}.'
+            )
+            raise KernelError("unsupported", message, *place(text, at))
+        if end == "{":
+            found[name] = parameters, at
+    for match in re.finditer(r"__global__", text):
+        row = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+        if match.start() not in read_at and not row.lstrip().startswith("#"):
+            message = 'No heading of a kernel: write extern "C" __global__ void NAME(float* x, int n) {.'
+            raise KernelError("compile", message, *place(text, match.start()))
     return found
+
+
+def _entry(text: str, number: int, name: str, parameters: str, at: int) -> str:
+    """What Python calls for a kernel, and the codes of what it takes.
+
+    The parameters pick the kernel where functions have the same name; `#line` gives errors the user's line.
+    """
+    file, line = place(text, at)
+    types = re.sub(r"=[^,]*", "", " ".join(parameters.split()))
+    return (
+        f'\n#line {line} "{file}"\n'
+        f"EMU_ENTRY void emu_call_{number}(void **emu_a) {{ emu_call((void (*)({types})){name}, emu_a); }} "
+        f"EMU_ENTRY const char *const *emu_codes_{number}; "
+        f"const char *const *emu_codes_{number} = emu_signature<void({types})>::codes;\n"
+    )
 
 
 def read(code: str | Path) -> Source:
@@ -143,12 +220,24 @@ def read(code: str | Path) -> Source:
     else:
         name, text = "<source>", f'#line 1 "<source>"\n{code}\n'
     text = re.sub(r"#\s*ifndef\s+EMULATOR\b.*?#\s*endif", _blank, without_comments(text), flags=re.S)
+    text = re.sub(rf"^[ \t]*#[ \t]*include[ \t]*<({KNOWN})(\.h)?>", _blank, text, flags=re.M)
     _refuse(text)
     kernels = _kernels(text)
     if not kernels:
         raise KernelError(
             "compile", f'{name} has no kernel: write extern "C" __global__ void NAME(...) {{ ... }}.'
         )
-    text = re.sub(r"\b(extern\s+)?__shared__\s+([^;{}=()]*(?:\([^)]*\)[^;{}=()]*)?)(?=;)", _shared, text)
-    text += '\n#line 1 "<emulator>"\n' + "".join(f"EMU_KERNEL({kernel})\n" for kernel in kernels)
-    return Source(name, text, kernels)
+    entries = [_entry(text, k, name, *kernel) for k, (name, kernel) in enumerate(kernels.items())]
+    shared = set[str]()
+    text = re.sub(
+        r"\b(extern\s+)?__shared__\s+([^;{}=()]*(?:\([^)]*\)[^;{}=()]*)?)(?=;)",
+        lambda found: _shared(found, shared),
+        text,
+    )
+    parameters = {name: _names(written) for name, (written, _) in kernels.items()}
+    return Source(name, text + "".join(entries), parameters, frozenset(shared))
+
+
+def _names(parameters: str) -> tuple[str, ...]:
+    written = [re.sub(r"=.*", "", p, flags=re.S) for p in parameters.split(",")]
+    return tuple(re.findall(r"\w+", p)[-1] for p in written if p.strip() not in ("", "void"))

@@ -4,16 +4,19 @@
 #include "runtime.h"
 
 #define EMU_DYNAMIC_BYTES (256 << 10)
+#define EMU_GAP 256  // bytes after each shared array, as in source.py
 
 namespace emu {
 const unsigned MAX_THREADS = 1024;
+const size_t STACK = 256 << 10;  // of a fiber, in bytes; pages that it never touches cost nothing
+const size_t STACKS = MAX_THREADS * STACK;
 
 enum Kind {  // launch.py has the same list
     NONE, RACE, OUT_OF_BOUNDS, UNINITIALISED, MISALIGNED, BARRIERS_DIFFER, EARLY_EXIT, LANE_MISSING, LANE_ABSENT,
-    NOT_IN_MASK, ENDLESS, TOO_SLOW, INTERRUPTED, ASSERTION
+    NOT_IN_MASK, ENDLESS, TOO_SLOW, INTERRUPTED, ASSERTION, DIVISION, TOO_DEEP, BEYOND, WAITS, IMPOSSIBLE
 };
 enum Order { FORWARD, REVERSED, SHUFFLED };
-enum State { READY, BARRIER, WARP, SPENT, DONE };
+enum State { READY, BARRIER, WARP, SPENT, ASKS, STOPPED, DONE };
 
 struct Access {  // one access, remembered for each byte
     const void *pc;
@@ -39,9 +42,10 @@ struct Launch {
     uint64_t seed;
     int64_t max_slices;
     int (*poll)();  // 1: interrupted, 2: out of time
+    int (*names_shared)(const char *file, int line, int column);  // is the array that is indexed there shared?
     Region *regions;
     uint64_t region_count;
-    char *image_begin, *image_end, *shared_begin, *shared_end;
+    char *image_begin, *image_end;
 };
 struct Report {
     int32_t kind;
@@ -56,9 +60,13 @@ struct Report {
     int32_t other_line;
     const void *other_pc;
     const char *text;
+    int32_t again, atomics, column;  // it writes there too; atomics were used; where in the line
+    int64_t index;
 };
 struct Counts {
-    uint64_t global_reads, global_writes, shared_reads, shared_writes, barriers, exchanges, segments, divergent;
+    uint64_t global_reads, global_bytes_read, global_writes, global_bytes_written;  // check.cpp knows their order
+    uint64_t shared_reads, shared_bytes_read, shared_writes, shared_bytes_written;
+    uint64_t barriers, exchanges, segments, divergent;
 };
 
 struct Fiber {
@@ -70,8 +78,15 @@ struct Fiber {
     bool orders = false;
     uint64_t posted = 0, result = 0, path = 0;
     const void *pc = nullptr;
-    uint32_t clock = 1;       // how many waits that order memory this thread has behind it
-    uint32_t known[32] = {};  // up to which clock it knows what each lane of its warp did
+    const char *floor = nullptr;  // how far down its stack may reach
+    // For order.cpp.
+    uint32_t clock = 1;          // how many waits and fences that order memory this thread has behind it
+    uint32_t known[32] = {};     // up to which clock it knows what each lane of its warp did
+    uint32_t fenced[32] = {};    // what it knew at its last fence
+    uint32_t fence_epoch = 0;    // when that was
+    bool released = false, block_only = false;  // it has a fence behind it; only __threadfence_block
+    bool dirty = false;          // it has changed global memory since
+    int32_t knows = 0;           // what other threads handed over to it
 };
 
 extern Launch *launch;
@@ -80,9 +95,24 @@ extern Counts counts;
 extern Fiber fibers[MAX_THREADS], *current;
 extern unsigned threads, epoch, block_start, block_number;
 extern char *stacks;
+extern bool failed;
 
-char *stacks_end();
+// Fill the report; the first fault of a launch counts.
 void fail(int kind, const Fiber &who, const char *file, int line, const void *pc);
-[[noreturn]] void stop();
+void leave_as(State state);  // the thread goes on when the scheduler comes back to it
+[[noreturn]] void stop();    // never
+
+// check.cpp
+extern Fiber *puzzled;  // it has read a shared element that nobody wrote; will one of the others?
+// order.cpp
+void begin_order();
+void begin_block_order();
+void order_block();
 void order_lanes(unsigned first, unsigned lanes);
+void order_atomic(const void *address);
+bool handed_over(const Access &a, const void *address);
+// faults.cpp
+void catch_signals();
+void release_signals();
+bool answer();  // to a thread that ASKS; false: it has a fault
 }  // namespace emu

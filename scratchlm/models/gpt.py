@@ -51,7 +51,7 @@ class GPTLanguageModel(Transformer):
         kernels, xp = device.kernels, device.xp
         x = kernels.embedding_forward(table, upload(ids, device))  # (B, D)
         x += self.position.weight.data[before.shape[1]]
-        blocks = [block for _, block in self.blocks.children()]
+        blocks: list[Any] = [block for _, block in self.blocks.children()]
         heads, eps = blocks[0].self_attn.num_heads, blocks[0].norm1.eps
         weights = [weight.data for block in blocks for weight in block.step_weights()]
         x, key, value = kernels.transformer_step(x, keys.data, values.data, heads, eps, weights)

@@ -60,10 +60,10 @@ class LSTMLanguageModel(nn.Module):
 
     def one_token(self, ids: Any, state: State) -> tuple[Any, State]:
         """Ids (B) → array of logits (B, V) of the next token, new state: `forward` without a graph."""
-        device = self.embedding.weight.device
-        x = device.kernels.embedding_forward(self.embedding.weight.data, upload(ids, device))  # (B, D)
+        table, head = self.embedding.weight, [parameter.data for parameter in self.head.parameters()]
+        x = table.device.kernels.embedding_forward(table.data, upload(ids, table.device))  # (B, D)
         h, state = self.lstm.step(x, state)
-        return device.kernels.linear_forward(h, self.head.weight.data, self.head.bias.data), state
+        return table.device.kernels.linear_forward(h, *head), state
 
     def select(self, state: State, rows: Any) -> State:
         """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""

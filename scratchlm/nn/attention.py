@@ -119,7 +119,7 @@ class TransformerBlock(Module):
         x = x + self.dropout(y)
         return x + self.dropout(self.linear2(F.gelu(self.linear1(self.norm2(x))))), seen
 
-    def step_weights(self) -> list[Parameter]:
+    def step_weights(self) -> list[Any]:
         """Weights and biases in the order in which the kernel of [transformer.step] takes them."""
         attention = self.self_attn
         return [

@@ -3,7 +3,7 @@
 // launch and a part of the message. x and y are float32[128], n is 128; two blocks of 64 threads where the
 // heading says nothing else.
 // ==== race: no barrier after filling a tile
-// or: uninitialised
+// says: which thread 63 wrote at line 4 with
 extern "C" __global__ void kernel(float* x, float* y, int n) {
     int t = threadIdx.x, i = blockIdx.x * blockDim.x + t;
     __shared__ float s[64];
@@ -94,6 +94,7 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
 }
 
 // ==== race: a global sum without atomics
+// says: and then writes it too: use atomicAdd
 extern "C" __global__ void kernel(float* x, float* y, int n) {
     int t = threadIdx.x, i = blockIdx.x * blockDim.x + t;
     y[0] += x[i];  //!
@@ -349,13 +350,13 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
 }
 
 // ==== endless loop: a barrier for ever
-// seconds: 0.3
-// any line
+// steps: 3000000
+// says: waits here, and the threads of its block have waited 300,000 times
 extern "C" __global__ void kernel(float* x, float* y, int n) {
     float v = 0;
     while (v < 1) {
-        __syncthreads();
-        v *= 2;  //!
+        __syncthreads();  //!
+        v *= 2;
     }
     y[0] = v;
 }

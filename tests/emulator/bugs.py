@@ -1,4 +1,4 @@
-"""Reads bugs.cu: kernels with one fault each, the line marked by `//!`."""
+"""Reads bugs.cu and more_bugs.cu: kernels with one fault each, the line marked by `//!`."""
 
 import re
 from dataclasses import dataclass
@@ -33,5 +33,7 @@ def _bug(text: str) -> Bug:
 
 def read_bugs() -> list[Bug]:
     """All of them."""
-    text = Path(__file__).with_name("bugs.cu").read_text(encoding="utf-8")
-    return [_bug(part) for part in text.split("// ==== ")[1:]]
+    texts = [
+        Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("bugs.cu", "more_bugs.cu")
+    ]
+    return [_bug(part) for text in texts for part in text.split("// ==== ")[1:]]

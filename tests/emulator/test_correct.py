@@ -130,6 +130,18 @@ extern "C" __global__ void __launch_bounds__(64) kernel(
 }
 """
 
+FLAT = """
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+    __shared__ float tile[4][17];
+    extern __shared__ float more[][8];
+    int t = threadIdx.x;
+    tile[0][t] = x[t];
+    more[0][t] = x[t];
+    __syncthreads();
+    y[t] = tile[ 1 ][ t - 17 ] + more[1][63 - t - 8] + sizeof(tile) / sizeof(tile[0][0]);
+}
+"""
+
 
 def floats(rng, n):
     return rng.standard_normal(n, dtype=np.float32)
@@ -158,6 +170,7 @@ CASES = {
     "vectors": (VECTORS, 2, 64, 0, lambda rng: flat(rng, 400, 400, 100)),
     "votes": (VOTES, 1, 64, 0, counting),
     "half warps": (HALF_WARPS, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
+    "flat": (FLAT, 1, 64, 256, lambda rng: flat(rng, 64, 64, 64)),
     "types": (TYPES, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
 }
 
@@ -211,8 +224,23 @@ def test_counts():
     c = kernel.counts
     assert (c.global_reads, c.global_writes) == (100, 1)
     assert (c.shared_reads, c.shared_writes) == (2 * 127 + 1, 128 + 127)
+    assert (c.global_bytes_read, c.global_bytes_written) == (400, 4)
+    assert (c.shared_bytes_read, c.shared_bytes_written) == (4 * (2 * 127 + 1), 4 * (128 + 127))
     assert (c.barriers, c.exchanges) == (7, 0)
     assert 0 < c.divergent < c.segments
+
+
+def test_counts_that_a_mode_does_not_take_are_none():
+    source, grid, block, _, make = CASES["vectors"]
+    for mode in ("fast", "check", "debug"):
+        kernel = Emulator(source, mode=mode).get_function("kernel")
+        assert kernel.counts.segments is None
+        kernel(grid, block, make(np.random.default_rng(0)))
+        c = kernel.counts
+        reads = (c.global_reads, c.global_bytes_read, c.shared_writes)
+        assert reads == ((100, 1600, 0) if mode == "check" else (None,) * 3)
+        assert (c.barriers, c.exchanges, c.segments) == (0, 0, 4)
+        assert c.divergent == (None if mode == "debug" else 1)
 
 
 def test_arguments_that_overlap_and_views():

@@ -63,12 +63,18 @@ def test_arguments_are_checked_against_the_parameters(scale, args, says):
 
 @pytest.mark.parametrize(
     ("grid", "block"),
-    [(0, 64), ((1, 1, 1, 1), 64), (1.5, 64), (1, 1025), (1, (64, 64)), (1, (1, 1, 65))],
-)
-def test_grids_and_blocks_that_no_card_takes(scale, grid, block):
-    with pytest.raises(KernelError) as caught:
-        scale(grid, block, (X, A, N))
-    assert caught.value.kind == "launch"
+    [
+        (0, 64), ((1, 1, 1, 1), 64), (1.5, 64), (1, 1025), (1, (64, 64)), (1, (1, 1, 65)),
+        ((1, 65536), 1), ((1, 1, 65536), 1), (2**31, 1), (5_000_000_000, 1), (1, (1, 1025)),
+    ],
+)  # fmt: skip
+def test_grids_and_blocks_that_no_card_takes(grid, block):
+    for mode in ("fast", "check", "debug"):
+        scale = Emulator(SCALE, mode=mode).get_function("scale")
+        with pytest.raises(KernelError, match=r"a card takes|whole numbers above 0") as caught:
+            scale(grid, block, (X, A, N))
+        assert caught.value.kind == "launch"
+        scale((1, 65535), 1, (X.copy(), A, np.int32(0)))
 
 
 def test_shared_memory_over_the_limit():
@@ -89,6 +95,9 @@ def test_shared_memory_over_the_limit():
     scale(1, 1, (X.copy(), A, N), shared_mem=50_000)
     with pytest.raises(KernelError, match="shared_mem"):
         scale(1, 1, (X.copy(), A, N), shared_mem=100_001)
+    for wrong in (-4, 1.5):
+        with pytest.raises(KernelError, match=f"shared_mem is {wrong}: give a number of bytes, 0 or more"):
+            scale(1, 1, (X.copy(), A, N), shared_mem=wrong)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +134,122 @@ def test_a_compile_error_names_the_line():
         Emulator(Path("missing.cu"))
 
 
+NAMES = ["a", "x", "args", "arguments", "launch", "kernel", "index", "max", "min", "abs", "exp", "round"]
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_kernels_with_names_of_other_things(mode):
+    text = "__global__ void {}(float* x, int max_n = 4) {{ x[threadIdx.x] = max(fabsf(-2.f), exp(0.f)); }}\n"
+    emulator = Emulator("".join(map(text.format, NAMES)), mode=mode)
+    for name in NAMES:
+        x = np.zeros(32, np.float32)
+        emulator.get_function(name)(1, 32, (x, np.int32(4)))
+        assert (x == 2).all()
+    assert emulator.source.kernels["max"] == ("x", "max_n")
+
+
+TEMPLATE = """template <int N, class T> __device__ T sum(const T* x) {
+    __shared__ T part[N];
+    part[threadIdx.x] = x[threadIdx.x];
+    __syncthreads();
+    T all = 0;
+    for (int k = 0; k < N; k++) all += part[k];
+    return all;
+}
+__device__ inline float first(const float* x) {
+    __shared__ float one;
+    if (threadIdx.x == 0) one = x[0];
+    __syncthreads();
+    return one;
+}
+__global__ void eight(float* x, float* y) { y[threadIdx.x] = sum<8, float>(x) + first(x); }
+__global__ void four(float* x, float* y);
+void __global__ __launch_bounds__(64) four(float* x, float* y) {
+    __shared__ float none[3];
+    if (threadIdx.x == 0) none[0] = 0;
+    y[threadIdx.x] = sum<4, float>(x);
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check", "debug"])
+def test_templates_of_helpers_with_shared_memory(mode):
+    emulator, x, y = Emulator(TEMPLATE, mode=mode), np.arange(1, 9, dtype=np.float32), np.zeros(8, np.float32)
+    emulator.get_function("eight")(1, 8, (x, y))
+    assert (y == 37).all()
+    emulator.get_function("four")(1, 4, (x, y))
+    assert (y[:4] == 10).all()
+    if mode == "check":
+        with pytest.raises(KernelError, match=r":3: four, thread 4, block 0, writes part\[4\], but it has"):
+            emulator.get_function("four")(1, 8, (x, y))
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "says"),
+    [
+        (
+            "\ntemplate <int N> __global__ void k(float* x) { x[0] = N; }",
+            "unsupported",
+            "k is a template: make",
+        ),
+        ("\n__global__ void (*k)(float*);", "compile", "No heading of a kernel: write extern"),
+        (
+            '\nextern "C" __global__ void remove(float* x) {}',
+            "compile",
+            "a function of C has this name: give",
+        ),
+        (
+            "struct S { double a, b; };\n__global__ void k(S* x) { __shfl_sync(~0u, x[0], 0); }",
+            "compile",
+            "shuffles move 4 or 8",
+        ),
+    ],
+)
+def test_kernels_that_cannot_be_compiled_name_the_users_line(source, kind, says):
+    with pytest.raises(KernelError, match=rf"^<source>:2: .*{says}") as caught:
+        Emulator(source)
+    assert caught.value.kind == kind
+
+
+def test_a_local_variable_that_is_read_before_it_is_written():
+    source = '\nextern "C" __global__ void k(float* x) {\n    float v;\n    v += x[0];\n    x[1] = v;\n}\n'
+    Emulator(source)
+    with pytest.raises(
+        KernelError, match=r"^<source>:4: .*v.* uninitialized.*; give it a value first"
+    ) as caught:
+        Emulator(source, mode="check")
+    assert caught.value.kind == "uninitialised"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "says"),
+    [
+        ("x[i << 20] = 1;", "out of bounds", r"far from every array.*; mode \"check\" finds more of this"),
+        ("float* p = i < 64 ? 0 : x; x[i] = p[1000 + i];", "out of bounds", "reads through a null pointer"),
+        ("x[i] = i / (int)x[0];", "division", "divides an integer by 0"),
+    ],
+)
+def test_a_crash_in_fast_mode_is_an_error(body, kind, says):
+    source = f'extern "C" __global__ void k(float* x) {{\n    int i = threadIdx.x + 1;\n    {body}\n}}'
+    before = [signal.getsignal(number) for number in (signal.SIGSEGV, signal.SIGFPE)]
+    for _ in range(2):
+        with pytest.raises(KernelError, match=rf"^<source>:3: k, thread .*{says}") as caught:
+            Emulator(source).get_function("k")(1, 32, (np.zeros(4, np.float32),))
+        assert caught.value.kind == kind
+    assert before == [signal.getsignal(number) for number in (signal.SIGSEGV, signal.SIGFPE)]
+    scale = Emulator(SCALE).get_function("scale")
+    scale(1, 64, (x := X.copy(), A, N))
+    assert x[0] == 2
+
+
+def test_limits_are_named_for_python_and_for_the_command():
+    spin = 'extern "C" __global__ void spin(volatile float* x) { while (x[0] < 2) x[1] = 0; }'
+    with pytest.raises(KernelError, match=r"raise steps \(--steps\)"):
+        Emulator(spin, steps=10_000_000).get_function("spin")(1, 1, (X.copy(),))
+    with pytest.raises(KernelError, match=r"raise seconds \(--seconds\)"):
+        Emulator(spin, seconds=0.1, steps=10**15).get_function("spin")(1, 1, (X.copy(),))
+
+
 def test_no_compiler(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("SCRATCHLM_CXX", raising=False)
@@ -151,7 +276,7 @@ def test_processes_that_compile_the_same_kernel_at_once(tmp_path):
         )
     assert [process.returncode for process in done] == [0, 0, 0]
     kept = sorted(path.name.split("-", 1)[1] for path in (tmp_path / "emulator").iterdir())
-    assert kept == ["check.o", "runtime.o", "source-fast.so"]
+    assert kept == ["check.o", "faults.o", "order.o", "runtime.o", "source-fast.so"]
 
 
 def test_threads_launch_one_after_another(scale):
