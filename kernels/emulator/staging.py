@@ -1,0 +1,74 @@
+"""What a kernel may touch, and copies of the arguments that leave room for indices past their ends."""
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+
+MARGIN = 1 << 12  # bytes around each array in mode "check": an index past its end meets no other array
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory that a kernel may touch: an argument or a shared array."""
+
+    name: str
+    begin: int
+    size: int
+    item: int  # bytes of an element; 0: as many as the access has
+    shared: bool
+    kernel: str = ""  # the kernel that declares it; "" for a helper's, which every kernel may use
+
+
+def _before(array: np.ndarray) -> int:
+    """Bytes of an array that lie before its first element (negative strides)."""
+    return sum(-s * (n - 1) for s, n in zip(array.strides, array.shape, strict=True) if s < 0 and array.size)
+
+
+def _bytes(array: np.ndarray) -> int:
+    """Bytes from an array's first to its last element."""
+    if array.size == 0:
+        return 0
+    return array.itemsize + sum(abs(s) * (n - 1) for s, n in zip(array.strides, array.shape, strict=True))
+
+
+class Staged:
+    """Copies of the arguments with a margin around each; arguments that overlap stay in one piece."""
+
+    def __init__(self, args: tuple) -> None:
+        spans = []
+        for array in args:
+            if isinstance(array, np.ndarray) and array.size:
+                begin = array.ctypes.data - _before(array)
+                spans.append([begin, begin + _bytes(array), array.flags.writeable])
+        self.pieces: list[tuple[int, int, int, bool, np.ndarray]] = []
+        merged: list[list] = []
+        for span in sorted(spans):
+            if merged and span[0] < merged[-1][1]:
+                merged[-1][1:] = max(merged[-1][1], span[1]), merged[-1][2] or span[2]
+            else:
+                merged.append(span)
+        for begin, end, writeable in merged:
+            room = np.empty(end - begin + 2 * MARGIN + 256, np.uint8)
+            start = room.ctypes.data + MARGIN
+            start += (begin - start) % 256  # a vector load is as well aligned as in the original
+            ctypes.memmove(start, begin, end - begin)
+            self.pieces.append((begin, end, start, writeable, room))
+
+    def address(self, array: np.ndarray) -> int:
+        """Where the kernel finds this array."""
+        at = array.ctypes.data
+        for begin, end, start, _, _ in self.pieces:
+            if begin <= at < end:
+                return start + at - begin
+        return at
+
+    def memory(self, name: str, array: np.ndarray) -> Memory:
+        """What the kernel may touch of it."""
+        return Memory(name, self.address(array) - _before(array), _bytes(array), array.itemsize, False)
+
+    def back(self) -> None:
+        """Bring what the kernel wrote to the caller's arrays."""
+        for begin, end, start, writeable, _ in self.pieces:
+            if writeable:
+                ctypes.memmove(begin, start, end - begin)

@@ -1,0 +1,163 @@
+// More kernels with one fault each; how they are written is said in bugs.cu.
+// ==== division: an integer divided by zero
+// says: divides an integer by 0
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    int t = threadIdx.x, zero = n - 128;
+    y[t] = t / zero;  //!
+}
+
+// ==== division: a remainder by zero, in a helper
+__device__ int wrap(int i, int n) {
+    return i % n;  //!
+}
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    y[i] = x[wrap(i, n - 128)];
+}
+
+// ==== stack: a function that calls itself for ever
+// any line
+// says: more than 240 KB
+__device__ float next(const float* x, int n) {
+    return n < 0 ? x[0] : next(x, n + 1) + x[n % 128];  //!
+}
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    y[threadIdx.x] = next(x, n);
+}
+
+// ==== stack: a local array that is too large
+// any line
+// says: make local arrays smaller
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    volatile float all[100000];
+    for (int i = 0; i < 100000; i++) all[i] = x[i % n];  //!
+    y[threadIdx.x] = all[n * threadIdx.x];
+}
+
+// ==== assertion: an assertion with its header
+// says: assert(i < 64)
+#include <assert.h>
+#include <cuda_runtime.h>
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    assert(i < 64);  //!
+    y[i] = 0;
+}
+
+// ==== assertion: a trap
+// says: __trap()
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    if (x[threadIdx.x] > 5) __trap();  //!
+}
+
+// ==== out of bounds: a null pointer
+// says: writes through a null pointer
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float* p = n > 3 ? nullptr : x;
+    p[threadIdx.x] = 1;  //!
+}
+
+// ==== out of bounds: one past a local array
+// says: uses local[4], but it has 4 elements
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float local[4];
+    for (int k = 0; k <= 4; k++) local[k] = x[k];  //!
+    y[threadIdx.x] = local[threadIdx.x % 4];
+}
+
+// ==== out of bounds: one before a local array
+// says: uses v.at[-1], but it has 2 elements
+struct Two { float at[2]; float more; };
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    Two v = {{x[0], x[1]}, x[2]};
+    for (int k = 1; k >= -1; k--) y[threadIdx.x] = v.at[k];  //!
+}
+
+// ==== out of bounds: one past a table of constants
+// says: uses table[3]
+__constant__ float table[3] = {1, 2, 3};
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    y[threadIdx.x] = x[table[0] < 2 ? 1 : 0] + table[threadIdx.x % 4];  //!
+}
+
+// ==== out of bounds: a copy past the end
+// grid: 1
+// block: 1
+// says: reads 516 bytes at x[0], but it has 128 elements
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    memcpy(y, x, n * sizeof(float) + 4);  //!
+}
+
+// ==== out of bounds: a vector over the end
+// grid: 1
+// block: 32
+// says: reads 16 bytes at x[128], but
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float4 v = reinterpret_cast<float4*>(x)[threadIdx.x + 1];  //!
+    y[threadIdx.x] = v.x;
+}
+
+// ==== uninitialised: read before another's first wait, written after it
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    int t = threadIdx.x, i = blockIdx.x * blockDim.x + t;
+    __shared__ float s[64];
+    float v = s[63 - t];  //!
+    __syncthreads();
+    s[t] = x[i];
+    y[i] = v;
+}
+
+// ==== race: the last block reads without a fence
+// says: put __threadfence() before that atomic
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    if (threadIdx.x > 0) return;
+    y[blockIdx.x + 1] = x[blockIdx.x];  //!
+    if (atomicAdd(&y[0], 1.f) == gridDim.x - 1)
+        for (int k = 1; k <= gridDim.x; k++) x[100] += y[k];  //!
+}
+
+// ==== race: the last block reads after a fence that came too early
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    if (threadIdx.x > 0) return;
+    __threadfence();
+    y[blockIdx.x + 1] = x[blockIdx.x];  //!
+    if (atomicAdd(&y[0], 1.f) == gridDim.x - 1)
+        for (int k = 1; k <= gridDim.x; k++) x[100] += y[k];  //!
+}
+
+// ==== race: a fence for the block alone
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    if (threadIdx.x > 0) return;
+    y[blockIdx.x + 1] = x[blockIdx.x];  //!
+    __threadfence_block();
+    if (atomicAdd(&y[0], 1.f) == gridDim.x - 1)
+        for (int k = 1; k <= gridDim.x; k++) x[100] += y[k];  //!
+}
+
+// ==== race: handed over at one place, taken at another
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    if (threadIdx.x > 0) return;
+    y[1] += x[blockIdx.x];  //!
+    __threadfence();
+    atomicAdd(&y[2 + blockIdx.x], 1.f);
+}
+
+// ==== race: only one thread of the block has fenced
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    __shared__ bool last;
+    int t = threadIdx.x, i = blockIdx.x * blockDim.x + t;
+    y[i] = x[i];  //!
+    if (t == 0) __threadfence();
+    __syncthreads();
+    if (t == 0) last = atomicAdd(&x[0], 1.f) > 0;
+    __syncthreads();
+    if (last) x[i] = y[n - 1 - i];  //!
+}
+
+// ==== race: a lock that is given back without a fence
+// says: or put __threadfence() before the atomic where a lock hands it over
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    while (atomicCAS((int*)x, 0, 1) != 0) {}
+    y[0] += 1;  //!
+    atomicExch((int*)x, 0);
+}
