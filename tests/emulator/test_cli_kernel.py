@@ -107,7 +107,9 @@ def test_check_of_a_file_of_ones_own(tmp_path):
     path.write_text(SUMS.replace("    __syncthreads();\n", "\n"))
     found = kernel("check", path, *sizes, *ARGUMENTS)
     assert found.exit_code == 1
-    assert found.output.startswith("my_kernel.cu:6: sums, thread 0, block 0, reads s[7], which thread 7 wrote at line 4")
+    assert found.output.startswith(
+        "my_kernel.cu:6: sums, thread 0, block 0, reads s[7], which thread 7 wrote at line 4"
+    )
 
 
 def test_orders_that_matter_are_told(tmp_path):

@@ -224,7 +224,11 @@ def test_a_local_variable_that_is_read_before_it_is_written():
 @pytest.mark.parametrize(
     ("body", "kind", "says"),
     [
-        ("x[i] = x[(long long)i << 36];", "out of bounds", r"far from every array.*; mode \"check\" finds more of this"),
+        (
+            "x[i] = x[(long long)i << 36];",
+            "out of bounds",
+            r"far from every array.*; mode \"check\" finds more of this",
+        ),
         ("float* p = i < 64 ? 0 : x; x[i] = p[1000 + i];", "out of bounds", "reads through a null pointer"),
         ("x[i] = i / (int)x[0];", "division", "divides an integer by 0"),
     ],
