@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import __version__
-from .cli_bench import bench
+from .cli_bench import bench, growth
 from .cli_common import RUN, make_console, make_table, show_pieces
 from .cli_experiments import bias, memorisation, overfit, reproduce
 from .cli_kernel import kernel
@@ -229,7 +229,19 @@ def doctor() -> None:
     make_console().print(make_table(f"scratchlm {__version__}", examine()))
 
 
-for command in (generate, predict, chat, evaluate, overfit, memorisation, bias, reproduce, bench, kernel):
+for command in (
+    generate,
+    predict,
+    chat,
+    evaluate,
+    overfit,
+    memorisation,
+    bias,
+    reproduce,
+    bench,
+    growth,
+    kernel,
+):
     cli.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""scratchlm bench: timed beside its peers."""
+"""scratchlm bench: timed beside its peers; scratchlm growth: timed over sizes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .cli_common import make_console
-from .errors import DeviceError
+from .errors import DeviceError, OptionError, did_you_mean
 
 if TYPE_CHECKING:
     from .bench.card import Bounds
     from .bench.compare import Result
+    from .bench.growth import Growth
 
 THREADS = click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
 JSON = click.option(
@@ -156,4 +157,47 @@ def _shares(bounds: "Bounds") -> Any:
     for s in bounds.shares:
         times = f"{s.milliseconds:.3f} ms", f"{s.bound_milliseconds:.3f} ms"
         table.add_row(s.kernel, s.shape, *times, f"{s.share:.2f}")
+    return table
+
+
+@click.command()
+@click.argument("axes", nargs=-1, metavar="[AXIS]…")
+@click.option("--steps", default=5, show_default=True, type=click.IntRange(min=1), help="Steps at each size.")
+@THREADS
+@JSON
+@click.option("--picture", type=click.Path(path_type=Path), help="Also draw it, log–log, to this PNG file.")
+def growth(
+    axes: tuple[str, ...], steps: int, threads: int, json_file: Path | None, picture: Path | None
+) -> None:
+    """Measure how time and memory of a training step grow with one size of an LSTM and of a GPT.
+
+    AXIS: time (length of a sequence), vocabulary, hidden, layers; all four for none, which takes minutes.
+    """
+    from .bench.growth import NAMES, as_json, measure
+    from .bench.picture import draw_growth
+    from .files import write_text
+
+    if unknown := [axis for axis in axes if axis not in NAMES]:
+        near = did_you_mean(unknown[0], NAMES)
+        raise OptionError(f"Cost is not measured over '{unknown[0]}'{near}: {', '.join(NAMES)}.")
+    found = measure(axes or NAMES, steps, threads, click.echo)
+    click.echo()
+    make_console().print(_growth_table(found), soft_wrap=False)
+    click.echo("Exponents of the upper three sizes: 1 grows in proportion, 2 with the square.")
+    if json_file:
+        write_text(json_file, as_json(found, threads))
+    if picture:
+        draw_growth(found, picture)
+
+
+def _growth_table(found: "list[Growth]") -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("", "sizes", "time", "memory", "operations", "why"):
+        table.add_column(column, overflow="fold")
+    for g in found:
+        sizes = f"{g.points[0].size:,} to {g.points[-1].size:,}"
+        powers = (f"{power:.2f}" for power in (g.time_exponent, g.memory_exponent, g.operations_exponent))
+        table.add_row(f"{g.model}, {g.axis}", sizes, *powers, g.reason)
     return table

@@ -29,10 +29,11 @@ def main() -> None:
     """Run the steps and print what they took."""
     workload, peer, steps, threads, device = sys.argv[1:]
     os.environ["SCRATCHLM_THREADS"] = os.environ["OMP_NUM_THREADS"] = threads  # ours; PyTorch's
+    from .growth import POINTS
     from .steps import PEERS, same_precision, waiting
     from .workloads import WORKLOADS
 
-    chosen = WORKLOADS[workload]
+    chosen = (WORKLOADS | POINTS)[workload]
     if peer == "ours":
         step = chosen.ours(device)
     else:

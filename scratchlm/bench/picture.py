@@ -1,10 +1,11 @@
-"""What `scratchlm bench` found, as horizontal bars."""
+"""What `scratchlm bench` found, as horizontal bars, and `scratchlm growth`, as lines on log–log axes."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..files import written_aside
 from .compare import Result
+from .growth import Growth
 from .steps import PEERS
 
 COLOURS = dict(zip(PEERS, ("#2c6fbb", "#d9822b", "#3a9a5b"), strict=True))
@@ -54,5 +55,45 @@ def draw_ratios(results: Sequence[Result], path: Path) -> None:
     title = f"pairs of processes: {first.pairs}; threads: {first.threads}; device: {first.device}"
     figure.suptitle(title, fontsize=11)
     figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=len(peers))
+    with written_aside(path) as aside:
+        figure.savefig(aside, dpi=120, format="png")
+
+
+def draw_growth(found: Sequence[Growth], path: Path) -> None:
+    """Draw time (above) and memory (below) over each size, with the exponent of the upper three points.
+
+    Raises:
+        CheckpointError: the picture cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+    axes_names = list(dict.fromkeys(growth.axis for growth in found))
+    figure = Figure(figsize=(1.5 + 3 * len(axes_names), 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(2, len(axes_names), sharex="col", squeeze=False)
+    colours = dict(zip(("lstm", "gpt"), COLOURS.values(), strict=False))
+    for growth in found:
+        column = axes_names.index(growth.axis)
+        sizes = [point.size for point in growth.points]
+        for row, what in enumerate(("time", "memory")):
+            costs = [p.milliseconds if what == "time" else p.memory_mb for p in growth.points]
+            power = growth.time_exponent if what == "time" else growth.memory_exponent
+            axes = grid[row][column]
+            costs = [max(cost, 0.1) for cost in costs]  # a tiny model's memory may be the larger one
+            label = f"{growth.model}: exponent {power:.2f}"
+            axes.loglog(sizes, costs, "o-", color=colours[growth.model], markersize=4, label=label)
+            axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+            axes.minorticks_off()
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.legend(frameon=False, fontsize=8)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.tick_params(labelsize=8)
+        grid[1][column].set_xlabel(growth.axis)
+    grid[0][0].set_ylabel("milliseconds a step")
+    grid[1][0].set_ylabel("MB")
+    figure.suptitle("cost of a training step, log–log", fontsize=11)
     with written_aside(path) as aside:
         figure.savefig(aside, dpi=120, format="png")

@@ -1,0 +1,143 @@
+"""How the cost of a training step grows with one size of a model while the others stay as they are.
+
+cost ≈ constant · size^exponent, a straight line on log–log axes. The exponent is that of the upper three
+sizes: below them, what costs the same at any size (Python, handing work to threads) holds it down. Beside it
+stands the exponent of the step's counted operations: what time's would be if all of them took equally long.
+"""
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from .gpt import GPTStep
+from .processes import busy_processors, run_child
+from .workloads import LSTMStep, Workload
+
+FITTED = 3  # of the largest sizes
+LSTM = LSTMStep("lstm", V=1000, D=128, H=128, L=1, B=16, T=32)
+GPT = GPTStep("gpt", V=1000, L=1, H=4, D=128, T=64, B=8)
+# The sizes along each axis, and which field of the model they are.
+AXES = {
+    ("lstm", "time"): ("T", (32, 64, 128, 256, 512)),
+    ("gpt", "time"): ("T", (64, 128, 256, 512, 1024)),
+    ("lstm", "vocabulary"): ("V", (1000, 2000, 4000, 8000, 16000)),
+    ("gpt", "vocabulary"): ("V", (1000, 2000, 4000, 8000, 16000)),
+    ("lstm", "hidden"): ("H", (64, 128, 256, 512, 1024)),
+    ("gpt", "hidden"): ("D", (64, 128, 256, 512, 1024)),
+    ("lstm", "layers"): ("L", (1, 2, 4, 8, 16)),
+    ("gpt", "layers"): ("L", (1, 2, 4, 8, 16)),
+}
+NAMES = tuple(dict.fromkeys(axis for _, axis in AXES))
+POINTS: dict[str, Workload] = {
+    f"{model}.{axis}.{size}": replace(LSTM if model == "lstm" else GPT, **{field: size})
+    for (model, axis), (field, sizes) in AXES.items()
+    for size in sizes
+} | {"lstm.tiny": replace(LSTM, V=2, D=1, H=1, B=1, T=1), "gpt.tiny": replace(GPT, V=2, H=1, D=1, B=1, T=1)}
+REASONS = {
+    (
+        "lstm",
+        "time",
+    ): "One step after the other, all alike; the state has one size at any length.",
+    (
+        "gpt",
+        "time",
+    ): "Products with weights go with T, attention with T²: each token looks at all before.",
+    ("lstm", "vocabulary"): "The last layer scores every word for every token; LSTM layers do not see V.",
+    ("gpt", "vocabulary"): "The last layer scores every word for every token; the blocks do not see V.",
+    (
+        "lstm",
+        "hidden",
+    ): "W_hh has 4 H² weights: its products and Adam go with H²; W_ih, last layer and gates with H.",
+    (
+        "gpt",
+        "hidden",
+    ): "A block has 12 D² weights: products and Adam go with D²; norms and GELU with D.",
+    ("lstm", "layers"): "Every layer is as large as the next; embedding and last layer are there once.",
+    ("gpt", "layers"): "Every block is as large as the next; embedding and last layer are there once.",
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One size: milliseconds of a step (median), memory beyond that of a tiny model, counted operations."""
+
+    size: int
+    milliseconds: float
+    memory_mb: float
+    product_flops: int
+
+
+@dataclass(frozen=True)
+class Growth:
+    """One model along one axis, and the exponents of its upper three sizes."""
+
+    model: str
+    axis: str
+    points: list[Point]
+    time_exponent: float
+    memory_exponent: float
+    operations_exponent: float
+    reason: str
+
+
+def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
+    """Slope of ln cost over ln size by least squares: 1 for a cost in proportion, 2 for its square.
+
+    >>> round(exponent([1, 2, 4], [3, 12, 48]), 6)
+    2.0
+    """
+    x, y = np.log(sizes), np.log(np.maximum(costs, 1e-9))
+    x = x - x.mean()
+    return float(x @ y / (x @ x))
+
+
+def measure(
+    axes: Sequence[str] = NAMES, steps: int = 5, threads: int = 2, say: Callable[[str], None] = print
+) -> list[Growth]:
+    """Time a training step at every size of these axes, each in a fresh process.
+
+    Arguments:
+        steps: that are timed at each size, after a first one that is not.
+
+    Raises:
+        OptionError: a process failed.
+    """
+    found, alone = [], {}
+    for model in ("lstm", "gpt"):
+        for _ in range(2):  # the first may have to compile kernels, which takes memory of its own
+            alone[model] = run_child(f"{model}.tiny", "ours", 1, threads, "cpu")["memory"]
+    for (model, axis), (_, sizes) in AXES.items():
+        if axis not in axes:
+            continue
+        points = []
+        for size in sizes:
+            name = f"{model}.{axis}.{size}"
+            run = run_child(name, "ours", steps, threads, "cpu")
+            milliseconds, memory = (
+                statistics.median(run["seconds"]) * 1000,
+                (run["memory"] - alone[model]) / 2**20,
+            )
+            points.append(Point(size, milliseconds, memory, POINTS[name].product_flops))
+            say(f"{model}, {axis} {size}: {milliseconds:.2f} ms, {memory:.0f} MB")
+        top, largest = points[-FITTED:], sizes[-FITTED:]
+        found.append(
+            Growth(
+                model,
+                axis,
+                points,
+                exponent(largest, [point.milliseconds for point in top]),
+                exponent(largest, [point.memory_mb for point in top]),
+                exponent(largest, [point.product_flops for point in top]),
+                REASONS[model, axis],
+            )
+        )
+    return found
+
+
+def as_json(found: list[Growth], threads: int) -> str:
+    """All points and exponents as one JSON object."""
+    about = {"threads": threads, "load_after": busy_processors()}
+    return json.dumps(about | {"growth": [asdict(growth) for growth in found]}, indent=1)
