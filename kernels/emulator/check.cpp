@@ -16,10 +16,10 @@ static inline bool plainly_before(const Access &a) {
     return a.epoch == 0 || (a.epoch >= block_start && (a.epoch < epoch || a.thread == emu_thread));
 }
 
-static bool before(const Access &a, const void *address) {
+static bool before(const Access &a) {
     if (plainly_before(a)) return true;
     bool same_warp = a.epoch >= block_start && a.thread / 32 == emu_thread / 32;
-    return (same_warp && current->known[a.thread % 32] >= a.clock) || (current->knows && handed_over(a, address));
+    return (same_warp && current->known[a.thread % 32] >= a.clock) || (current->knows && handed_over(a));
 }
 
 static void found(int kind, const void *address, size_t size, int access, const void *pc) {
@@ -41,7 +41,7 @@ static void met(const Access &other) {
 static bool against(const Access &other, bool shared, const void *address, size_t size, int access, const void *pc) {
     if (shared && other.epoch < block_start) return false;  // another block's memory
     if (other.kind == EMU_ATOMIC && access == EMU_ATOMIC) return false;
-    if (before(other, address)) return false;
+    if (before(other)) return false;
     met(other);
     found(RACE, address, size, access, pc);
     return true;
@@ -122,7 +122,7 @@ static void check(const void *address, size_t size, int access, size_t alignment
             if (!plainly_before(s.read)) against(s.read, region->shared, address, size, access, pc);
             if (!plainly_before(s.read_too)) against(s.read_too, region->shared, address, size, access, pc);
             s.write = me;
-        } else if (s.read.epoch < block_start || before(s.read, address)) {
+        } else if (s.read.epoch < block_start || before(s.read)) {
             s.read = me;
         } else {
             s.read_too = me;

@@ -71,11 +71,12 @@ def _run(arguments: list[str], source: Source | None) -> None:
         raise KernelError("compiler", f"{compiler()[0]} failed: {done.stderr.strip()[-2000:]}")
     places = [first, *re.finditer(r"^(?:In file included from )?(\S.*?):(\d+)[:,]", done.stderr, re.M)]
     # An error in cuda.h came from a line of the kernel's that stands around it.
-    place = next((p for p in places if Path(p[1]).parent != HERE), first)
+    own = (p for p in places if Path(p[1]).parent != HERE and p[1] != "<built-in>")
+    place = next(own, first)
     kind, says = "compile", first[3]
     if "initialized" in says:
         kind, says = "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
-    elif "declaration of C function" in says:
+    elif re.search("declaration of C function|conflicting types for", says):
         says += '; a function of C has this name: give yours another one, or leave out extern "C"'
     raise KernelError(kind, f"The compiler says: {says}.", Path(place[1]).name, int(place[2]))
 
@@ -120,8 +121,9 @@ def build(source: Source, mode: str, options: tuple[str, ...]) -> Path:
     """
     objects = _runtime()
     flags = [*COMMON, *MODES[mode], "-DEMULATOR", *options]
-    if b"clang" in _version():  # its group `bounds` also has a part that traps
+    if b"clang" in _version():  # its group `bounds` also has a part that traps; x += 1 is a read too
         flags = [flag.replace("=bounds", "=array-bounds") for flag in flags]
+        flags += ["-mllvm", "-tsan-instrument-read-before-write"] if mode == "check" else []
     if "ziglang" in compiler():  # it would add the sanitizer's library, and a C++ library for that
         flags = [part for flag in flags for part in (("-Xclang", flag) if "=thread" in flag else (flag,))]
     key = digest([source.text.encode(), *map(str.encode, flags), *(path.name.encode() for path in objects)])

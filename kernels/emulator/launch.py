@@ -6,6 +6,7 @@ import signal
 import tempfile
 import threading
 import time
+import weakref
 from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
@@ -178,11 +179,18 @@ class Emulator:
         self.names_shared = NamesShared(cache(self._names_shared))
 
     def _load(self) -> ctypes.CDLL:
-        """A copy of its own, so that `__device__` variables begin anew; gdb wants the file to stay."""
+        """A copy of its own, so that `__device__` variables begin anew; gdb wants the file to stay.
+
+        It goes with the object: stacks of 1024 threads take some megabytes.
+        """
+        from _ctypes import dlclose  # not on Windows, where `build` has said so
+
         if self.mode == "debug":
             return ctypes.CDLL(str(self.path))
         with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
-            return ctypes.CDLL(shutil.copy(self.path, folder))
+            library = ctypes.CDLL(shutil.copy(self.path, folder))
+        weakref.finalize(self, dlclose, library._handle)
+        return library
 
     def _names_shared(self, file: bytes, line: int, column: int) -> bool:
         return self.source.indexed(file.decode(), line, column) in self.source.shared

@@ -14,7 +14,7 @@
 namespace emu {
 struct Handover {
     const void *address;
-    uint32_t block, epoch, clock, warp[32];  // up to where: its block, its own atomics here, its warp and itself
+    uint32_t block, epoch, warp[32];  // up to where: its block, its warp and itself
     int32_t older, knows, todo;
     uint32_t seen;
     uint16_t thread;
@@ -77,25 +77,20 @@ void order_atomic(const void *address) {
     bool mine = last && last->thread == emu_thread && last->block == block_number;
     if (last && !mine && (!f.knows || taken.at[f.knows].handover != before)) f.knows = taken.add({before, f.knows, 0});
     if (!gives) return;
-    f.clock++;
     uint32_t until = f.fence_epoch > clean_epoch ? f.fence_epoch : clean_epoch;
-    if (mine && last->epoch == until && last->knows == f.knows && !memcmp(last->warp, f.fenced, sizeof f.fenced)) {
-        last->clock = f.clock;
-        return;
-    }
-    Handover now = {address, block_number, until, f.clock, {}, before, f.knows, 0, 0, (uint16_t)emu_thread, f.block_only};
+    if (mine && last->epoch == until && last->knows == f.knows && !memcmp(last->warp, f.fenced, sizeof f.fenced)) return;
+    Handover now = {address, block_number, until, {}, before, f.knows, 0, 0, (uint16_t)emu_thread, f.block_only};
     memcpy(now.warp, f.fenced, sizeof now.warp);
     top.handover = handovers.add(now);
 }
 
-static bool covers(const Handover &h, const Access &a, const void *address) {
+static bool covers(const Handover &h, const Access &a) {
     if (a.block != h.block || (h.block_only && h.block != block_number)) return false;
     if (a.epoch < h.epoch) return true;
-    if (a.kind == EMU_ATOMIC && a.thread == h.thread && h.address == address && a.clock <= h.clock) return true;
     return a.thread / 32 == h.thread / 32 && h.warp[a.thread % 32] >= a.clock;
 }
 
-bool handed_over(const Access &a, const void *address) {
+bool handed_over(const Access &a) {
     int32_t todo = 0, list = current->knows;
     search++;
     for (;;) {
@@ -104,7 +99,7 @@ bool handed_over(const Access &a, const void *address) {
             for (int32_t k = taken.at[list].handover; k; k = handovers.at[k].older) {
                 Handover &h = handovers.at[k];
                 if (h.seen == search) break;
-                if (covers(h, a, address)) return true;
+                if (covers(h, a)) return true;
                 h.seen = search;
                 if (h.knows) h.todo = todo, todo = k;
             }

@@ -301,6 +301,9 @@ static bool run_block(unsigned *order) {
     for (unsigned first = 0; first < threads; first += 32) count_paths(first);
     return true;
 }
+__attribute__((destructor)) static void free_stacks() {
+    if (stacks) munmap(stacks - GUARD, GUARD + STACKS);
+}
 }  // namespace emu
 
 using namespace emu;

@@ -17,7 +17,7 @@ REFUSED = {
     r"\bwgmma\w*|\bmma_sync\b|\bwmma\b|\bmma\.h\b": "tensor cores: give it a path with plain products",
     r"\bcooperative_groups\b|\bgrid_group\b|\bthis_grid\b": "a wait for the whole grid: launch twice",
     r"\bcuda::barrier\b|\bmbarrier\w*|\bcluster_\w+": "barriers in memory and clusters: use __syncthreads",
-    r"<<<": "launches from a kernel: launch from Python",
+    r"<<<": "launches in C++: launch from Python",
     r"\bcuda_fp16\.h|\bcuda_bf16\.h|\b__half2?\b|\b__nv_bfloat16\b": "16-bit floats: compute in float",
     r"\b__activemask\b": "__activemask: pass the mask that you mean",
     r"\b__nanosleep\b|\bclock64\b|\bclock\s*\(": "clocks: time kernels on a GPU",

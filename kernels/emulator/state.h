@@ -110,7 +110,7 @@ void begin_block_order();
 void order_block();
 void order_lanes(unsigned first, unsigned lanes);
 void order_atomic(const void *address);
-bool handed_over(const Access &a, const void *address);
+bool handed_over(const Access &a);
 // faults.cpp
 void catch_signals();
 void release_signals();

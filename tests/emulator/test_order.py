@@ -148,6 +148,13 @@ extern "C" __global__ void kernel(const int* x, int* y, int n) {{
         run(source, grid=1, block=3)
 
 
+def test_variables_of_the_file_begin_anew_in_each_emulator():
+    source = (
+        "__device__ int calls = 0;\n__global__ void kernel(const int* x, int* y, int n) { y[0] = ++calls; }"
+    )
+    assert [run(source, order, 1, 1)[0] for order in ("forward", "reversed", "forward")] == [1, 1, 1]
+
+
 def test_what_is_not_looked_for_is_said():
     assert "local variables" in NOT_SEEN
     for body in (
