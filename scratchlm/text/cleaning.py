@@ -15,6 +15,7 @@ _LINE_END = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BLANK_LINES = re.compile("\n{3,}")
 _SPACES = re.compile("[ \t]{2,}")
+_BLOCK = 4096  # shingles that meet all 128 hashes at once: 4 MB
 
 
 def clean(
@@ -84,7 +85,8 @@ def remove_near_duplicates(docs: Sequence[str], threshold: float = 0.8, shingle:
     buckets: defaultdict[tuple[int, bytes], list[int]] = defaultdict(list)
     for number, doc in enumerate(docs):
         hashes = _shingle_hashes(doc, weights)
-        minima = np.array([(hashes * factor).min() for factor in factors])
+        blocks = [hashes[start : start + _BLOCK] for start in range(0, len(hashes), _BLOCK)]
+        minima = np.min([(factors[:, None] * block).min(axis=1) for block in blocks], axis=0)
         keys = [(band, row.tobytes()) for band, row in enumerate(minima.reshape(bands, rows))]
         candidates = {other for key in keys for other in buckets[key]}
         if not any(_jaccard(doc, docs[other], shingle) >= threshold for other in candidates):
