@@ -13,7 +13,6 @@
 
 namespace emu {
 struct Handover {
-    const void *address;
     uint32_t block, epoch, warp[32];  // up to where: its block, its warp and itself
     int32_t older, knows, todo;
     uint32_t seen;
@@ -79,7 +78,7 @@ void order_atomic(const void *address) {
     if (!gives) return;
     uint32_t until = f.fence_epoch > clean_epoch ? f.fence_epoch : clean_epoch;
     if (mine && last->epoch == until && last->knows == f.knows && !memcmp(last->warp, f.fenced, sizeof f.fenced)) return;
-    Handover now = {address, block_number, until, {}, before, f.knows, 0, 0, (uint16_t)emu_thread, f.block_only};
+    Handover now = {block_number, until, {}, before, f.knows, 0, 0, (uint16_t)emu_thread, f.block_only};
     memcpy(now.warp, f.fenced, sizeof now.warp);
     top.handover = handovers.add(now);
 }

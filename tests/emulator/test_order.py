@@ -42,8 +42,8 @@ WARP_LEADS = """
 extern "C" __global__ void kernel(const int* x, int* y, int n) {
     int t = threadIdx.x, i = blockIdx.x * 64 + t, last;
     y[2 + i] = x[i];
-    __syncwarp();
     __threadfence();
+    __syncwarp();
     if (t % 32 == 0) last = atomicAdd(&y[0], 1) == 2 * gridDim.x - 1;
     __syncwarp();
     if (__shfl_sync(~0u, last, 0) == 0) return;
@@ -51,6 +51,9 @@ extern "C" __global__ void kernel(const int* x, int* y, int n) {
     if (t % 32 == 0) atomicExch(&y[0], 0);
 }
 """
+LANE_FENCES = WARP_LEADS.replace("    __threadfence();\n", "").replace(
+    "if (t % 32 == 0) last", "if (t % 32 == 0) __threadfence();\n    if (t % 32 == 0) last"
+)
 LOCK = """
 extern "C" __global__ void kernel(const int* x, int* y, int n) {
     while (atomicCAS(&y[0], 0, 1) != 0) {}
@@ -89,6 +92,7 @@ CASES = {
     "one thread fences for its block": ONE_FENCES,
     "the counter is put back": RESET,
     "a warp's lanes fence, one counts": WARP_LEADS,
+    "a lane fences for its warp": LANE_FENCES,
     "a lock": LOCK,
     "a lock in shared memory": SHARED_LOCK,
     "two locks": TWO_LOCKS,
