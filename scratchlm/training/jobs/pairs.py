@@ -103,7 +103,9 @@ class PairsJob(Job):
         yield "Held-out examples, the model's answer, and where it differs the right one:\n\n"
         for example, guess in zip(some, self.answer(self.sources["validation"][: len(some)]), strict=True):
             other = "" if guess == example.target else f"   ({example.target})"
-            yield f"{example.source[-160:]!r} → {guess!r}{other}\n"
+            source = example.source
+            shown = source if len(source) <= 160 else f"{source[:80]} … {source[-80:]}"  # a name, a question
+            yield f"{shown!r} → {guess!r}{other}\n"
 
 
 def teach(
