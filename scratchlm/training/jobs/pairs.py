@@ -103,9 +103,16 @@ class PairsJob(Job):
         yield "Held-out examples, the model's answer, and where it differs the right one:\n\n"
         for example, guess in zip(some, self.answer(self.sources["validation"][: len(some)]), strict=True):
             other = "" if guess == example.target else f"   ({example.target})"
-            source = example.source
-            shown = source if len(source) <= 160 else f"{source[:80]} … {source[-80:]}"  # a name, a question
-            yield f"{shown!r} → {guess!r}{other}\n"
+            yield f"{both_ends(example.source)!r} → {guess!r}{other}\n"
+
+
+def both_ends(text: str, most: int = 160) -> str:
+    """A text of at most `most` characters as it is, a longer one without its middle.
+
+    >>> both_ends("Delete role. Before that, remove what hangs on it.", most=20)
+    'Delete rol … ngs on it.'
+    """
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-(most // 2) :]}"
 
 
 def teach(
