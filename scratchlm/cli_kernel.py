@@ -183,7 +183,7 @@ def check(
 
     VALUES are its arguments: float32[128] is a random array, float32[128]=0 a filled one, 128 a number.
     """
-    from scratchlm.kernels.emulator import Emulator, KernelError
+    from scratchlm.kernels.emulator import NOT_SEEN, Emulator, KernelError
 
     found = []
     try:
@@ -204,6 +204,7 @@ def check(
         if values[k].endswith("]") or "]=" in values[k]:
             _show(parameter, value(values[k], function.codes[k]), [arguments[k] for arguments in found])
     click.echo(f"{file.name}: {function.name}: no fault found in three orders of the threads.")
+    click.echo(f"({NOT_SEEN}.)")
 
 
 def _show(name: str, before: Any, after: list[Any]) -> None:
@@ -235,10 +236,11 @@ def debug(name: str, thread: int, block: int, shape: str | None, vscode: bool) -
     There: `next` a line, `print part` a shared array, `print threadIdx`, `continue`.
     """
     from scratchlm.kernels.cuda.launching import HERE
+    from scratchlm.kernels.emulator.compiling import GDB
 
     _, function = find(name)
-    commands = ["set pagination off", "set breakpoint pending on", f"directory {HERE}"]
-    where = f"threadIdx.x == {thread} && blockIdx.x == {block}"
+    commands = [f"set $thread = {thread}", f"set $block = {block}", f"source {GDB}", f"directory {HERE}"]
+    where = "threadIdx.x == $thread && blockIdx.x == $block"
     commands += [f"break {entry} if {where}" for entry in _launched(name, shape, thread, block)]
     arguments = ["-P", "-c", "from scratchlm.cli import main; main()", "kernel", "run"]
     arguments += [function.__name__, "--mode", "debug"]
@@ -258,7 +260,8 @@ def debug(name: str, thread: int, block: int, shape: str | None, vscode: bool) -
     if gdb is None:
         raise OptionError("gdb is not installed: install it with your system's packages (apt install gdb).")
     options = [part for command in [*commands, "run"] for part in ("-ex", command)]
-    os.execv(gdb, [gdb, "-q", *options, "--args", sys.executable, *arguments])
+    quiet = ["-q", "-iex", "set auto-load python-scripts off"]  # Python's own, which gdb only complains about
+    os.execv(gdb, [gdb, *quiet, *options, "--args", sys.executable, *arguments])
 
 
 def _launched(name: str, shape: str | None, thread: int, block: int) -> list[str]:

@@ -74,7 +74,8 @@ def test_the_command_prints_exponents_and_draws_them(started, scratchlm, tmp_pat
     assert picture.read_bytes()[:4] == b"\x89PNG"
     upper, lower = drawn[0].axes[1], drawn[0].axes[3]  # layers: time above, memory below
     assert (upper.get_xscale(), upper.get_yscale()) == ("log", "log")
-    np.testing.assert_allclose(upper.get_lines()[1].get_xydata(), [(n, max(n, 4) ** 2) for n in (1, 2, 4, 8, 16)])
+    expected = [(n, max(n, 4) ** 2) for n in (1, 2, 4, 8, 16)]
+    np.testing.assert_allclose(upper.get_lines()[1].get_xydata(), expected)
     assert [text.get_text() for text in lower.get_legend().get_texts()] == [
         "lstm: exponent 1.00",
         "gpt: exponent 1.00",

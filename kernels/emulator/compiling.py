@@ -19,6 +19,7 @@ from .errors import KernelError
 from .source import Source
 
 HERE = Path(__file__).parent
+GDB = HERE / "gdb.txt"  # commands for gdb before a kernel is stepped through
 COMMON = ["-std=c++17", "-fPIC", "-nostdinc++", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
 # Steps are counted by a call in every basic block, so that an endless loop is noticed; not under gdb, where
 # a person decides. No contraction: the same bits in every mode.
@@ -44,6 +45,8 @@ def compiler() -> tuple[str, ...]:
             "compiler", "The emulator runs on Linux (or Windows' subsystem for it): start it there."
         )
     if chosen := os.environ.get("SCRATCHLM_CXX"):
+        if shutil.which(chosen.split()[0]) is None:
+            raise KernelError("compiler", f"SCRATCHLM_CXX names {chosen}, which is no command: correct it.")
         return tuple(chosen.split())
     for name in ("g++", "clang++"):
         if path := shutil.which(name):

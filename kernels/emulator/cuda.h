@@ -250,9 +250,10 @@ template <int... I> struct emu_indices {};
 template <int N, int... I> struct emu_count : emu_count<N - 1, N - 1, I...> {};
 template <int... I> struct emu_count<0, I...> { typedef emu_indices<I...> type; };
 
+extern "C" void emu_left();  // where gdb is told that a thread has ended; see gdb.txt
 template <class... A, int... I>
 __attribute__((no_sanitize_thread)) void emu_apply(void (*kernel)(A...), void **arguments, emu_indices<I...>) {
-    kernel(*(A *)arguments[I]...);
+    kernel(*(A *)arguments[I]...), emu_left();
 }
 template <class... A> void emu_call(void (*kernel)(A...), void **arguments) {
     emu_apply(kernel, arguments, typename emu_count<sizeof...(A)>::type());

@@ -78,6 +78,8 @@ static void enter(Fiber &f) { swapcontext(&scheduler, &contexts[&f - fibers]); }
 static void leave() { swapcontext(&contexts[current - fibers], &scheduler); }
 #endif
 
+extern "C" __attribute__((noinline)) void emu_left() { asm volatile(""); }
+
 static void entry() {
     launch->call(launch->arguments);
     current->state = DONE;

@@ -100,6 +100,7 @@ def test_check_of_a_file_of_ones_own(tmp_path):
     sizes = ["--kernel", "sums", "--grid", "2", "--block", "8"]
     found = kernel("check", path, *sizes, "--args", "float32[16]=2", "float32[16]=0", "-3")
     assert found.exit_code == 0
+    assert found.output.splitlines()[3].startswith("(not looked for: ")
     assert found.output.splitlines()[:2] == [
         "x: unchanged",
         "y: 16 of 16 numbers changed: -6 -6 -6 -6 -6 -6 -6 -6 …",
@@ -128,6 +129,9 @@ def test_dynamic_shared_memory_of_more_than_48_kb(tmp_path):
         "__global__ void large() { extern __shared__ int s[]; s[threadIdx.x * 512] = 1; __syncthreads(); }"
     )
     assert kernel("check", path, "--shared", 65536).exit_code == 0
+    found = kernel("check", path)
+    assert found.exit_code == 1
+    assert "but it has no bytes: ask for some with shared_mem (--shared)" in found.output
     assert "raise" in str(kernel("check", path, "--shared", 300000).output)
 
 
