@@ -1,6 +1,7 @@
 """Runs that learn a task (classifier, l1, encoder-decoder): train, measure, predict, go on, fine-tune."""
 
 import dataclasses
+import doctest
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scratchlm.errors import CheckpointError, OptionError, RecipeError, TokenErr
 from scratchlm.tasks import TASKS, Example, TaskData
 from scratchlm.training import Trainer, fine_tuning, load_arrays, load_recipe, load_run, make_job
 from scratchlm.training.jobs.classes import class_probabilities
+from scratchlm.training.jobs import pairs
 from scratchlm.training.jobs.pairs import answer
 from scratchlm.training.predicting import predict
 from scratchlm.training.talking import Talk
@@ -106,6 +108,10 @@ def test_a_run_trains_is_measured_and_predicts(name, where, tmp_path):
         assert len(found) == 1
         assert found[0].probability is None
     assert "".join(job.sample()).count("→") == (8 if name in CLASSIFIERS else 6)
+
+
+def test_worked_values():
+    assert doctest.testmod(pairs) == (0, 2)  # failed, tried
 
 
 @pytest.mark.parametrize("name", ["lstm", "additive"])
