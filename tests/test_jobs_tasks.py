@@ -10,8 +10,8 @@ import scratchlm as sl
 from scratchlm.errors import CheckpointError, OptionError, RecipeError, TokenError
 from scratchlm.tasks import TASKS, Example, TaskData
 from scratchlm.training import Trainer, fine_tuning, load_arrays, load_recipe, load_run, make_job
-from scratchlm.training.jobs.classes import class_probabilities
 from scratchlm.training.jobs import pairs
+from scratchlm.training.jobs.classes import class_probabilities
 from scratchlm.training.jobs.pairs import answer
 from scratchlm.training.predicting import predict
 from scratchlm.training.talking import Talk
