@@ -12,7 +12,7 @@ from scratchlm.tasks.packages import require
 Baseline = Callable[[TaskData], list[str]]
 
 _SENTENCE = re.compile(r".*?[.!?。！？](?=\s|$)", re.DOTALL)
-_ROWS = 200  # of the test at once: 200 × 50,000 similarities are 80 MB
+_ROWS = 200  # of the test at once: 200 × 80,000 similarities are 64 MB
 
 
 def majority(data: TaskData) -> list[str]:
@@ -39,8 +39,8 @@ def nearest(data: TaskData) -> list[str]:
     DataError without the package scikit-learn.
     """
     vectorizer = _vectorizer("baseline nearest", (1, 3))
-    known = vectorizer.fit_transform([example.source for example in data.training]).T.tocsr()
-    asked = vectorizer.transform([example.source for example in data.test])
+    known = vectorizer.fit_transform([example.source for example in data.training]).T.tocsr().astype("f4")
+    asked = vectorizer.transform([example.source for example in data.test]).astype("f4")  # a third quicker
     answers: list[str] = []
     for start in range(0, asked.shape[0], _ROWS):
         similarity = (asked[start : start + _ROWS] @ known).toarray()
