@@ -28,9 +28,10 @@ from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 from numba import carray, types
 from numba.core import cgutils
+from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
-from .compiling import CACHE, OPTIONS, inner, kept_on_disk
+from .compiling import OPTIONS, inner, keep
 from .native import WORD, X86, at_address, bytes_of, read
 
 _features = get_host_cpu_features()
@@ -368,8 +369,10 @@ def address_of_product(dtype: Any) -> int:
     """Address of `_product` for a type of numbers, compiled at the first call and kept on disk."""
     real, word = numba.from_dtype(dtype), types.int64
     signature = word(*[word] * 11, real, real)
-    with _compiling, kept_on_disk():
-        return numba.cfunc(signature, cache=CACHE, **OPTIONS)(_product).address or 0
+    compiled = CFunc(_product, (signature.args, signature.return_type), {}, OPTIONS)
+    with _compiling:
+        keep(compiled, _product).compile()
+    return compiled.address or 0
 
 
 @intrinsic
