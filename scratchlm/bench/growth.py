@@ -9,16 +9,17 @@ import json
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from .gpt import GPTStep
 from .processes import busy_processors, run_child
-from .workloads import LSTMStep, Workload
+from .workloads import LSTMStep
 
 FITTED = 3  # of the largest sizes
-LSTM = LSTMStep("lstm", V=1000, D=128, H=128, L=1, B=16, T=32)
-GPT = GPTStep("gpt", V=1000, L=1, H=4, D=128, T=64, B=8)
+LSTM: Any = LSTMStep("lstm", V=1000, D=128, H=128, L=1, B=16, T=32)
+GPT: Any = GPTStep("gpt", V=1000, L=1, H=4, D=128, T=64, B=8)
 # The sizes along each axis, and which field of the model they are.
 AXES = {
     ("lstm", "time"): ("T", (32, 64, 128, 256, 512)),
@@ -31,7 +32,7 @@ AXES = {
     ("gpt", "layers"): ("L", (1, 2, 4, 8, 16)),
 }
 NAMES = tuple(dict.fromkeys(axis for _, axis in AXES))
-POINTS: dict[str, Workload] = {
+POINTS: dict[str, Any] = {  # workloads
     f"{model}.{axis}.{size}": replace(LSTM if model == "lstm" else GPT, **{field: size})
     for (model, axis), (field, sizes) in AXES.items()
     for size in sizes
