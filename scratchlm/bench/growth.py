@@ -20,45 +20,29 @@ from .workloads import LSTMStep
 FITTED = 3  # of the largest sizes
 LSTM: Any = LSTMStep("lstm", V=1000, D=128, H=128, L=1, B=16, T=32)
 GPT: Any = GPTStep("gpt", V=1000, L=1, H=4, D=128, T=64, B=8)
-# The sizes along each axis, and which field of the model they are.
+# The sizes along each axis, which field of the model they are, and why cost grows as it does.
+LENGTHS, LAYERS = (64, 128, 256, 512, 1024), (1, 2, 4, 8, 16)
+WORDS, HIDDEN = (1000, 2000, 4000, 8000, 16000), (64, 128, 256, 512, 1024)
 AXES = {
-    ("lstm", "time"): ("T", (32, 64, 128, 256, 512)),
-    ("gpt", "time"): ("T", (64, 128, 256, 512, 1024)),
-    ("lstm", "vocabulary"): ("V", (1000, 2000, 4000, 8000, 16000)),
-    ("gpt", "vocabulary"): ("V", (1000, 2000, 4000, 8000, 16000)),
-    ("lstm", "hidden"): ("H", (64, 128, 256, 512, 1024)),
-    ("gpt", "hidden"): ("D", (64, 128, 256, 512, 1024)),
-    ("lstm", "layers"): ("L", (1, 2, 4, 8, 16)),
-    ("gpt", "layers"): ("L", (1, 2, 4, 8, 16)),
+    ("lstm", "time"): (LENGTHS, "T", "One step after the other, all alike; the state has one size."),
+    ("gpt", "time"): (LENGTHS, "T", "Products with weights go with T, attention with T²: each looks at all."),
+    ("lstm", "vocabulary"): (
+        WORDS,
+        "V",
+        "The last layer scores each word for each token; the LSTM does not.",
+    ),
+    ("gpt", "vocabulary"): (WORDS, "V", "The last layer scores each word for each token; blocks do not."),
+    ("lstm", "hidden"): (HIDDEN, "H", "W_hh has 4 H² weights; W_ih, last layer, gates and states go with H."),
+    ("gpt", "hidden"): (HIDDEN, "D", "A block has 12 D² weights; norms, GELU and the last layer go with D."),
+    ("lstm", "layers"): (LAYERS, "L", "Each layer costs as much; embedding and last layer are there once."),
+    ("gpt", "layers"): (LAYERS, "L", "Each block costs as much; embedding and last layer are there once."),
 }
 NAMES = tuple(dict.fromkeys(axis for _, axis in AXES))
 POINTS: dict[str, Any] = {  # workloads
     f"{model}.{axis}.{size}": replace(LSTM if model == "lstm" else GPT, **{field: size})
-    for (model, axis), (field, sizes) in AXES.items()
+    for (model, axis), (sizes, field, _) in AXES.items()
     for size in sizes
 } | {"lstm.tiny": replace(LSTM, V=2, D=1, H=1, B=1, T=1), "gpt.tiny": replace(GPT, V=2, H=1, D=1, B=1, T=1)}
-REASONS = {
-    (
-        "lstm",
-        "time",
-    ): "One step after the other, all alike; the state has one size at any length.",
-    (
-        "gpt",
-        "time",
-    ): "Products with weights go with T, attention with T²: each token looks at all before.",
-    ("lstm", "vocabulary"): "The last layer scores every word for every token; LSTM layers do not see V.",
-    ("gpt", "vocabulary"): "The last layer scores every word for every token; the blocks do not see V.",
-    (
-        "lstm",
-        "hidden",
-    ): "W_hh has 4 H² weights: its products and Adam go with H²; W_ih, last layer and gates with H.",
-    (
-        "gpt",
-        "hidden",
-    ): "A block has 12 D² weights: products and Adam go with D²; norms and GELU with D.",
-    ("lstm", "layers"): "Every layer is as large as the next; embedding and last layer are there once.",
-    ("gpt", "layers"): "Every block is as large as the next; embedding and last layer are there once.",
-}
 
 
 @dataclass(frozen=True)
@@ -110,7 +94,7 @@ def measure(
     for model in ("lstm", "gpt"):
         for _ in range(2):  # the first may have to compile kernels, which takes memory of its own
             alone[model] = run_child(f"{model}.tiny", "ours", 1, threads, "cpu")["memory"]
-    for (model, axis), (_, sizes) in AXES.items():
+    for (model, axis), (sizes, _, reason) in AXES.items():
         if axis not in axes:
             continue
         points = []
@@ -132,7 +116,7 @@ def measure(
                 exponent(largest, [point.milliseconds for point in top]),
                 exponent(largest, [point.memory_mb for point in top]),
                 exponent(largest, [point.product_flops for point in top]),
-                REASONS[model, axis],
+                reason,
             )
         )
     return found
