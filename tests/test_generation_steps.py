@@ -1,12 +1,15 @@
 """Reading one token without a graph: the same scores and state as `forward`, also for models in training."""
 
+import gc
 import itertools
+import weakref
 
 import numpy as np
 import pytest
 
 import scratchlm as sl
-from scratchlm import models
+from scratchlm import models, nn
+from scratchlm.errors import DtypeError, OptionError, ShapeError, TokenError
 from scratchlm.generation import generate
 from scratchlm.generation.reading import last_scores
 
@@ -89,3 +92,101 @@ def test_weights_that_were_changed_are_seen(device):
         np.testing.assert_allclose(scores, expected, atol=1e-4)
         found.append(scores)
     assert all(abs(one - other).max() > 1e-3 for one, other in itertools.pairwise(found))
+
+
+# ---------------------------------------------------------------- what the quick way must not do
+@EACH
+def test_a_state_of_other_sequences_is_refused(make, device):
+    """The kernels trust their shapes: they would write past their arrays."""
+    model = disturbed(make).eval()
+    _, state = last_scores(model, np.array([[1, 2]]), None)
+    with pytest.raises(ShapeError, match=r"state"):
+        last_scores(model, np.full((300, 1), 3), state)
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("ids", "error"), [([[-1]], TokenError), ([[11]], TokenError), ([[0.5]], DtypeError)]
+)
+def test_ids_are_looked_at(make, ids, error, device):
+    model = disturbed(make).eval()
+    _, state = last_scores(model, np.array([[1, 2]]), None)
+    with pytest.raises(error):
+        last_scores(model, np.array(ids), state)
+
+
+def test_a_weight_of_another_type_is_refused(device):
+    model = disturbed(MAKE["lstm"]).eval()
+    _, state = last_scores(model, np.array([[1, 2]]), None)
+    model.lstm.weight_hh_l1.data = model.lstm.weight_hh_l1.data.astype(np.float64)
+    with pytest.raises(DtypeError, match="float32 and float64"):
+        last_scores(model, np.array([[3]]), state)
+
+
+def always_seven(cls, method):
+    """A subclass whose own method makes token 7 win."""
+
+    class Own(cls):
+        def forward(self, ids, state=None):
+            logits, state = super().forward(ids, state)
+            return (
+                (logits * 0 + np.eye(11, dtype=np.float32)[7], state)
+                if method == "forward"
+                else (logits, state)
+            )
+
+        def features(self, *arguments, **options):
+            x, seen = super().features(*arguments, **options)
+            return (x * 0 + 1, seen) if method == "features" else (x, seen)
+
+    return Own
+
+
+@pytest.mark.parametrize("method", ["forward", "features"])
+@EACH
+def test_a_model_with_a_method_of_its_own_writes_what_that_says(make, method):
+    model = disturbed(make)
+    model.__class__ = always_seven(type(model), method)
+    _, state = last_scores(model, np.array([[1, 2]]), None)
+    scores, _ = last_scores(model, np.array([[3]]), state)
+    with sl.no_grad():
+        expected = model.eval()(np.array([[3]]), state)[0].numpy()[:, -1]
+    np.testing.assert_array_equal(scores, expected)
+
+
+REPLACED = {
+    "bidirectional": ("lstm", lambda m: vars(m).update(lstm=nn.LSTM(6, 4, 2, bidirectional=True))),
+    "head without bias": ("lstm", lambda m: vars(m).update(head=nn.Linear(8, 11, bias=False))),
+    "head of two": ("lstm", lambda m: vars(m).update(head=nn.Sequential(nn.Linear(8, 5), nn.Linear(5, 11)))),
+    "a wider block": ("gpt", lambda m: vars(m.blocks).update({"1": nn.TransformerBlock(8, 2, 64)})),
+    "other heads": ("gpt", lambda m: vars(m.blocks).update({"1": nn.TransformerBlock(8, 4)})),
+    "another eps": ("gpt", lambda m: vars(m.blocks[1].norm2).update(eps=0.5)),
+    "no GELU's layer": ("gpt", lambda m: vars(m.blocks[0]).update(linear2=nn.Linear(32, 8, bias=False))),
+    "no norm": ("gpt", lambda m: vars(m.blocks[0]).update(norm1=nn.Dropout(0.0))),
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_a_model_with_another_part_writes_what_that_says(name):
+    which, replace = REPLACED[name]
+    model = disturbed(MAKE[which])
+    replace(model)
+    _, state = last_scores(model, np.array([[1, 2]]), None)
+    scores, _ = last_scores(model, np.array([[3]]), state)
+    with sl.no_grad():
+        expected = model.eval()(np.array([[3]]), state)[0].numpy()[:, -1]
+    np.testing.assert_allclose(scores, expected, atol=2e-5)
+
+
+def test_the_addresses_keep_no_weight_alive():
+    model = disturbed(MAKE["gpt"]).eval().to("cpu")
+    list(generate(model, [1], 3))
+    weight = weakref.ref(model.blocks[0].linear1.weight.data)
+    del model
+    gc.collect()
+    assert weight() is None
+
+
+def test_a_transformer_has_a_layer():
+    with pytest.raises(OptionError, match="num_layers is 0"):
+        models.GPTLanguageModel(11, num_layers=0)

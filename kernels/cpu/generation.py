@@ -9,6 +9,7 @@ B batch, D features, H hidden units or heads, S earlier tokens, E hidden feature
 """
 
 import operator
+import weakref
 
 import numpy as np
 from numba import carray
@@ -177,15 +178,17 @@ def transformer_step(x, keys, values, heads, eps, weights):
     return y, own[..., D : 2 * D].copy(), own[..., 2 * D :].copy()
 
 
-_last = [], np.empty((0, 12), np.int64)  # weights of the last call, and where they are: 0.5 µs each to ask
+_last: tuple = (), np.empty((0, 12), np.int64)  # weights of the last call, where they are: 0.5 µs each to ask
 
 
 def _addresses(weights):
     """Addresses of 12 weights a layer (L, 12), and arrays that have to live while they are used."""
     global _last
-    arrays, table = _last
-    if len(weights) != len(arrays) or not all(map(operator.is_, weights, arrays)):
-        arrays = [np.ascontiguousarray(weight) for weight in weights]
-        table = np.array([array.ctypes.data for array in arrays], np.int64).reshape(-1, 12)
-        _last = arrays, table  # copies among them are no weight of the next call, and so made anew there
+    known, table = _last
+    if len(weights) == len(known) and all(weight is seen() for weight, seen in zip(weights, known)):  # noqa: B905
+        return table, weights
+    arrays = [np.ascontiguousarray(weight) for weight in weights]
+    table = np.array([array.ctypes.data for array in arrays], np.int64).reshape(-1, 12)
+    if all(map(operator.is_, weights, arrays)):  # a copy may be out of date at the next call
+        _last = [weakref.ref(weight) for weight in weights], table
     return table, arrays

@@ -21,8 +21,9 @@ def last_scores(model: Any, ids: Any, state: Any) -> tuple[np.ndarray, Any]:
     reads one more token in a quicker way has the method `one_token`.
     """
     quick = getattr(model, "one_token", None) if ids.shape[1] == 1 and state is not None else None
-    if quick and (found := quick(ids[:, 0], state)):
-        return to_host(found[0]).astype(np.float64), found[1]
+    with no_grad():
+        if quick and (found := quick(ids[:, 0], state)):
+            return to_host(found[0]).astype(np.float64), found[1]
     with no_grad(), evaluating(model):
         logits, state = model(ids, state)  # (B, T, V)
         last = logits[:, -1]  # the only ones to be copied from a card

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..device import to_host, upload
+from ..device import to_host
+from ..errors import ShapeError
 from ..tensor import Tensor
 from .transformer import Transformer
 
@@ -28,6 +29,8 @@ class GPTLanguageModel(Transformer):
         """
         new = to_host(ids)
         before, *kept = state if state is not None else (new[:, :0],)
+        if len(before) != len(new):
+            raise ShapeError(f"The state is of {len(before)} sequences, the ids of {len(new)}: take as many.")
         read = np.concatenate([before, new], axis=1)
         if start := self.window(read.shape[1]):
             read = read[:, start:]
@@ -40,20 +43,34 @@ class GPTLanguageModel(Transformer):
         return F.linear(x, self.embedding.weight), (read, keys, values)
 
     def one_token(self, ids: Any, state: State) -> tuple[Any, State] | None:
-        """Ids (B) → array of logits (B, V) of the next token, and the new state: `forward` without a graph.
+        """Ids (B) → array of logits (B, V) of the next token, and the new state: `forward` in few kernels.
 
-        None where the context is full, so that more than this token has to be read.
+        None where `forward` has to do it: the context is full, so that more than this token has to be read;
+        or shapes or types do not fit, which it explains; or a part or a method of the model was replaced.
         """
         before, keys, values = state
-        if before.shape[1] == self.context:
+        blocks: list[Any] = [block for _, block in self.blocks.children()]
+        weights = [weight for block in blocks for weight in block.step_weights() or ()]
+        own = type(self).forward is GPTLanguageModel.forward and type(self).features is Transformer.features
+        if not own or before.shape[1] == self.context or len(weights) != 12 * len(blocks):
             return None
+        sizes = {(block.self_attn.num_heads, block.norm1.eps) for block in blocks}
+        x = self.embedding(ids).data + self.position.weight.data[before.shape[1]]  # (B, D)
+        shapes, kept = (
+            [weight.shape for weight in weights],
+            (len(blocks), len(ids), before.shape[1], x.shape[1]),
+        )
+        alike = len({array.dtype for array in (x, keys, values, *weights)}) == 1
+        if (
+            len(sizes) > 1
+            or not alike
+            or shapes != shapes[:12] * len(blocks)
+            or not keys.shape == values.shape == kept
+        ):
+            return None
+        ((heads, eps),) = sizes
         device, table = self.embedding.weight.device, self.embedding.weight.data
         kernels, xp = device.kernels, device.xp
-        x = kernels.embedding_forward(table, upload(ids, device))  # (B, D)
-        x += self.position.weight.data[before.shape[1]]
-        blocks: list[Any] = [block for _, block in self.blocks.children()]
-        heads, eps = blocks[0].self_attn.num_heads, blocks[0].norm1.eps
-        weights = [weight.data for block in blocks for weight in block.step_weights()]
         x, key, value = kernels.transformer_step(x, keys.data, values.data, heads, eps, weights)
         keys = xp.concatenate([keys.data, key[:, :, None]], axis=2)
         values = xp.concatenate([values.data, value[:, :, None]], axis=2)

@@ -11,7 +11,7 @@ import numpy as np
 from .. import functions as F
 from .. import nn
 from ..device import Device, to_host
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..nn.attention import Cache
 from ..random import random_state
 from ..tensor import Tensor
@@ -36,6 +36,8 @@ class Transformer(nn.Module):
         dropout: float = 0.0,
         device: "str | Device | None" = None,
     ):
+        if num_layers < 1:
+            raise OptionError(f"num_layers is {num_layers}, expected 1 or more.")
         self.context = context
         self.embedding = nn.Embedding(vocabulary, embedding_dim, device=device)
         self.position = nn.Embedding(context, embedding_dim, device=device)
