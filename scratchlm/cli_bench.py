@@ -175,15 +175,22 @@ def growth(
     """
     from .bench.growth import NAMES, as_json, measure
     from .bench.picture import draw_growth
+    from .bench.processes import busy_processors
     from .files import write_text
 
     if unknown := [axis for axis in axes if axis not in NAMES]:
         near = did_you_mean(unknown[0], NAMES)
         raise OptionError(f"Cost is not measured over '{unknown[0]}'{near}: {', '.join(NAMES)}.")
+    for file in (json_file, picture):
+        if file and not file.parent.is_dir():  # told now and not after minutes
+            raise OptionError(f"There is no folder {file.parent} for {file.name}: make it first.")
+    load = busy_processors()
     found = measure(axes or NAMES, steps, threads, click.echo)
     click.echo()
     make_console().print(_growth_table(found), soft_wrap=False)
     click.echo("Exponents of the upper three sizes: 1 grows in proportion, 2 with the square.")
+    if load > 0.5:
+        click.echo(f"Warning: the machine was busy ({load:.1f} processors at the start): measure again.")
     if json_file:
         write_text(json_file, as_json(found, threads))
     if picture:
@@ -198,6 +205,9 @@ def _growth_table(found: "list[Growth]") -> Any:
         table.add_column(column, overflow="fold")
     for g in found:
         sizes = f"{g.points[0].size:,} to {g.points[-1].size:,}"
-        powers = (f"{power:.2f}" for power in (g.time_exponent, g.memory_exponent, g.operations_exponent))
+        powers = (
+            f"{power:.2f}" if power == power else "–"
+            for power in (g.time_exponent, g.memory_exponent, g.operations_exponent)
+        )
         table.add_row(f"{g.model}, {g.axis}", sizes, *powers, g.reason)
     return table

@@ -194,7 +194,9 @@ def check(
                 raise OptionError(f"{file.name} has several kernels: add --kernel {' or '.join(kernels)}.")
             function = emulator.get_function(name or next(iter(kernels)))
             codes = [*function.codes, *["f4"] * len(values)]
-            arguments = tuple(value(text, code) for text, code in zip(values, codes, strict=False))
+            arguments = tuple(
+                value(text, code, k) for k, (text, code) in enumerate(zip(values, codes, strict=False))
+            )
             function.max_dynamic_shared_size_bytes = max(shared, function.max_dynamic_shared_size_bytes)
             function(grid, block, arguments, shared_mem=shared)
             found.append(arguments)
@@ -202,7 +204,7 @@ def check(
         _stop(error)
     for k, parameter in enumerate(function.parameters):
         if values[k].endswith("]") or "]=" in values[k]:
-            _show(parameter, value(values[k], function.codes[k]), [arguments[k] for arguments in found])
+            _show(parameter, value(values[k], function.codes[k], k), [arguments[k] for arguments in found])
     click.echo(f"{file.name}: {function.name}: no fault found in three orders of the threads.")
     click.echo(f"({NOT_SEEN}.)")
 
@@ -211,15 +213,23 @@ def _show(name: str, before: Any, after: list[Any]) -> None:
     """Say what a kernel wrote into an array, and whether the order of the threads mattered."""
     import numpy as np
 
-    changed = int((before != after[0]).sum())
+    changed = int((~np.isclose(before, after[0], 0, 0, equal_nan=True)).sum())
     if not changed:
         click.echo(f"{name}: unchanged")
         return
     first = " ".join(f"{n:.6g}" if after[0].dtype.kind == "f" else str(n) for n in after[0].ravel()[:8])
     more = " …" if after[0].size > 8 else ""
     line = f"{name}: {changed:,} of {after[0].size:,} numbers changed: {first}{more}"
-    off = max(np.abs(np.subtract(after[0], other, dtype=float)).max(initial=0) for other in after[1:])
-    click.echo(f"{line}; other orders of the threads differ by up to {off:.1e}" if off else line)
+    apart = [
+        other
+        for other in after[1:]
+        if not np.array_equal(after[0], other, equal_nan=after[0].dtype.kind == "f")
+    ]
+    with np.errstate(invalid="ignore"):  # ∞ − ∞, NaN
+        off = max(
+            (np.nanmax(np.abs(np.subtract(after[0], other, dtype=float))) for other in apart), default=0
+        )
+    click.echo(f"{line}; other orders of the threads differ by up to {off:.1e}" if apart else line)
 
 
 @kernel.command()

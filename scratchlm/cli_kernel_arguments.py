@@ -145,11 +145,12 @@ def _refuse_large(what: str, shape: tuple[int, ...], item: int) -> None:
         )
 
 
-def value(text: str, code: str) -> Any:
+def value(text: str, code: str, seed: int = 0) -> Any:
     """An argument as it is written: `float32[128]` random, `float32[2,64]=0` filled, or a number.
 
     Arguments:
         code: type of the kernel's parameter, such as "f4" or "i4*", which a number takes.
+        seed: of random numbers; another one for each array, so that none is mistaken for another.
 
     Raises:
         OptionError: it is none of these, or does not fit the type.
@@ -164,7 +165,8 @@ def value(text: str, code: str) -> Any:
         dtype, shape = np.dtype(found[1]), tuple(map(int, found[2].split(",")))
         if dtype.kind not in "fiub":
             raise TypeError
-        filled = None if found[3] is None else dtype.type(float(found[3]))
+        number = float if dtype.kind == "f" else int
+        filled = None if found[3] is None else dtype.type(number(found[3]))
     except OverflowError:
         wanted = found[1] if found else f"the kernel's parameter, which is {kind.name}"
         raise OptionError(f"The number of {text} does not fit {wanted}.") from None
@@ -175,7 +177,7 @@ def value(text: str, code: str) -> Any:
     _refuse_large(text, shape, dtype.itemsize)
     if filled is not None:
         return np.full(shape, filled)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     if dtype.kind == "f":
         return rng.standard_normal(shape).astype(dtype)
     return rng.integers(0, 2 if dtype.kind == "b" else 100, shape).astype(dtype)

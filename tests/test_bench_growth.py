@@ -17,6 +17,10 @@ def test_the_exponent_is_that_of_the_law(power):
     assert growth.exponent(sizes, noisy) == pytest.approx(power)  # what is off in the middle turns no line
 
 
+def test_a_cost_that_cannot_be_told_from_0_has_no_exponent():
+    assert np.isnan(growth.exponent([4, 8, 16], [-0.3, 2, 4]))
+
+
 @pytest.fixture
 def started(monkeypatch):
     """Every process, in order; a step takes size² ms, for small sizes 16; memory is 10 MB and size MB."""
@@ -30,6 +34,7 @@ def started(monkeypatch):
         return {"seconds": times, "memory": (10 + size) * 2**20}
 
     monkeypatch.setattr(growth, "run_child", child)
+    monkeypatch.setattr("scratchlm.bench.processes.busy_processors", lambda: 0.0)
     return seen
 
 
@@ -80,6 +85,12 @@ def test_the_command_prints_exponents_and_draws_them(started, scratchlm, tmp_pat
         "lstm: exponent 1.00",
         "gpt: exponent 1.00",
     ]
+
+
+def test_a_folder_that_there_is_not_is_told_before_anything_is_measured(started, scratchlm, tmp_path):
+    code, _, said = scratchlm("growth", "time", "--picture", tmp_path / "none" / "growth.png")
+    assert (code, started) == (2, [])
+    assert "There is no folder" in said
 
 
 def test_an_axis_that_there_is_not(scratchlm):

@@ -18,6 +18,7 @@ from .processes import busy_processors, run_child
 from .workloads import LSTMStep
 
 FITTED = 3  # of the largest sizes
+LEAST = 0.5  # ms or MB
 LSTM: Any = LSTMStep("lstm", V=1000, D=128, H=128, L=1, B=16, T=32)
 GPT: Any = GPTStep("gpt", V=1000, L=1, H=4, D=128, T=64, B=8)
 # The sizes along each axis, which field of the model they are, and why cost grows as it does.
@@ -71,10 +72,14 @@ class Growth:
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
     """Slope of ln cost over ln size by least squares: 1 for a cost in proportion, 2 for its square.
 
+    NaN where a cost (ms, MB) is below what can be told from 0: memory is a difference of two processes.
+
     >>> round(exponent([1, 2, 4], [3, 12, 48]), 6)
     2.0
     """
-    x, y = np.log(sizes), np.log(np.maximum(costs, 1e-9))
+    if min(costs) < LEAST:
+        return float("nan")
+    x, y = np.log(sizes), np.log(costs)
     x = x - x.mean()
     return float(x @ y / (x @ x))
 

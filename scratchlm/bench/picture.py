@@ -82,7 +82,9 @@ def draw_growth(found: Sequence[Growth], path: Path) -> None:
             power = growth.time_exponent if what == "time" else growth.memory_exponent
             axes = grid[row][column]
             costs = [max(cost, 0.1) for cost in costs]  # a tiny model's memory may be the larger one
-            label = f"{growth.model}: exponent {power:.2f}"
+            label = (
+                f"{growth.model}: exponent {power:.2f}" if power == power else f"{growth.model}: too small"
+            )
             axes.loglog(sizes, costs, "o-", color=colours[growth.model], markersize=4, label=label)
             axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
             axes.minorticks_off()

@@ -30,13 +30,14 @@ _WORD = re.compile(r"[A-Z]+s?(?=[A-Z][a-z]|\d|$)|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
 def load(seed: int = 0, *, whole_services: bool = False) -> TaskData:
-    """Return about 14,000 pairs of an operation's name with its prose, and the sentence that sums them up.
+    """Return about 12,600 pairs of an operation's name with its prose, and the sentence that sums them up.
 
     The documentation of an operation of a web service begins with a sentence that says what it does; that is
     the target. The source is the operation's name in words ("Delete reference."), then the rest of the
     documentation, at most 200 characters of it, without lists, tables and boxes. Half of the sources have
     such prose (tag "text"), half are hardly more than the name (tag "name"). No target occurs twice, and no
-    two sources are nearly the same.
+    two sources are nearly the same; 1,700 pairs are left out because they share their whole source with
+    others ("List tags for resource.").
 
     Operations of one service describe each other: the target of the nearest training example has a ROUGE-L
     of 37. With `whole_services`, all that a family of services has ("waf", "wafv2", "waf-regional") is in one

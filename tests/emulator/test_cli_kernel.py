@@ -81,6 +81,7 @@ def test_counts_of_a_softmax():
         (("check", "FILE", "--args", "float32[16]", "float32[16]=0", "5000000000"), "which is int32"),
         (("check", "FILE", "--args", "float32[16]", "int8[16]=300", "1"), "int8[16]=300 does not fit int8"),
         (("check", "FILE", "--args", "float32[9000000000]", "1", "1"), "MB"),
+        (("check", "FILE", "--args", "float32[16]", "int32[16]=1.9", "1"), "'int32[16]=1.9' is no argument"),
         (("check", "FILE", "--args", "float32[16]=x", "1", "1"), "'float32[16]=x' is no argument"),
         (("check", "FILE", "--gird", "2"), "'--gird' is no option"),
         (("check", "nothing.cu"), "nothing.cu"),
@@ -121,6 +122,24 @@ def test_orders_that_matter_are_told(tmp_path):
     assert re.match(
         r"y: 1 of 1 numbers changed: 7; other orders of the threads differ by up to", found.output
     )
+
+
+def test_what_is_no_number_is_compared_too(tmp_path):
+    path = tmp_path / "logs.cu"
+    path.write_text("__global__ void logs(float* x, float* y) { y[threadIdx.x] = log(0.0f * threadIdx.x); }")
+    found = kernel("check", path, "--block", 8, "--args", "float32[8]=nan", "float32[8]=0")
+    assert found.exit_code == 0
+    assert found.output.splitlines()[:2] == [
+        "x: unchanged",
+        "y: 8 of 8 numbers changed: -inf -inf -inf -inf -inf -inf -inf -inf",
+    ]
+
+
+def test_random_arrays_are_not_alike(tmp_path):
+    path = tmp_path / "copy.cu"
+    path.write_text("__global__ void copy(float* x, float* y) { y[threadIdx.x] = x[threadIdx.x]; }")
+    found = kernel("check", path, "--args", "float32[32]", "float32[32]")
+    assert found.output.startswith("x: unchanged\ny: 32 of 32 numbers changed")
 
 
 def test_dynamic_shared_memory_of_more_than_48_kb(tmp_path):
