@@ -104,14 +104,14 @@ static void check(const void *address, size_t size, int access, size_t alignment
     if (failed) return;
     Region *region = region_of(p, size);
     if (!region) {
-        if (access == EMU_ATOMIC && own(p)) order_atomic(address);
+        if (access == EMU_ATOMIC && own(p)) order_atomic(address, false);
         if (own(p) || size == 0) return;
         found(OUT_OF_BOUNDS, address, size, access, pc);
     }
     if ((uintptr_t)p % alignment) found(MISALIGNED, address, size, access, pc);
     uint64_t *count = &counts.global_reads + 4 * (region->shared != 0) + 2 * (access != EMU_READ);
     count[0]++, count[1] += size;
-    if (access == EMU_ATOMIC) order_atomic(address);
+    if (access == EMU_ATOMIC) order_atomic(address, region->shared);
     if (access && !region->shared) current->dirty = true;
     Access me = {pc, epoch, current->clock, block_number, (uint16_t)emu_thread, (uint8_t)access};
     for (size_t k = 0; k < size; k++) {

@@ -210,6 +210,7 @@ template <class T> using emu_value = typename emu_same<T>::type;
         emu_access(p, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));                                   \
         T old = *p;                                                                                          \
         *p = formula;                                                                                        \
+        emu_changed();                                                                                       \
         return old;                                                                                          \
     }
 EMU_ATOMIC(atomicAdd, old + v)
@@ -226,7 +227,7 @@ EMU_ATOMIC(atomicDec, old == 0 || old > v ? v : old - 1)
 template <class T> EMU_UNSEEN T atomicCAS(T *p, emu_value<T> expected, emu_value<T> v) {
     emu_access(p, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));
     T old = *p;
-    if (old == expected) *p = v;
+    if (old == expected) *p = v, emu_changed();
     return old;
 }
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 (
     _, RACE, OUT_OF_BOUNDS, UNINITIALISED, MISALIGNED, BARRIERS_DIFFER, EARLY_EXIT, LANE_MISSING, LANE_ABSENT,
     NOT_IN_MASK, ENDLESS, TOO_SLOW, INTERRUPTED, ASSERTION, DIVISION, TOO_DEEP, BEYOND, WAITS, IMPOSSIBLE,
-) = range(19)  # fmt: skip
+    MEMORY,
+) = range(20)  # fmt: skip
 DID = {0: "reads", 1: "writes", 2: "changes atomically"}
 HAD = {0: "read", 1: "wrote", 2: "changed atomically"}
 FAR = 1 << 16  # bytes beyond which an address is not called an index of the nearest array
@@ -162,6 +163,8 @@ class _Sentence:
                 "reaches code that the compiler took to be impossible, such as an integer divided by 0 or a "
                 'write through a null pointer: mode "check" names it.'
             )
+        if told.kind == MEMORY:
+            return "launch", "ends here, the emulator has no memory left: start fewer blocks or threads."
         if told.kind == TOO_DEEP:
             return "stack", (
                 "needs more than 240 KB for its calls and local variables: see whether a function that calls "

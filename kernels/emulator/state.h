@@ -13,7 +13,8 @@ const size_t STACKS = MAX_THREADS * STACK;
 
 enum Kind {  // launch.py has the same list
     NONE, RACE, OUT_OF_BOUNDS, UNINITIALISED, MISALIGNED, BARRIERS_DIFFER, EARLY_EXIT, LANE_MISSING, LANE_ABSENT,
-    NOT_IN_MASK, ENDLESS, TOO_SLOW, INTERRUPTED, ASSERTION, DIVISION, TOO_DEEP, BEYOND, WAITS, IMPOSSIBLE
+    NOT_IN_MASK, ENDLESS, TOO_SLOW, INTERRUPTED, ASSERTION, DIVISION, TOO_DEEP, BEYOND, WAITS, IMPOSSIBLE,
+    MEMORY
 };
 enum Order { FORWARD, REVERSED, SHUFFLED };
 enum State { READY, BARRIER, WARP, SPENT, ASKS, STOPPED, DONE };
@@ -69,6 +70,9 @@ struct Counts {
     uint64_t barriers, exchanges, segments, divergent;
 };
 
+struct Fence {  // what a thread knew there: of its block all before this epoch, of its warp up to these clocks
+    uint32_t epoch = 0, warp[32] = {};
+};
 struct Fiber {
     State state = READY;
     void *context = nullptr;
@@ -82,10 +86,8 @@ struct Fiber {
     // For order.cpp.
     uint32_t clock = 1;          // how many waits and fences that order memory this thread has behind it
     uint32_t known[32] = {};     // up to which clock it knows what each lane of its warp did
-    uint32_t fenced[32] = {};    // what it knew at its last fence
-    uint32_t fence_epoch = 0;    // when that was
-    bool released = false, block_only = false;  // it has a fence behind it; only __threadfence_block
-    bool dirty = false;          // it has changed global memory since
+    Fence fences[2];             // its last __threadfence(), and its last fence of either kind
+    bool dirty = false;          // it has changed global memory since its last __threadfence()
     int32_t knows = 0;           // what other threads handed over to it
 };
 
@@ -109,7 +111,7 @@ void begin_order();
 void begin_block_order();
 void order_block();
 void order_lanes(unsigned first, unsigned lanes);
-void order_atomic(const void *address);
+void order_atomic(const void *address, bool shared);
 bool handed_over(const Access &a);
 // faults.cpp
 void catch_signals();

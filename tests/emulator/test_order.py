@@ -152,6 +152,71 @@ extern "C" __global__ void kernel(const int* x, int* y, int n) {{
         run(source, grid=1, block=3)
 
 
+SCOPES = {
+    "a lock in each block's shared memory": (
+        """
+    __shared__ int lock;
+    if (threadIdx.x == 0) lock = 0;
+    __syncthreads();
+    while (atomicCAS(&lock, 0, 1)) {}
+    y[1] += x[blockIdx.x];
+    __threadfence();
+    atomicExch(&lock, 0);""",
+        (4, 1),
+    ),
+    "an atomicCAS that fails": (
+        """
+    if (threadIdx.x == 0) {
+        y[1] = 1;
+        __threadfence();
+        atomicCAS(&y[0], 1, 2);
+    } else if (atomicAdd(&y[0], 1) == 0) y[2] = y[1];""",
+        (1, 2),
+    ),
+    "a block's fence after another block's knowledge": (
+        """
+    int b = blockIdx.x;
+    if (b == 0) y[1] = 1;
+    if (b == 1) atomicAdd(&y[0], 1);
+    if (b == 2) y[2] = 7 * atomicAdd(&y[5], 0);
+    if (b < 1) __threadfence(); else __threadfence_block();
+    if (b == 0) atomicAdd(&y[0], 1);
+    if (b == 1) atomicAdd(&y[5], 1);
+    if (b == 2) y[2] = y[1];""",
+        (3, 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCOPES)
+def test_what_does_not_reach_another_thread(name):
+    body, (grid, block) = SCOPES[name]
+    source = f'extern "C" __global__ void kernel(const int* x, int* y, int n) {{{body}\n}}'
+    with pytest.raises(KernelError, match=r"y\[1\], which thread") as caught:
+        run(source, grid=grid, block=block)
+    assert caught.value.kind == "race"
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_fence_for_all_beside_one_for_the_block(ends):
+    """Lane 0 fences for every block, lane 1 for its own: by __syncwarp their warp has both."""
+    source = """
+extern "C" __global__ void kernel(const int* x, int* y, int n) {
+    int t = threadIdx.x;
+    if (t == 0) y[2 + blockIdx.x] = 1;
+    if (t == 0) __threadfence();
+    if (t == 1) __threadfence_block();
+    __syncwarp();
+    if (t == 2 && atomicAdd(&y[0], 1) == 1) y[1] = y[2] + y[3];
+}
+"""
+    if ends:
+        assert run(source, grid=2, block=32)[1] == 2
+        return
+    with pytest.raises(KernelError, match="__threadfence"):
+        run(source.replace("__threadfence();", "__threadfence_block();"), grid=2, block=32)
+
+
 def test_variables_of_the_file_begin_anew_in_each_emulator():
     source = (
         "__device__ int calls = 0;\n__global__ void kernel(const int* x, int* y, int n) { y[0] = ++calls; }"
