@@ -21,6 +21,7 @@ from .source import Source
 HERE = Path(__file__).parent
 GDB = HERE / "gdb.txt"  # commands for gdb before a kernel is stepped through
 COMMON = ["-std=c++17", "-fPIC", "-nostdinc++", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
+COMMON += ["-fno-stack-protector"]  # which would end the process, where a fault of a kernel is to be reported
 # Steps are counted by a call in every basic block, so that an endless loop is noticed; not under gdb, where
 # a person decides. No contraction: the same bits in every mode.
 COUNTED, NO_FMA, QUIET = "-fsanitize-coverage=trace-pc", "-ffp-contract=off", "-w"

@@ -32,9 +32,11 @@ static void caught(int number, siginfo_t *info, void *where) {
         release_signals();
         return;
     }
-    report->address = info->si_code == SI_KERNEL ? (void *)-1 : info->si_addr;
-    report->size = 1;
-    report->access = (int)WRITES(context);
+    if (!failed && !puzzled) {
+        report->address = info->si_code == SI_KERNEL ? (void *)-1 : info->si_addr;
+        report->size = 1;
+        report->access = (int)WRITES(context);
+    }
     bool deep = sp < current->floor;
     int kind = number == SIGFPE ? DIVISION : number == SIGILL ? IMPOSSIBLE : deep ? TOO_DEEP : OUT_OF_BOUNDS;
     fail(kind, *current, nullptr, 0, (char *)PC(context) + 1);
@@ -88,7 +90,7 @@ bool answer() {
 
 extern "C" void __ubsan_handle_out_of_bounds(void *data, void *value) {
     using namespace emu;
-    if (failed) return;
+    if (failed) stop();  // a thread that goes on after a race, to say more of it
     site = (const Site *)data;
     int unused = 64 - (1 << (site->index->info >> 1));
     uint64_t index = (uint64_t)value << unused;

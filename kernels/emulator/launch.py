@@ -148,8 +148,8 @@ class Emulator:
         mode: "fast", "check" (every access is checked) or "debug" (for gdb: not optimised, no time limit).
         order: in which threads and blocks run: "forward", "reversed" or "shuffled" (by `seed`).
         seconds: after which a launch is ended.
-        steps: basic blocks that a thread may run between two waits; a wait counts as ten, and all waits of a
-            block's threads together may not be more either.
+        steps: basic blocks that a thread may run between two waits; a wait counts as 1,000, and all waits of
+            a thread together may not be more either (100,000 waits for 100 million steps).
     """
 
     def __init__(

@@ -20,7 +20,7 @@ DID = {0: "reads", 1: "writes", 2: "changes atomically"}
 HAD = {0: "read", 1: "wrote", 2: "changed atomically"}
 FAR = 1 << 16  # bytes beyond which an address is not called an index of the nearest array
 PAGE = 1 << 12  # addresses below are those of null pointers
-STEPS_OF_A_WAIT = 10  # as in runtime.cpp
+STEPS_OF_A_WAIT = 1000  # as in runtime.cpp
 # What may be wrong in a kernel of which mode "check" says nothing.
 NOT_SEEN = (
     "not looked for: local variables that are read before they have a value, where only some paths do so; "
@@ -179,8 +179,8 @@ class _Sentence:
             )
         if told.kind == WAITS:
             return "endless loop", (
-                f"waits here, and the threads of its block have waited {emulator.steps // STEPS_OF_A_WAIT:,} "
-                "times in all: see whether the loop around it ends, or raise steps (--steps)."
+                f"waits here, and has waited {emulator.steps // STEPS_OF_A_WAIT:,} times in all: "
+                "see whether the loop around it ends, or raise steps (--steps)."
             )
         return "endless loop", (
             f"was still running after {emulator.seconds:g} s: see whether every loop ends, start fewer "

@@ -22,7 +22,7 @@ char *stacks;
 static const size_t RESERVE = 16 << 10;  // of it, for what is called without being counted: printf, expf
 static const size_t GUARD = 1 << 20;    // below all of them, never mapped
 static const long SLICE = 1 << 20;      // steps (basic blocks) after which a fiber looks up
-static const long WAIT = 10;            // steps that a wait counts as; a switch takes about that long
+static const long WAIT = 1000;          // steps that a wait counts as: 1024 threads do 100,000 waits in 20 s
 static long fuel;                       // steps left of the slice
 bool failed;
 
@@ -134,6 +134,12 @@ static void count_paths(unsigned first) {
     for (unsigned t = first; t < first + 32 && t < threads; t++) fibers[t].path = 0;
 }
 
+// A wait of this thread is over.
+static void release(Fiber &f) {
+    f.state = READY;
+    if (++f.waits * WAIT / SLICE >= launch->max_slices) fail(WAITS, f, f.file, f.line, nullptr);
+}
+
 // Lanes of the warp that starts at `first` whose partners have all come go on. Returns false on a fault.
 static bool release_warp(unsigned first, bool &progress) {
     for (unsigned t = first; t < first + 32 && t < threads; t++) {
@@ -167,7 +173,7 @@ static bool release_warp(unsigned first, bool &progress) {
         }
         if (f.orders) order_lanes(first, came);
         for (unsigned lane = 0; lane < 32; lane++)
-            if (came >> lane & 1) fibers[first + lane].state = READY;
+            if (came >> lane & 1) release(fibers[first + lane]);
         counts.exchanges++;
         count_paths(first);
         progress = true;
@@ -213,7 +219,7 @@ static bool release_block() {
         fail(EARLY_EXIT, *waiting, waiting->file, waiting->line, nullptr);
         return false;
     }
-    for (unsigned t = 0; t < threads; t++) fibers[t].state = READY, fibers[t].result = sum;
+    for (unsigned t = 0; t < threads; t++) fibers[t].result = sum, release(fibers[t]);
     for (unsigned first = 0; first < threads; first += 32) count_paths(first);
     counts.barriers++;
     epoch++;
@@ -281,7 +287,6 @@ static bool run_block(unsigned *order) {
         fibers[t].floor = stacks + t * STACK + RESERVE;
         prepare(fibers[t], stacks + t * STACK, entry);
     }
-    long waits = 0;
     for (unsigned rounds = 1;; rounds++) {
         arrange(order, threads);
         bool live = false, progress = false;
@@ -296,8 +301,6 @@ static bool run_block(unsigned *order) {
             if (!release_warp(first, progress)) return false;
         if (!progress && puzzled) failed = true;
         if (failed || (!progress && !release_block())) return false;
-        waits += threads;
-        if (waits * WAIT / SLICE >= launch->max_slices) fail(WAITS, *current, current->file, current->line, nullptr);
         if (failed || (rounds % 1024 == 0 && interrupted())) return false;
     }
     for (unsigned first = 0; first < threads; first += 32) count_paths(first);

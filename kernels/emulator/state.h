@@ -78,6 +78,7 @@ struct Fiber {
     void *context = nullptr;
     const char *name = "", *file = "";  // the wait
     int line = 0, source = -1;
+    long waits = 0;  // how many it has behind it
     unsigned mask = 0;
     bool orders = false;
     uint64_t posted = 0, result = 0, path = 0;

@@ -351,7 +351,7 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
 
 // ==== endless loop: a barrier for ever
 // steps: 3000000
-// says: waits here, and the threads of its block have waited 300,000 times
+// says: waits here, and has waited 3,000 times in all
 extern "C" __global__ void kernel(float* x, float* y, int n) {
     float v = 0;
     while (v < 1) {

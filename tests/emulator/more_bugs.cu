@@ -161,3 +161,22 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
     y[0] += 1;  //!
     atomicExch((int*)x, 0);
 }
+
+// ==== race: and behind it an index past a local array
+// grid: 1
+// orders: forward
+// says: reads y[1], which thread 0 wrote
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float local[4] = {};
+    if (threadIdx.x == 0) y[1] = 1;
+    if (threadIdx.x == 40) local[(int)(y[1] * n * 1e7f)] = 1;  //!
+}
+
+// ==== race: and behind it an address that is not there
+// grid: 1
+// orders: forward
+// says: reads y[1], which thread 0 wrote
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    if (threadIdx.x == 0) y[1] = 1;
+    if (threadIdx.x == 40) *(float*)(y[1] > 9 ? x : nullptr) = 1;  //!
+}

@@ -254,3 +254,20 @@ def test_arguments_that_overlap_and_views():
         kernel(1, 32, (whole[1], whole[1]))
         kernel(1, 32, (whole[1], whole[3]))
         assert whole[:, 0].tolist() == [1, 2, 1, 4]
+
+
+def test_waits_are_counted_for_each_thread():
+    """10,000 shuffles while 31 other warps wait, and 5,000 steps with two barriers, do end."""
+    source = """
+extern "C" __global__ void kernel(float* x, int shuffles, int steps) {
+    float v = 1;
+    if (threadIdx.x < 32) for (int k = 0; k < shuffles; k++) v += __shfl_xor_sync(~0u, v, 1) - v;
+    for (int k = 0; k < 2 * steps; k++) __syncthreads();
+    x[threadIdx.x] = v;
+}
+"""
+    x = np.zeros(1024, np.float32)
+    kernel = Emulator(source).get_function("kernel")
+    kernel(1, 1024, (x, np.int32(10_000), np.int32(0)))
+    kernel(1, 512, (x, np.int32(0), np.int32(10_000)))
+    assert (x == 1).all()
