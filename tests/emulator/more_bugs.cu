@@ -169,14 +169,14 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
 extern "C" __global__ void kernel(float* x, float* y, int n) {
     float local[4] = {};
     if (threadIdx.x == 0) y[1] = 1;
-    if (threadIdx.x == 40) local[(int)(y[1] * n * 1e7f)] = 1;  //!
+    if (threadIdx.x == 40) for (int k = 8; k < 40; k++) local[k * (int)y[1]] = 1;  //!
 }
 
-// ==== race: and behind it an address that is not there
+// ==== race: and behind it a division by zero
 // grid: 1
 // orders: forward
 // says: reads y[1], which thread 0 wrote
 extern "C" __global__ void kernel(float* x, float* y, int n) {
     if (threadIdx.x == 0) y[1] = 1;
-    if (threadIdx.x == 40) *(float*)(y[1] > 9 ? x : nullptr) = 1;  //!
+    if (threadIdx.x == 40) x[0] = n / (int)(y[1] - 1);  //!
 }
