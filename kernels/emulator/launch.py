@@ -2,11 +2,11 @@
 
 import ctypes
 import shutil
-import signal
 import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
@@ -187,8 +187,12 @@ class Emulator:
 
         if self.mode == "debug":
             return ctypes.CDLL(str(self.path))
-        with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
-            library = ctypes.CDLL(shutil.copy(self.path, folder))
+        try:
+            room = tempfile.TemporaryDirectory(dir=self.path.parent)
+        except OSError:  # a cache that only others may fill
+            room = tempfile.TemporaryDirectory()
+        with room as folder:
+            library = ctypes.CDLL(shutil.copyfile(self.path, Path(folder) / self.path.name))
         weakref.finalize(self, dlclose, library._handle)
         return library
 
@@ -278,8 +282,7 @@ class Function:
     def _check_shared(self, dynamic: int) -> None:
         if not isinstance(dynamic, int | np.integer) or dynamic < 0:
             raise KernelError(
-                "shared memory",
-                f"{self.name}: shared_mem is {dynamic!r}: give a number of bytes, 0 or more.",
+                "launch", f"{self.name}: shared_mem is {dynamic!r}: give a number of bytes, 0 or more."
             )
         static = sum(memory.size for memory in self.shared)
         if static > SHARED_LIMIT:
@@ -294,7 +297,7 @@ class Function:
             allowed = SHARED_LIMIT - static
         if dynamic > allowed:
             raise KernelError(
-                "shared memory",
+                "launch",
                 f"{self.name}: shared_mem={dynamic:,} beside {static:,} bytes of its own is more than the "
                 f"{allowed:,} that are left: ask for less, or raise max_dynamic_shared_size_bytes, as "
                 f"--shared does (a large card has {SHARED_OPT_IN:,} in all).",
@@ -335,14 +338,11 @@ class Function:
         launch = _Launch(
             ctypes.cast(call, c_void_p), ctypes.addressof(values), (c_uint32 * 3)(*grid),
             (c_uint32 * 3)(*block), shared_mem, ORDERS.index(emulator.order), checking,
-            emulator.seed, -(-emulator.steps // SLICE), Poll(clock.poll), emulator.names_shared,
+            emulator.seed, -(-emulator.steps // SLICE), Poll(clock.polls.__next__), emulator.names_shared,
             regions, len(regions), emulator.base, emulator.base + image.size,
         )  # fmt: skip
         told, counts = Report(), _Counts()
-        with clock:
-            failed = emulator.library.emu_launch(
-                ctypes.byref(launch), ctypes.byref(told), ctypes.byref(counts)
-            )
+        failed = emulator.library.emu_launch(ctypes.byref(launch), ctypes.byref(told), ctypes.byref(counts))
         self.counts = counts.taken(emulator.mode)
         staged.back()
         clock.pass_on()
@@ -351,31 +351,30 @@ class Function:
 
 
 class _Clock:
-    """Ends a launch after its time, or on Ctrl-C: Python's handlers run while the runtime asks here."""
+    """Ends a launch after its time, or when a signal's handler raises, as Ctrl-C's does."""
 
     def __init__(self, seconds: float) -> None:
         self.end = time.monotonic() + seconds
-        self.interrupt: tuple | None = None
-        self.handler: Any = None
+        self.raised: BaseException | None = None
+        self.polls = self._polls()
+        next(self.polls)
 
-    def poll(self) -> int:
-        if self.interrupt is not None:
-            return 1
-        return 2 if time.monotonic() > self.end else 0
+    def _polls(self) -> Iterator[int]:
+        """What the runtime asks for now and then: 1, end the launch; 2, its time is over; else 0.
 
-    def __enter__(self) -> "_Clock":
-        if threading.current_thread() is threading.main_thread():
-            self.handler = signal.signal(signal.SIGINT, self._remember)
-        return self
-
-    def _remember(self, *what: Any) -> None:
-        self.interrupt = what
-
-    def __exit__(self, *_: Any) -> None:
-        if self.handler is not None:
-            signal.signal(signal.SIGINT, self.handler)
+        Python runs the handlers of signals when it resumes, here inside the `try`. In a function it would run
+        them before the first line, and ctypes would swallow what they raise.
+        """
+        try:
+            while True:
+                yield 2 if time.monotonic() > self.end else 0
+        except GeneratorExit:
+            raise
+        except BaseException as raised:
+            self.raised = raised
+        yield 1
 
     def pass_on(self) -> None:
-        """Let the program's own handler have the Ctrl-C that came during the launch."""
-        if self.interrupt is not None and callable(self.handler):
-            self.handler(*self.interrupt)
+        """Raise what a handler raised during the launch."""
+        if self.raised is not None:
+            raise self.raised

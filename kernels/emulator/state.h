@@ -4,14 +4,14 @@
 #include "runtime.h"
 
 #define EMU_DYNAMIC_BYTES (256 << 10)
-#define EMU_GAP 256  // bytes after each shared array, as in source.py
+#define EMU_GAP 256  // bytes before and after each shared array, as in source.py
 
 namespace emu {
 const unsigned MAX_THREADS = 1024;
 const size_t STACK = 256 << 10;  // of a fiber, in bytes; pages that it never touches cost nothing
 const size_t STACKS = MAX_THREADS * STACK;
 
-enum Kind {  // launch.py has the same list
+enum Kind {  // report.py has the same list
     NONE, RACE, OUT_OF_BOUNDS, UNINITIALISED, MISALIGNED, BARRIERS_DIFFER, EARLY_EXIT, LANE_MISSING, LANE_ABSENT,
     NOT_IN_MASK, ENDLESS, TOO_SLOW, INTERRUPTED, ASSERTION, DIVISION, TOO_DEEP, BEYOND, WAITS, IMPOSSIBLE,
     MEMORY

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -89,15 +90,19 @@ def test_shared_memory_over_the_limit():
         Emulator(source.format(12 * 1024 + 4)).get_function("big")(1, 1, (X.copy(),))
     assert caught.value.kind == "shared memory"
     scale = Emulator(SCALE).get_function("scale")
-    with pytest.raises(KernelError, match="raise max_dynamic_shared_size_bytes"):
+    with pytest.raises(KernelError, match="raise max_dynamic_shared_size_bytes") as caught:
         scale(1, 1, (X.copy(), A, N), shared_mem=50_000)
+    assert caught.value.kind == "launch"
     scale.max_dynamic_shared_size_bytes = 100_000
     scale(1, 1, (X.copy(), A, N), shared_mem=50_000)
     with pytest.raises(KernelError, match="shared_mem"):
         scale(1, 1, (X.copy(), A, N), shared_mem=100_001)
     for wrong in (-4, 1.5):
-        with pytest.raises(KernelError, match=f"shared_mem is {wrong}: give a number of bytes, 0 or more"):
+        with pytest.raises(
+            KernelError, match=f"shared_mem is {wrong}: give a number of bytes, 0 or more"
+        ) as caught:
             scale(1, 1, (X.copy(), A, N), shared_mem=wrong)
+        assert caught.value.kind == "launch"
 
 
 @pytest.mark.parametrize(
@@ -236,12 +241,10 @@ def test_a_local_variable_that_is_read_before_it_is_written():
 )
 def test_a_crash_in_fast_mode_is_an_error(body, kind, says):
     source = f'extern "C" __global__ void k(float* x) {{\n    int i = threadIdx.x + 1;\n    {body}\n}}'
-    before = [signal.getsignal(number) for number in (signal.SIGSEGV, signal.SIGFPE)]
     for _ in range(2):
         with pytest.raises(KernelError, match=rf"^<source>:3: k, thread .*{says}") as caught:
             Emulator(source).get_function("k")(1, 32, (np.zeros(4, np.float32),))
         assert caught.value.kind == kind
-    assert before == [signal.getsignal(number) for number in (signal.SIGSEGV, signal.SIGFPE)]
     scale = Emulator(SCALE).get_function("scale")
     scale(1, 64, (x := X.copy(), A, N))
     assert x[0] == 2
@@ -291,19 +294,63 @@ def test_threads_launch_one_after_another(scale):
     assert all((x == 2).all() for x in arrays)
 
 
+SPIN = 'extern "C" __global__ void spin(float* x) { while (x[0] < 2) x[0] *= 0.5f; }'
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGALRM])
 @pytest.mark.parametrize("mode", ["fast", "check"])
-def test_control_c_ends_a_kernel(mode):
-    spin = Emulator(
-        'extern "C" __global__ void spin(float* x) { while (x[0] < 2) x[0] *= 0.5f; }',
-        mode=mode,
-        steps=10**15,
-    )
+def test_a_signal_whose_handler_raises_ends_a_kernel(mode, number):
+    spin = Emulator(SPIN, mode=mode, steps=10**15)
+    before = signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        spin.get_function("spin")(1, 1, (X.copy(),))
+    threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            spin.get_function("spin")(1, 1, (X.copy(),))
+    finally:
+        signal.signal(number, before)
     assert time.monotonic() - started < 5
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_whose_handler_goes_on_does_not_end_a_kernel():
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda *_: came.append(1))
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        with pytest.raises(KernelError, match=r"was still running after 0.5 s"):
+            Emulator(SPIN, seconds=0.5, steps=10**15).get_function("spin")(1, 1, (X.copy(),))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert came == [1]
+
+
+def test_signals_are_the_programs_own_after_a_launch():
+    """A fault of its own ends a program as ever, with what faulthandler, which catches it in C, says."""
+    code = (
+        "import ctypes, faulthandler, numpy as np\nfrom scratchlm.kernels.emulator import Emulator\n"
+        "faulthandler.enable()\n"
+        f"Emulator({SCALE!r}).get_function('scale')(1, 32, (np.ones(9, 'f'), np.float32(3), np.int32(9)))\n"
+        "print('launched', flush=True)\nctypes.string_at(0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (-signal.SIGSEGV, "launched\n")
+    assert "Fatal Python error: Segmentation fault" in done.stderr
+
+
+def test_a_cache_that_only_others_may_fill(tmp_path, monkeypatch):
+    """Everything is compiled; a kernel is loaded from a copy of its own, which then lies elsewhere."""
+    monkeypatch.setenv("SCRATCHLM_CACHE", str(tmp_path))
+    Emulator(SCALE)
+    mkdtemp = tempfile.mkdtemp
+
+    def only_elsewhere(suffix=None, prefix=None, dir=None):  # root may write where others may not
+        if dir is not None and Path(dir).is_relative_to(tmp_path):
+            raise PermissionError(13, "Permission denied", str(dir))
+        return mkdtemp(suffix, prefix, dir)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", only_elsewhere)
+    Emulator(SCALE).get_function("scale")(2, 64, (x := X.copy(), A, N))
+    assert (x == 2).all()
 
 
 ADD = """extern "C" __global__ void add(float* const* x, const float* const* y, int n) {
