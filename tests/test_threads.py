@@ -20,6 +20,8 @@ UNSPLIT = {"embedding_forward", "embedding_backward", "lstm_cell_forward", "lstm
 SPLIT = [kernel for kernel in CONTRACT if kernel.name not in UNSPLIT]
 ELEMENTWISE = {"tanh", "sigmoid", "relu", "gelu", "sgd", "adam"}
 PRODUCTS = {
+    "lstm.step",
+    "transformer.step",
     "matmul",
     "linear",
     "linear_cross_entropy",
