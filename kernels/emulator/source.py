@@ -122,7 +122,7 @@ def _refuse(text: str) -> None:
 def _shared(found: re.Match, names: set[str]) -> str:
     """A declaration of shared variables in C++; their names are added to `names`.
 
-    Static ones become members of a struct with a gap before and behind, dynamic ones pointers into one buffer.
+    Static ones become members of a struct with a gap on both sides, dynamic ones pointers into one buffer.
     """
     dynamic, declaration = found[1], found[2]
     alignment = re.search(r"__align__\(\s*\w+\s*\)|alignas\(\s*\w+\s*\)", declaration)
