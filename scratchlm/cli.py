@@ -161,7 +161,10 @@ def _summary(trainer: "Trainer", ending: str, seconds: float) -> None:
     rows = [("ended", f"{words[ending]} ({trainer.steps_done:,} steps, {seconds:.0f} s in this session)")]
     if best is not None:
         rows += [
-            ("best validation loss", f"{best.loss:.4f} nats a {job.unit}, after step {trainer.best_step:,}"),
+            (
+                "best validation loss",
+                f"{best.loss:.4f} nats per {job.unit}, after step {trainer.best_step:,}",
+            ),
             *((name.replace("_", " "), f"{value:.4g}") for name, value in best.figures.items()),
         ]
         if not best.figures:
@@ -177,6 +180,8 @@ def _summary(trainer: "Trainer", ending: str, seconds: float) -> None:
     console.print()
     console.print(make_table("Summary", rows))
     trainer.load_best()
+    if trainer.recipe.data.task:
+        console.print("\nMeasuring on the test part, beside baselines …")  # a minute for the largest tasks
     if test := job.test():
         console.print()
         console.print(make_table(f"{test.examples:,} test examples, percent", test.rows()))
@@ -185,7 +190,7 @@ def _summary(trainer: "Trainer", ending: str, seconds: float) -> None:
     if trainer.recipe.model.kind == "encoder-decoder" and trainer.recipe.model.attention != "none":
         from .training.alignment import draw_first_alignment
 
-        click.echo(f"\nWhat the first answer attended to: {draw_first_alignment(trainer)}")
+        click.echo(f"\nWhat the first right answer attends to: {draw_first_alignment(trainer)}")
     click.echo("\n" + job.next_steps(trainer.folder))
 
 

@@ -131,12 +131,14 @@ def bias(
     console.print(table, soft_wrap=False)
     mean = sum(abs(each.log_ratio) for each in findings) / len(findings)
     click.echo(
-        f"\nMean |log₂ ratio| {mean:.2f} bits over {len(findings)} rows: 0 would be no difference at all."
+        f"\nMean |log₂ ratio| {mean:.2f} bits over {len(findings)} rows: 0 would be no difference at all.\n"
+        "What is alike in all rows of a pair says how common (for characters: how long) its words are: "
+        "compare its rows."
     )
 
 
 @click.command()
-@click.argument("name", metavar="ID", required=False)
+@click.argument("name", metavar="[ID]", required=False)
 @DATA
 @SET
 @click.option("--seeds", type=click.IntRange(min=1), help="How many seeds [3 where a run is short].")
@@ -176,9 +178,11 @@ def reproduce(
     mean = sum(result.values) / len(result.values)
     spread = max(result.values) - min(result.values)
     click.echo(
-        f"\n{name}: {result.figure} {mean:.4g} (spread {spread:.2g} over {len(result.values)} seed(s)), "
+        f"\n{name}: {result.figure} {mean:.4g} (spread {spread:.2g}, seeds: {len(result.values)}), "
         f"published {result.published:g}, band {result.band}: {'inside' if result.inside else 'OUTSIDE'}"
     )
+    if changes:
+        click.echo(f"Changed by --set: {', '.join(changes)}. This is not what was published.")
     if result.peer:
         ours = sum(result.seconds) / len(result.seconds)
         click.echo(

@@ -144,7 +144,7 @@ def _evaluate_job(run: "Run") -> None:
         )
     job.model.load_state_dict(run.model.state_dict())
     result = job.evaluate()
-    rows = [("loss", f"{result.loss:.4f} nats a {job.unit}")]
+    rows = [("loss", f"{result.loss:.4f} nats per {job.unit}")]
     rows += [(name.replace("_", " "), f"{value:.4g}") for name, value in result.figures.items()]
     console = make_console()
     console.print(make_table(f"Run {run.folder}, validation part", rows))
@@ -158,7 +158,9 @@ def _evaluate_job(run: "Run") -> None:
 @click.command()
 @RUN
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT…")
-@click.option("--beam", default=1, show_default=True, type=click.IntRange(min=1), help="Width of the search.")
+@click.option(
+    "--beam", default=1, show_default=True, type=click.IntRange(1, 1000), help="Width of the search."
+)
 @click.option("--choice", "choices", multiple=True, help="An allowed answer, to be ranked; repeat it.")
 @click.option(
     "--to", "other", metavar="TEXT", help="Autoencoder, VAE: write the way from each TEXT to this one."

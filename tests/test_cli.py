@@ -23,7 +23,7 @@ def test_training_ends_with_a_summary_and_a_sample(trained):
     folder, out = trained
     for words in ("characters, sha256", "parameters", "5 of 4 × 16 tokens", "Summary"):
         assert words in out
-    assert re.search(r"best validation loss +\d\.\d{4} nats a token, after step 5", out)
+    assert re.search(r"best validation loss +\d\.\d{4} nats per token, after step 5", out)
     assert re.search(r"bits a character +\d\.\d{3}", out)
     assert "A sample at temperature 0.8:" in out
     assert set(files(folder / "run")) == {

@@ -272,7 +272,7 @@ def test_reproduce_on_the_command_line(scratchlm, figures, story, tmp_path):
     options = ["--out", tmp_path / "out", "--seeds", 1]
     code, out, err = scratchlm("reproduce", "X1", "--data", story, *options)
     assert (code, err) == (0, "")
-    assert "over 1 seed(s)), published 2, band at most 5: inside" in out
+    assert "seeds: 1), published 2, band at most 5: inside" in out
     assert f"written to {tmp_path / 'out' / 'X1.json'}" in out
     code, out, _ = scratchlm("reproduce", "X2", *options, "--set", "training.steps=1")
     assert code == 0

@@ -113,4 +113,4 @@ def _filled(run: Run, ids: np.ndarray) -> Prediction:
     with no_grad(), evaluating(run.model):
         p = run.model(ids[None]).softmax().numpy()[0]
     best = np.where(hidden, p.argmax(-1), ids)
-    return Prediction(run.tokenizer.decode(best), float(p.max(-1)[hidden].prod()))
+    return Prediction(run.tokenizer.decode(best).replace("\n", "\\n"), float(p.max(-1)[hidden].prod()))
