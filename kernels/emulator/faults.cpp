@@ -76,11 +76,11 @@ struct Site {
 };
 static const Site *site;
 
-// Python knows the names of shared arrays: their memory is checked by itself, and an index that leaves its row
-// of a tile but not the tile is in order there. It is asked from the scheduler's stack, not from a thread's.
+// Python knows which arrays are declared as a thread's own or as constants. Other memory is checked by itself,
+// and an index that leaves its row of a tile but not the tile is in order there. It is asked from the scheduler's stack, not from a thread's.
 bool answer() {
     const Site &s = *site;
-    if (launch->names_shared(s.file, (int)s.line, (int)s.column)) return true;
+    if (!launch->is_own(s.file, (int)s.line, (int)s.column)) return true;
     report->text = s.array->name;
     report->column = (int)s.column;
     fail(BEYOND, *current, s.file, (int)s.line, nullptr);

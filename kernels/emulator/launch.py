@@ -29,7 +29,7 @@ LIMITS = {"grid": (2**31 - 1, 65535, 65535), "block": (1024, 1024, 64)}  # of ev
 BLOCK_LIMIT = 1024  # threads of a block in all
 
 Poll = ctypes.CFUNCTYPE(c_int32)
-NamesShared = ctypes.CFUNCTYPE(c_int32, c_char_p, c_int32, c_int32)
+IsOwn = ctypes.CFUNCTYPE(c_int32, c_char_p, c_int32, c_int32)
 
 
 class _Region(Structure):
@@ -40,7 +40,7 @@ class _Launch(Structure):
     _fields_ = (
         ("call", c_void_p), ("arguments", c_void_p), ("grid", c_uint32 * 3), ("block", c_uint32 * 3),
         ("dynamic", c_uint64), ("order", c_int32), ("checking", c_int32), ("seed", c_uint64),
-        ("max_slices", c_int64), ("poll", Poll), ("names_shared", NamesShared),
+        ("max_slices", c_int64), ("poll", Poll), ("is_own", IsOwn),
         ("regions", POINTER(_Region)), ("region_count", c_uint64), ("image_begin", c_void_p),
         ("image_end", c_void_p),
     )  # fmt: skip
@@ -176,7 +176,7 @@ class Emulator:
         self.library = self._load()
         entry = ctypes.cast(self.library.emu_launch, c_void_p).value or 0
         self.base = entry - self.image.symbols["emu_launch"].address
-        self.names_shared = NamesShared(cache(self._names_shared))
+        self.is_own = IsOwn(cache(self._is_own))
 
     def _load(self) -> ctypes.CDLL:
         """A copy of its own, so that `__device__` variables begin anew; gdb wants the file to stay.
@@ -196,8 +196,8 @@ class Emulator:
         weakref.finalize(self, dlclose, library._handle)
         return library
 
-    def _names_shared(self, file: bytes, line: int, column: int) -> bool:
-        return self.source.indexed(file.decode(), line, column) in self.source.shared
+    def _is_own(self, file: bytes, line: int, column: int) -> bool:
+        return self.source.is_own(file.decode(), line, column)
 
     def get_function(self, name: str) -> "Function":
         """The kernel of that name, the same object every time."""
@@ -338,7 +338,7 @@ class Function:
         launch = _Launch(
             ctypes.cast(call, c_void_p), ctypes.addressof(values), (c_uint32 * 3)(*grid),
             (c_uint32 * 3)(*block), shared_mem, ORDERS.index(emulator.order), checking,
-            emulator.seed, -(-emulator.steps // SLICE), Poll(clock.polls.__next__), emulator.names_shared,
+            emulator.seed, -(-emulator.steps // SLICE), Poll(clock.polls.__next__), emulator.is_own,
             regions, len(regions), emulator.base, emulator.base + image.size,
         )  # fmt: skip
         told, counts = Report(), _Counts()

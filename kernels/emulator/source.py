@@ -36,17 +36,16 @@ class Source:
         name: for messages; the file's name or "<source>".
         text: C++ for the compiler.
         kernels: parameter names of each kernel, in order.
-        shared: names of its shared arrays.
     """
 
     name: str
     text: str
     kernels: dict[str, tuple[str, ...]]
-    shared: frozenset[str]
 
     def indexed(self, file: str, line: int, column: int) -> str:
-        """The array whose name (clang), `]` or, in templates, `[` (g++) is at a column of a line."""
-        row = self._rows.get((file, line), "")
+        """The array whose name (clang), `]` or, in templates, `[` (g++) is at a line's column of bytes."""
+        row, _ = self._rows.get((file, line), ("", 0))
+        column = len(row.encode()[: column - 1].decode(errors="ignore")) + 1
         if row[column - 1 : column] not in ("[", "]"):
             return re.match(r"[\w.]*", row[column - 1 :])[0]  # type: ignore[index]
         at = column - (row[column - 1] == "[")
@@ -58,18 +57,70 @@ class Source:
             at = len(row[: at - 1].rstrip())
         return re.search(r"[\w.]*$", row[:at])[0]  # type: ignore[index]
 
+    def is_own(self, file: str, line: int, column: int) -> bool:
+        """Whether the array indexed there is declared as a thread's own, or as a constant of the file.
+
+        No other memory has an owner who can be asked: a row of a shared tile or of an argument, seen as
+        `float (*rows)[17]`, may be left as long as the tile is not, which is checked by the address.
+        """
+        name = re.match(r"\w*", self.indexed(file, line, column))[0]  # type: ignore[index]
+        _, at = self._rows.get((file, line), ("", 0))
+        for begin, body, end in self._functions:
+            if not (name and begin <= at < end):
+                continue
+            if _declares(self.text[body:end], name):
+                return True
+            if re.search(rf"\b{name}\s*[,)\[=]", self.text[begin:body]):
+                return False  # a parameter
+            if re.search(rf"&{name} =|\*const {name}\)? *[=\[]", self.text[body:end]):
+                return False  # shared
+        outside, last = "", 0
+        for begin, _, end in self._functions:
+            outside, last = outside + self.text[last:begin] + ";", end
+        return name != "" and _declares(outside + self.text[last:], name)
+
     @cached_property
-    def _rows(self) -> dict[tuple[str, int], str]:
-        """The text of each line of each file."""
-        rows: dict[tuple[str, int], str] = {}
-        file, number = "", 0
+    def _functions(self) -> list[tuple[int, int, int]]:
+        """Where each function's heading, body and end are in the text."""
+        found, depth, body, start, inside = [], 0, 0, 0, 0
+        for token in re.finditer(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])+\'|[{};]', self.text):
+            if token[0] == "{":
+                depth += 1
+                if not inside and self.text[start : token.start()].rstrip().endswith(")"):
+                    inside, body = depth, token.start()
+            elif token[0] == "}":
+                if depth == inside:
+                    found.append((start, body, token.end()))
+                    inside = 0
+                depth -= 1
+            if not inside and token[0] in "{};":
+                start = token.end()
+        return found
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, int], tuple[str, int]]:
+        """The text of each line of each file, and where it begins in the whole."""
+        rows: dict[tuple[str, int], tuple[str, int]] = {}
+        file, number, at = "", 0, 0
         for row in self.text.split("\n"):
             if found := re.match(r'#line (\d+) "(.*)"', row):
                 file, number = found[2], int(found[1])
             else:
-                rows.setdefault((file, number), row)  # what is added for a kernel has the kernel's line
+                rows.setdefault((file, number), (row, at))  # what is added for a kernel has the kernel's line
                 number += 1
+            at += len(row) + 1
         return rows
+
+
+def _declares(text: str, name: str) -> bool:
+    """Whether a variable of that name, no pointer or reference, is declared: `float name[4], …`."""
+    text, changed = re.sub(r"=\s*{[^;]*?}(?=\s*[,;])", "= 0", text), 1
+    while changed:  # what stands in parentheses declares nothing, but for the start of a `for`
+        text, changed = re.subn(r"\([^();]+\)", "()", text)
+    kind = r"(?<![\w*&.])(?!(?:return|else|case|goto|typedef|extern|new|delete)\b)[\w:<>]*[\w>]"
+    first = rf"{kind}\s+{name}\s*[\[=;,{{]"
+    later = rf"(?:^|[;{{}}(])\s*(?:\w+\s+)*{kind}\s+\w+\b(?:[^;()]|\(\))*,\s*{name}\s*[\[=;,{{]"
+    return re.search(first, text) is not None or re.search(later, text) is not None
 
 
 def expand(path: Path, seen: set[Path] | None = None) -> str:
@@ -119,8 +170,8 @@ def _refuse(text: str) -> None:
             raise KernelError("unsupported", message, *place(text, found.start()))
 
 
-def _shared(found: re.Match, names: set[str]) -> str:
-    """A declaration of shared variables in C++; their names are added to `names`.
+def _shared(found: re.Match) -> str:
+    """A declaration of shared variables in C++.
 
     Static ones become members of a struct with a gap on both sides, dynamic ones pointers into one buffer.
     """
@@ -135,7 +186,6 @@ def _shared(found: re.Match, names: set[str]) -> str:
     for declarator in re.split(r",(?![^\[]*\])", first[2]):
         name = re.match(r"\s*(\w+)", declarator)[1]  # type: ignore[index]
         sizes = declarator.strip()[len(name) :]
-        names.add(name)
         if dynamic:
             inner = re.sub(r"^\s*\[[^\]]*\]", "", sizes)
             pointer = (
@@ -228,14 +278,13 @@ def read(code: str | Path) -> Source:
             "compile", f'{name} has no kernel: write extern "C" __global__ void NAME(...) {{ ... }}.'
         )
     entries = [_entry(text, k, name, *kernel) for k, (name, kernel) in enumerate(kernels.items())]
-    shared = set[str]()
     text = re.sub(
         r"\b(extern\s+)?__shared__\s+([^;{}=()]*(?:\([^)]*\)[^;{}=()]*)?)(?=;)",
-        lambda found: _shared(found, shared),
+        _shared,
         text,
     )
     parameters = {name: _names(written) for name, (written, _) in kernels.items()}
-    return Source(name, text + "".join(entries), parameters, frozenset(shared))
+    return Source(name, text + "".join(entries), parameters)
 
 
 def _names(parameters: str) -> tuple[str, ...]:

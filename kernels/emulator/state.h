@@ -43,7 +43,7 @@ struct Launch {
     uint64_t seed;
     int64_t max_slices;
     int (*poll)();  // 1: interrupted, 2: out of time
-    int (*names_shared)(const char *file, int line, int column);  // is the array that is indexed there shared?
+    int (*is_own)(const char *file, int line, int column);  // is the array indexed there local or a constant?
     Region *regions;
     uint64_t region_count;
     char *image_begin, *image_end;

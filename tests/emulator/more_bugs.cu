@@ -180,3 +180,26 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
     if (threadIdx.x == 0) y[1] = 1;
     if (threadIdx.x == 40) x[0] = n / (int)(y[1] - 1);  //!
 }
+
+// ==== out of bounds: a local array with the name of another function's tile, behind some µ in its line
+// says: uses tile[4], but it has 4 elements
+__device__ float other(const float* x) {
+    __shared__ float tile[4][17];
+    tile[0][threadIdx.x] = x[threadIdx.x];
+    __syncthreads();
+    return tile[1][(int)threadIdx.x - 17];
+}
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float sum = other(x), tile[4] = {}, v;
+    for (int k = 0; k <= 4; k++) { printf("%s", "µµµ" + 6); sum += tile[k]; }  //!
+    y[threadIdx.x] = sum;
+}
+
+// ==== out of bounds: a local tile of two axes
+// says: uses own[4], but it has 4 elements
+typedef float Row[4];
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    Row own, more;
+    for (int k = 0; k < 4; k++) own[k] = more[k] = x[k];
+    for (int k = 0; k <= 4; k++) y[threadIdx.x] += more[k % 4] + own[k];  //!
+}

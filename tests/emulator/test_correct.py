@@ -141,6 +141,21 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
     y[t] = tile[ 1 ][ t - 17 ] + more[1][63 - t - 8] + sizeof(tile) / sizeof(tile[0][0]);
 }
 """
+ROW_BY_ROW = """
+#define TILE(r, c) tile[r][c]
+__constant__ float rows[2] = {1, 2};
+__device__ float turned(float (*rows)[17], int t) { return rows[1][t - 17]; }
+__device__ float own(int t) { float tile[2] = {0, 0}; return tile[t % 2]; }
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+    __shared__ float tile[4][17];
+    int t = threadIdx.x;
+    const float (*m)[8] = (const float (*)[8])x;
+    TILE(0, t) = m[0][t];
+    __syncthreads();
+    printf("%s", &"µ"[2]), y[t] = turned(tile, 63 - t) + TILE(1, t - 17) + own(t) * rows[0];
+    printf("%s", &"µµµ"[6]), y[t] += tile[1][t - 17];
+}
+"""
 
 
 def floats(rng, n):
@@ -171,6 +186,7 @@ CASES = {
     "votes": (VOTES, 1, 64, 0, counting),
     "half warps": (HALF_WARPS, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
     "flat": (FLAT, 1, 64, 256, lambda rng: flat(rng, 64, 64, 64)),
+    "row by row": (ROW_BY_ROW, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
     "types": (TYPES, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
 }
 
