@@ -232,20 +232,25 @@ template <class T> EMU_UNSEEN T atomicCAS(T *p, emu_value<T> expected, emu_value
 }
 
 // ---------------------------------------------------------------------------------------------- launching
-// What a kernel takes, one code a parameter: f4, i8, u1, … and a star for a pointer, two for a table of pointers.
+// What a kernel takes, one code a parameter: f4, i8, u1, … and a star for a pointer, two for a table of pointers;
+// ? for a structure.
 // The compiler resolves typedefs and macros, so nothing has to be parsed.
 template <class T> struct emu_code { static constexpr const char *text = "?"; };
-#define EMU_CODE(type, code)                                                                                 \
-    template <> struct emu_code<type> { static constexpr const char *text = code; };                        \
+template <class T> struct emu_code<T *> { static constexpr const char *text = "?*"; };
+#define EMU_POINTED(type, code)                                                                              \
     template <> struct emu_code<type *> { static constexpr const char *text = code "*"; };                   \
     template <> struct emu_code<const type *> { static constexpr const char *text = code "*"; };             \
     template <> struct emu_code<type *const *> { static constexpr const char *text = code "**"; };           \
     template <> struct emu_code<const type *const *> { static constexpr const char *text = code "**"; };
+#define EMU_CODE(type, code)                                                                                 \
+    template <> struct emu_code<type> { static constexpr const char *text = code; };                        \
+    EMU_POINTED(type, code)
 EMU_CODE(float, "f4") EMU_CODE(double, "f8") EMU_CODE(bool, "b1") EMU_CODE(char, "i1")
 EMU_CODE(signed char, "i1") EMU_CODE(unsigned char, "u1") EMU_CODE(short, "i2") EMU_CODE(unsigned short, "u2")
 EMU_CODE(int, "i4") EMU_CODE(unsigned, "u4") EMU_CODE(long, "i8") EMU_CODE(unsigned long, "u8")
 EMU_CODE(long long, "i8") EMU_CODE(unsigned long long, "u8")
-EMU_CODE(float2, "f4") EMU_CODE(float4, "f4") EMU_CODE(double2, "f8") EMU_CODE(int2, "i4") EMU_CODE(int4, "i4")
+EMU_POINTED(float2, "f4") EMU_POINTED(float4, "f4") EMU_POINTED(double2, "f8") EMU_POINTED(int2, "i4")
+EMU_POINTED(int4, "i4")
 
 template <int... I> struct emu_indices {};
 template <int N, int... I> struct emu_count : emu_count<N - 1, N - 1, I...> {};

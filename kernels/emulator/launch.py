@@ -269,9 +269,14 @@ class Function:
                 if isinstance(argument, type_):
                     given = f"{what} of {argument.dtype}"
                     found = f"{argument.dtype.kind}{argument.dtype.itemsize}{stars}"
-            if found == code or (found and code == "?"):
+            if code == "?":
+                raise KernelError(
+                    "unsupported",
+                    f"{self.name}: parameter {number + 1}, {name}, is no number: pass its parts one by one.",
+                )
+            if found == code or (code == "?*" and found.endswith("*") and not found.endswith("**")):
                 continue
-            kind = "?" if code == "?" else np.dtype(code.rstrip("*")).name
+            kind = "structures" if code == "?*" else np.dtype(code.rstrip("*")).name
             wanted = f"an array of {kind}" if code.endswith("*") else f"np.{kind}(…)"
             if code.endswith("**"):
                 wanted = f"Pointers of arrays of {kind}"

@@ -128,7 +128,12 @@ def expand(path: Path, seen: set[Path] | None = None) -> str:
     seen = set() if seen is None else seen
     seen.add(path.resolve())
     lines = [f'#line 1 "{path.as_posix()}"']
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        message = f"{path.name} is not UTF-8 at byte {error.start + 1:,}: save it with that encoding."
+        raise KernelError("compile", message) from None
+    for number, line in enumerate(text.splitlines(), 1):
         found = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
         if not found:
             lines.append(line)
@@ -150,6 +155,49 @@ def without_comments(text: str) -> str:
     """Comments as blanks of the same length; strings stay."""
     pattern = r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/'
     return re.sub(pattern, lambda m: m[0] if m[0][0] == '"' else _blank(m), text, flags=re.S)
+
+
+# What is said of EMULATOR, which is defined, and of nothing else.
+HOLDS = r"ifdef EMULATOR|if (1|EMULATOR|defined ?\(? ?EMULATOR ?\)?)"
+FAILS = r"ifndef EMULATOR|if (0|! ?EMULATOR|! ?defined ?\(? ?EMULATOR ?\)?)"
+
+
+def _value(condition: str) -> bool | None:
+    """Of `ifdef EMULATOR`, `if 0` and the like; None where only the compiler can tell."""
+    plain = " ".join(condition.removeprefix("el").split())
+    return True if re.fullmatch(HOLDS, plain) else False if re.fullmatch(FAILS, plain) else None
+
+
+def chosen(text: str) -> str:
+    """The text without what its conditions on EMULATOR leave out: no kernels, and nothing to refuse."""
+    rows, outer = text.split("\n"), list[tuple[bool, bool | None]]()
+    here, taken = True, True  # does this row count? has a branch of its #if been taken; None: perhaps
+    for k, row in enumerate(rows):
+        found = re.match(r"\s*#\s*((if|ifdef|ifndef|elif|else|endif)\b.*)", row)
+        if row.startswith("#line ") or (not found and here):
+            continue
+        rows[k] = ""
+        if not found:
+            continue
+        if found[2].startswith("if"):
+            outer.append((here, taken))
+            value = _value(found[1])
+            rows[k] = row if here and value is None else ""
+            here, taken = here and value is not False, value
+        elif outer and found[2] in ("elif", "else"):
+            around = outer[-1][0]
+            value = True if found[2] == "else" else _value(found[1])
+            if taken is None:  # the compiler has the #if
+                rows[k], here = row if around else "", around and value is not False
+            elif taken:
+                here = False
+            else:
+                rows[k] = row.replace("elif", "if", 1) if around and value is None else ""
+                here, taken = around and value is not False, value
+        elif outer:
+            (here, before), known = outer.pop(), taken
+            rows[k], taken = row if here and known is None else "", before
+    return "\n".join(rows)
 
 
 def place(text: str, at: int) -> tuple[str, int]:
@@ -269,7 +317,7 @@ def read(code: str | Path) -> Source:
         name, text = code.name, expand(code.resolve())
     else:
         name, text = "<source>", f'#line 1 "<source>"\n{code}\n'
-    text = re.sub(r"#\s*ifndef\s+EMULATOR\b.*?#\s*endif", _blank, without_comments(text), flags=re.S)
+    text = chosen(without_comments(text))
     text = re.sub(rf"^[ \t]*#[ \t]*include[ \t]*<({KNOWN})(\.h)?>", _blank, text, flags=re.M)
     _refuse(text)
     kernels = _kernels(text)
@@ -288,5 +336,6 @@ def read(code: str | Path) -> Source:
 
 
 def _names(parameters: str) -> tuple[str, ...]:
-    written = [re.sub(r"=.*", "", p, flags=re.S) for p in parameters.split(",")]
+    outside = re.split(r",(?![^<>]*>)", parameters)  # of the arguments of a template
+    written = [re.sub(r"=.*", "", p, flags=re.S) for p in outside]
     return tuple(re.findall(r"\w+", p)[-1] for p in written if p.strip() not in ("", "void"))

@@ -1,0 +1,183 @@
+"""What source.py makes of a .cu: conditions, names, templates, what is refused, errors with the user's line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scratchlm.kernels.emulator import Emulator, KernelError
+
+from .test_launch import SCALE, A, N, X
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('asm("mov.u32 %0, 1;" : "=r"(n));', "inline PTX"),
+        ("__pipeline_commit();", "cp.async"),
+        ("wgmma_fence();", "tensor core"),
+        ("cooperative_groups::this_grid().sync();", "whole grid"),
+        ("scale<<<1, 1>>>(x, a, n);", "launches in C"),
+        ("x[0] = clock64();", "clocks"),
+    ],
+)
+def test_what_it_cannot_run_is_refused_by_name(line, says):
+    with pytest.raises(KernelError, match=says) as caught:
+        Emulator(SCALE.replace("    if", f"    // asm in a comment is fine\n    {line}\n    if"))
+    assert (caught.value.kind, caught.value.line) == ("unsupported", 4)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        '#ifndef EMULATOR\n asm("exit;");\n#endif',
+        '#ifndef EMULATOR\n#if N > 3\n asm("exit;");\n#else\n x[i]++;\n#endif\n asm("exit;");\n#endif',
+        '#ifndef EMULATOR\n asm("exit;");\n#else\n x[i] *= a;\n#endif',
+        '#ifdef EMULATOR\n x[i] *= a;\n#else\n asm("exit;");\n#endif',
+        '#if defined(EMULATOR)\n x[i] *= a;\n#elif N > 2\n asm("exit;");\n#endif',
+        '#if !defined EMULATOR\n asm("exit;");\n#elif defined N\n a = 0;\n#else\n x[i] *= a;\n#endif',
+        "#if 0\n}\n__global__ void no() {\n#endif",
+        '#ifdef N\n#ifndef EMULATOR\n asm("exit;");\n#endif\n a = 0;\n#else\n x[i] *= a;\n#endif',
+    ],
+)
+def test_what_a_condition_leaves_out_is_not_read(part):
+    emulator = Emulator(SCALE.replace("    if", f"{part}\n    if"))
+    assert list(emulator.source.kernels) == ["scale"]
+    emulator.get_function("scale")(1, 64, (x := X.copy(), A, N))
+    assert x[0] == (4 if "x[i] *= a" in part else 2)
+    with pytest.raises(KernelError, match=rf"^<source>:{4 + part.count(chr(10))}: The compiler says"):
+        Emulator(SCALE.replace("    if (i < n)", f"{part}\n    if (i < m)"))
+
+
+STRUCTURES = """template <class T, int M> struct V { T at[M]; };
+struct Pair { float a, b; };
+__global__ void k(V<float, 2> v, float4 w, int n) {}
+__global__ void p(Pair* x, int n) { x[0].b = n; }
+"""
+
+
+def test_structures_as_arguments():
+    k, p = map(Emulator(STRUCTURES).get_function, "kp")
+    for args, says in (
+        ((A, A, N), "k: parameter 1, v, is no number: pass its parts one by one"),
+        ((A, A), r"takes 3 arguments \(v, w, n\)"),
+    ):
+        with pytest.raises(KernelError, match=says):
+            k(1, 1, args)
+    with pytest.raises(
+        KernelError, match="argument 1, x, is a number of float32: pass an array of structures"
+    ):
+        p(1, 1, (A, N))
+    p(1, 1, (x := np.zeros(2, np.float32), N))
+    assert x.tolist() == [0, 100]
+    for kind in ("float4 v", "enum E v"):
+        one = Emulator(f"enum E {{ A }};\n__global__ void k({kind}) {{}}").get_function("k")
+        with pytest.raises(KernelError, match="parameter 1, v, is no number"):
+            one(1, 1, (A,))
+
+
+def test_a_file_that_is_not_utf8(tmp_path):
+    (tmp_path / "latin.cu").write_bytes(b"// \xb5\n" + SCALE.encode())
+    with pytest.raises(KernelError, match=r"latin.cu is not UTF-8 at byte 4: save it with") as caught:
+        Emulator(tmp_path / "latin.cu")
+    assert caught.value.kind == "compile"
+
+
+def test_a_compile_error_names_the_line():
+    with pytest.raises(KernelError, match=r"<source>:2: The compiler says: .*thread_id") as caught:
+        Emulator(SCALE.replace("threadIdx", "thread_id"))
+    assert caught.value.kind == "compile"
+    with pytest.raises(KernelError, match="has no kernel: write extern"):
+        Emulator("int nothing;")
+    with pytest.raises(KernelError, match="has no kernel sclae: it has scale"):
+        Emulator(SCALE).get_function("sclae")
+    with pytest.raises(KernelError, match="There is no kernel file"):
+        Emulator(Path("missing.cu"))
+
+
+NAMES = ["a", "x", "args", "arguments", "launch", "kernel", "index", "max", "min", "abs", "exp", "round"]
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_kernels_with_names_of_other_things(mode):
+    text = "__global__ void {}(float* x, int max_n = 4) {{ x[threadIdx.x] = max(fabsf(-2.f), exp(0.f)); }}\n"
+    other = "__device__ void launch(float* x) { x[0] = 1; }\n"
+    emulator = Emulator(other + "".join(map(text.format, NAMES)), mode=mode)
+    for name in NAMES:
+        x = np.zeros(32, np.float32)
+        emulator.get_function(name)(1, 32, (x, np.int32(4)))
+        assert (x == 2).all()
+    assert emulator.source.kernels["max"] == ("x", "max_n")
+
+
+TEMPLATE = """template <int N, class T> __device__ T sum(const T* x) {
+    __shared__ T part[N];
+    part[threadIdx.x] = x[threadIdx.x];
+    __syncthreads();
+    T all = 0;
+    for (int k = 0; k < N; k++) all += part[k];
+    return all;
+}
+__device__ inline float first(const float* x) {
+    __shared__ float one;
+    if (threadIdx.x == 0) one = x[0];
+    __syncthreads();
+    return one;
+}
+__global__ void eight(float* x, float* y) { y[threadIdx.x] = sum<8, float>(x) + first(x); }
+__global__ void four(float* x, float* y);
+void __global__ __launch_bounds__(64) four(float* x, float* y) {
+    __shared__ float none[3];
+    if (threadIdx.x == 0) none[0] = 0;
+    y[threadIdx.x] = sum<4, float>(x);
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check", "debug"])
+def test_templates_of_helpers_with_shared_memory(mode):
+    emulator, x, y = Emulator(TEMPLATE, mode=mode), np.arange(1, 9, dtype=np.float32), np.zeros(8, np.float32)
+    emulator.get_function("eight")(1, 8, (x, y))
+    assert (y == 37).all()
+    emulator.get_function("four")(1, 4, (x, y))
+    assert (y[:4] == 10).all()
+    if mode == "check":
+        with pytest.raises(KernelError, match=r":3: four, thread 4, block 0, writes part\[4\], but it has"):
+            emulator.get_function("four")(1, 8, (x, y))
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "says"),
+    [
+        (
+            "\ntemplate <int N> __global__ void k(float* x) { x[0] = N; }",
+            "unsupported",
+            "k is a template: make",
+        ),
+        ("\n__global__ void (*k)(float*);", "compile", "No heading of a kernel: write extern"),
+        (
+            '\nextern "C" __global__ void remove(float* x) {}',
+            "compile",
+            "a function of C has this name: give",
+        ),
+        (
+            "struct S { double a, b; };\n__global__ void k(S* x) { __shfl_sync(~0u, x[0], 0); }",
+            "compile",
+            "shuffles move 4 or 8",
+        ),
+    ],
+)
+def test_kernels_that_cannot_be_compiled_name_the_users_line(source, kind, says):
+    with pytest.raises(KernelError, match=rf"^<source>:2: .*{says}") as caught:
+        Emulator(source)
+    assert caught.value.kind == kind
+
+
+def test_a_local_variable_that_is_read_before_it_is_written():
+    source = '\nextern "C" __global__ void k(float* x) {\n    float v;\n    v += x[0];\n    x[1] = v;\n}\n'
+    Emulator(source)
+    with pytest.raises(
+        KernelError, match=r"^<source>:4: .*v.* uninitialized.*; give it a value first"
+    ) as caught:
+        Emulator(source, mode="check")
+    assert caught.value.kind == "uninitialised"
