@@ -59,6 +59,18 @@ static void unwritten(const void *address, size_t size, int access, const void *
     stop();
 }
 
+// Is something of it unwritten? `whole`: any byte. A structure is copied with its padding, which nobody writes:
+// there one byte of each 8 is enough.
+static bool lacks(const Shadow *shadow, size_t size, bool whole) {
+    size_t written = 0;
+    for (size_t k = 0; k < size; k++) {
+        written += shadow[k].write.epoch >= block_start;
+        if (whole ? written <= k : !written && (k % 8 == 7 || k + 1 == size)) return true;
+        if (!whole && k % 8 == 7) written = 0;
+    }
+    return false;
+}
+
 static bool touches_reported(const char *p, size_t size) {
     const char *reported = (const char *)report->address;
     return p < reported + report->size && reported < p + size;
@@ -97,7 +109,7 @@ static bool own(const char *p) {
     return p < emu_dynamic || p >= emu_dynamic + EMU_DYNAMIC_BYTES;
 }
 
-static void check(const void *address, size_t size, int access, size_t alignment, const void *pc) {
+static void check(const void *address, size_t size, int access, size_t alignment, const void *pc, bool whole = false) {
     const char *p = (const char *)address;
     if (p >= stacks && p < stacks + STACKS) return;
     if ((failed | (puzzled != nullptr)) && explains(p, size, access, pc)) stop();
@@ -114,18 +126,24 @@ static void check(const void *address, size_t size, int access, size_t alignment
     if (access == EMU_ATOMIC) order_atomic(address, region->shared);
     if (access && !region->shared) current->dirty = true;
     Access me = {pc, epoch, current->clock, block_number, (uint16_t)emu_thread, (uint8_t)access};
+    Shadow *shadow = region->shadow + (p - region->begin);
+    if (region->shared && access != EMU_WRITE && lacks(shadow, size, whole)) unwritten(address, size, access, pc);
     for (size_t k = 0; k < size; k++) {
-        Shadow &s = region->shadow[p - region->begin + k];
-        if (region->shared && access != EMU_WRITE && s.write.epoch < block_start) unwritten(address, size, access, pc);
+        Shadow &s = shadow[k];
         if (!plainly_before(s.write) && against(s.write, region->shared, address, size, access, pc)) return;
         if (access) {
             if (!plainly_before(s.read)) against(s.read, region->shared, address, size, access, pc);
             if (!plainly_before(s.read_too)) against(s.read_too, region->shared, address, size, access, pc);
             s.write = me;
+        } else if (!region->shared && s.read.epoch && s.read.epoch < block_start) {
+            s.read_too = s.read;  // stays: a write of this block is most likely a race with it
+            s.read = me;
         } else if (s.read.epoch < block_start || before(s.read)) {
             s.read = me;
-        } else {
+        } else if (region->shared || s.read_too.epoch >= block_start || before(s.read_too)) {
             s.read_too = me;
+        } else {
+            s.read = me;
         }
     }
 }
@@ -133,7 +151,7 @@ static void check(const void *address, size_t size, int access, size_t alignment
 
 extern "C" {
 void emu_access(const void *address, size_t size, int kind, const void *pc) {
-    if (emu::launch->checking) emu::check(address, size, kind, size, pc);
+    if (emu::launch->checking) emu::check(address, size, kind, size, pc, true);
 }
 
 #define HERE __builtin_return_address(0)

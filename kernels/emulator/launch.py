@@ -331,13 +331,14 @@ class Function:
             values[k] = ctypes.addressof(cell)
         dynamic = emulator.base + image.symbols["emu_dynamic"].address
         memories += [*self.shared, Memory("dynamic shared memory", dynamic, shared_mem, 0, True)]
-        regions, shadows = (_Region * len(memories))(), []
+        regions, shadows = (_Region * len(memories))(), dict[tuple[int, int], np.ndarray]()
         for region, memory in zip(regions, memories, strict=True):
             region.begin, region.end, region.shared = memory.begin, memory.begin + memory.size, memory.shared
             if checking:
-                twin = [r for r, m in zip(regions, memories, strict=True) if m == memory and r.shadow]
-                shadows.append(np.zeros(memory.size * SHADOW + 1, np.uint8))
-                region.shadow = twin[0].shadow if twin else shadows[-1].ctypes.data
+                piece = begin, size = staged.piece(memory)
+                if piece not in shadows:
+                    shadows[piece] = np.zeros(size * SHADOW + 1, np.uint8)
+                region.shadow = shadows[piece].ctypes.data + (memory.begin - begin) * SHADOW
         clock = _Clock(emulator.seconds if emulator.mode != "debug" else float("inf"))
         call = getattr(emulator.library, f"emu_call_{self.number}")
         launch = _Launch(

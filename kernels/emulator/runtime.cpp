@@ -365,10 +365,7 @@ __attribute__((visibility("default"))) int emu_launch(Launch *what, Report *wher
     if (!stacks) {
         void *memory = mmap(nullptr, GUARD + STACKS, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (memory == MAP_FAILED) {
-            where->kind = MEMORY;
-            return 1;
-        }
+        if (memory == MAP_FAILED) return where->kind = MEMORY, 1;
         mprotect(memory, GUARD, PROT_NONE);
         stacks = (char *)memory + GUARD;
     }

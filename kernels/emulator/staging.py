@@ -67,6 +67,13 @@ class Staged:
         """What the kernel may touch of it."""
         return Memory(name, self.address(array) - _before(array), _bytes(array), array.itemsize, False)
 
+    def piece(self, memory: Memory) -> tuple[int, int]:
+        """Begin and size of the piece that holds this memory and what overlaps with it; else its own."""
+        for begin, end, start, _, _ in self.pieces:
+            if start <= memory.begin < start + end - begin:
+                return start, end - begin
+        return memory.begin, memory.size
+
     def back(self) -> None:
         """Bring what the kernel wrote to the caller's arrays."""
         for begin, end, start, writeable, _ in self.pieces:

@@ -203,3 +203,34 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
     for (int k = 0; k < 4; k++) own[k] = more[k] = x[k];
     for (int k = 0; k <= 4; k++) y[threadIdx.x] += more[k % 4] + own[k];  //!
 }
+
+// ==== race: an earlier block has read what this one changes
+// block: 32
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    if (threadIdx.x > 1) return;
+    if (blockIdx.x == 0) x[threadIdx.x] = y[0];  //!
+    __syncwarp(3);
+    if (blockIdx.x == 1) x[2 + threadIdx.x] = y[0];
+    __syncwarp(3);
+    if (blockIdx.x == 1 && threadIdx.x == 0) y[0] += 1;  //!
+}
+
+// ==== uninitialised: half of a vector
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    __shared__ float2 s[64];
+    s[threadIdx.x].x = x[threadIdx.x];
+    __syncthreads();
+    float2 v = s[63 - threadIdx.x];  //!
+    y[64 * blockIdx.x + threadIdx.x] = v.x;
+}
+
+// ==== uninitialised: a structure that nobody wrote
+struct Best { double value; int at; };
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    __shared__ Best s[64];
+    s[threadIdx.x].value = 1;
+    if (threadIdx.x) s[threadIdx.x].at = 1;
+    __syncthreads();
+    Best v = s[63 - threadIdx.x];  //!
+    y[64 * blockIdx.x + threadIdx.x] = v.value;
+}

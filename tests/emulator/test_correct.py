@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scratchlm.kernels.emulator import Emulator
+from scratchlm.kernels.emulator import Emulator, KernelError
 
 WARP_SUM = """
 __device__ float warp_sum(float v) {
@@ -141,6 +141,21 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
     y[t] = tile[ 1 ][ t - 17 ] + more[1][63 - t - 8] + sizeof(tile) / sizeof(tile[0][0]);
 }
 """
+PADDED = """
+struct Best { double value; int at; };
+struct Mark { char a; int b; };
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+    __shared__ Best best[64];
+    __shared__ Mark marks[64];
+    int t = threadIdx.x;
+    best[t].value = x[t], best[t].at = t;
+    marks[t].a = 1, marks[t].b = t;
+    __syncthreads();
+    Best other = best[63 - t];
+    Mark mark = marks[63 - t];
+    y[t] = other.value + other.at + mark.a + mark.b;
+}
+"""
 ROW_BY_ROW = """
 #define TILE(r, c) tile[r][c]
 __constant__ float rows[2] = {1, 2};
@@ -186,6 +201,7 @@ CASES = {
     "votes": (VOTES, 1, 64, 0, counting),
     "half warps": (HALF_WARPS, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
     "flat": (FLAT, 1, 64, 256, lambda rng: flat(rng, 64, 64, 64)),
+    "padded": (PADDED, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
     "row by row": (ROW_BY_ROW, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
     "types": (TYPES, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
 }
@@ -287,3 +303,14 @@ extern "C" __global__ void kernel(float* x, int shuffles, int steps) {
     kernel(1, 1024, (x, np.int32(10_000), np.int32(0)))
     kernel(1, 512, (x, np.int32(0), np.int32(10_000)))
     assert (x == 1).all()
+
+
+def test_a_race_between_arguments_that_overlap():
+    source = (
+        'extern "C" __global__ void kernel(const float* a, float* b) { b[threadIdx.x] = a[threadIdx.x]; }'
+    )
+    whole = np.ones(33, np.float32)
+    kernel = Emulator(source, mode="check").get_function("kernel")
+    kernel(1, 32, (whole[1:], whole[1:]))
+    with pytest.raises(KernelError, match=r"thread 1, block 0, writes a\[0\], which thread 0 read"):
+        kernel(1, 32, (whole[1:], whole[:32]))

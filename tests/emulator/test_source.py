@@ -1,4 +1,4 @@
-"""What source.py makes of a .cu: conditions, names, templates, what is refused, errors with the user's line."""
+"""What becomes of a .cu: conditions, names, templates, what is refused, errors with the user's line."""
 
 from pathlib import Path
 
