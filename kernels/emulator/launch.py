@@ -192,7 +192,7 @@ class Emulator:
         except OSError:  # a cache that only others may fill
             room = tempfile.TemporaryDirectory()
         with room as folder:
-            library = ctypes.CDLL(shutil.copyfile(self.path, Path(folder) / self.path.name))
+            library = ctypes.CDLL(str(shutil.copyfile(self.path, Path(folder) / self.path.name)))
         weakref.finalize(self, dlclose, library._handle)
         return library
 

@@ -24,8 +24,8 @@ STEPS_OF_A_WAIT = 1000  # as in runtime.cpp
 # What may be wrong in a kernel of which mode "check" says nothing.
 NOT_SEEN = (
     "not looked for: local variables that are read before they have a value, where only some paths do so; "
-    "local arrays indexed through a pointer; races on __device__ variables; numbers that overflow or become "
-    "NaN; what only other sizes, inputs or orders of the threads bring about"
+    "local arrays indexed through a pointer or a macro; races on __device__ variables; numbers that "
+    "overflow or become NaN; what only other sizes, inputs or orders of the threads bring about"
 )
 
 

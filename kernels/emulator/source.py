@@ -171,7 +171,8 @@ def _value(condition: str) -> bool | None:
 def chosen(text: str) -> str:
     """The text without what its conditions on EMULATOR leave out: no kernels, and nothing to refuse."""
     rows, outer = text.split("\n"), list[tuple[bool, bool | None]]()
-    here, taken = True, True  # does this row count? has a branch of its #if been taken; None: perhaps
+    here = True  # does this row count?
+    taken: bool | None = True  # has a branch of its #if been taken? None: perhaps
     for k, row in enumerate(rows):
         found = re.match(r"\s*#\s*((if|ifdef|ifndef|elif|else|endif)\b.*)", row)
         if row.startswith("#line ") or (not found and here):
