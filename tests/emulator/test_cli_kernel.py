@@ -151,7 +151,9 @@ def test_dynamic_shared_memory_of_more_than_48_kb(tmp_path):
     found = kernel("check", path)
     assert found.exit_code == 1
     assert "but it has no bytes: ask for some with shared_mem (--shared)" in found.output
-    assert "raise" in str(kernel("check", path, "--shared", 300000).output)
+    too_many = kernel("check", path, "--shared", 300000)
+    assert isinstance(too_many.exception, OptionError)  # exit code 2: the launch is wrong, not the kernel
+    assert "raise" in str(too_many.exception)
 
 
 @pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed")
