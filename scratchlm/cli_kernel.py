@@ -229,7 +229,11 @@ def _show(name: str, before: Any, after: list[Any]) -> None:
         off = max(
             (np.nanmax(np.abs(np.subtract(after[0], other, dtype=float))) for other in apart), default=0
         )
-    click.echo(f"{line}; other orders of the threads differ by up to {off:.1e}" if apart else line)
+    click.echo(
+        f"{line}; other orders of the threads differ by up to {off:.1e} (a fault, unless by atomics)"
+        if apart
+        else line
+    )
 
 
 @kernel.command()

@@ -73,6 +73,10 @@ def find(name: str) -> tuple[Any, Any]:
             f"{name} has no CUDA kernel of its own: it is made of others and of matrix products, which "
             "cuBLAS does on a card and NumPy here. matmul_1, matmul_2 and matmul_3 show how one is done."
         )
+    if name.endswith(".cu"):
+        raise OptionError(
+            f"{name}: this is for the kernels of scratchlm; for a file use `scratchlm kernel check`."
+        )
     for path in sorted(HERE.glob("*.cu")):
         if name in read(path).kernels:
             users = [user for user, pair in known.items() if family(pair) == path.stem]

@@ -23,9 +23,9 @@ PAGE = 1 << 12  # addresses below are those of null pointers
 STEPS_OF_A_WAIT = 1000  # as in runtime.cpp
 # What may be wrong in a kernel of which mode "check" says nothing.
 NOT_SEEN = (
-    "not looked for: local variables that are read before they have a value, where only some paths do so; "
-    "local arrays indexed through a pointer or a macro; races on __device__ variables; numbers that "
-    "overflow or become NaN; what only other sizes, inputs or orders of the threads bring about"
+    "not looked for: two barriers on one line; local variables that are read before they have a value, where "
+    "only some paths do so; local arrays indexed through a pointer or a macro; races on __device__ variables; "
+    "numbers that overflow or become NaN; what other sizes, inputs or orders of the threads bring about"
 )
 
 
@@ -90,10 +90,22 @@ class _Sentence:
             advice = "put __syncthreads() between the two (inside one warp __syncwarp() is enough)"
             if told.atomics:
                 advice += ", or __threadfence() before the atomic where a lock hands it over"
+        here, there = (
+            self.place(told.file, told.line, told.pc),
+            self.place(told.other_file, told.other_line, told.other_pc),
+        )
+        if here == there and told.access == told.other_access == 1:  # a barrier cannot stand inside a line
+            advice = (
+                "let one thread alone write it, or use an atomic (if all write the same: `if` one thread)"
+            )
+        if told.access == 0 and told.other_access == 2:
+            advice += "; a first guess for atomicCAS is read as atomicAdd(p, 0)"
         where = f"{self.line_of_other()} with nothing to order them"
         if told.again:
             where += ", and then writes it too"
             advice = "use atomicAdd or its like, or let one thread alone have it"
+            if told.other_access == 2:
+                advice = "read it atomically too (for the first guess of an atomicCAS loop: atomicAdd(p, 0))"
             if told.atomics:
                 advice += ", or put __threadfence() before the atomic where a lock hands it over"
         return f"{DID[told.access]} {element}, which {other} at {where}: {advice}."
@@ -119,7 +131,7 @@ class _Sentence:
                 f"reads {element}, which no thread of the block has written: write it first.",
             )
         if told.kind == MISALIGNED:
-            element, _ = self.array()
+            element = self.array()[0].rpartition(" at ")[2]
             return "misaligned", (
                 f"{DID[told.access]} {told.size} bytes at {element}, an address that is no multiple of "
                 f"{told.size}: start vectors at such multiples, or use single elements."

@@ -71,6 +71,7 @@ def test_counts_of_a_softmax():
     [
         (("run", "softmax_fourward"), "did you mean 'softmax_forward'"),
         (("run", "sofmax"), "did you mean 'softmax'"),
+        (("debug", "FILE"), "for a file use `scratchlm kernel check`"),
         (("run", "matmul"), "matmul has no CUDA kernel of its own"),
         (("run", "attention_grad_q"), "run one of attention_forward, attention_backward"),
         (("run", "softmax", "--shape", "100000,1000"), "has 763 MB"),
@@ -133,6 +134,22 @@ def test_what_is_no_number_is_compared_too(tmp_path):
         "x: unchanged",
         "y: 8 of 8 numbers changed: -inf -inf -inf -inf -inf -inf -inf -inf",
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("int old = *y, seen; do { seen = old; old = atomicCAS(y, seen, seen + 1); } while (seen != old);",
+         "atomicAdd(p, 0)"),
+        ("*y = 1;", "let one thread alone write it"),
+    ],
+)  # fmt: skip
+def test_a_race_with_itself_is_told_what_to_do(tmp_path, code, says):
+    path = tmp_path / "all.cu"
+    path.write_text(f"__global__ void all(int* y) {{ {code} }}")
+    found = kernel("check", path, "--args", "int32[1]=0")
+    assert found.exit_code == 1
+    assert says in found.output
 
 
 def test_random_arrays_are_not_alike(tmp_path):
