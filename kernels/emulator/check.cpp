@@ -106,7 +106,7 @@ static bool own(const char *p) {
         Region &r = launch->regions[k];
         if (r.shared && r.begin != emu_dynamic && p >= r.begin - EMU_GAP && p < r.end + EMU_GAP) return false;
     }
-    return p < emu_dynamic || p >= emu_dynamic + EMU_DYNAMIC_BYTES;
+    return p < emu_dynamic - EMU_FRONT || p >= emu_dynamic + EMU_DYNAMIC_BYTES;
 }
 
 static void check(const void *address, size_t size, int access, size_t alignment, const void *pc, bool whole = false) {

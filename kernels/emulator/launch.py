@@ -23,6 +23,7 @@ from .staging import Memory, Staged
 from .symbols import Image
 
 ORDERS = ("forward", "reversed", "shuffled")
+FRONT = 1024  # bytes before dynamic shared memory, as in state.h
 SHARED_LIMIT, SHARED_OPT_IN = 48 << 10, 227 << 10  # bytes a block may have, as it is and by choice (sm_90)
 SLICE = 1 << 20  # steps between two looks at the clock, as in runtime.cpp
 LIMITS = {"grid": (2**31 - 1, 65535, 65535), "block": (1024, 1024, 64)}  # of every card so far
@@ -329,7 +330,7 @@ class Function:
                 cell = ctypes.create_string_buffer(argument.tobytes(), argument.itemsize)
             kept.append(cell)
             values[k] = ctypes.addressof(cell)
-        dynamic = emulator.base + image.symbols["emu_dynamic"].address
+        dynamic = emulator.base + image.symbols["emu_room"].address + FRONT
         memories += [*self.shared, Memory("dynamic shared memory", dynamic, shared_mem, 0, True)]
         regions, shadows = (_Region * len(memories))(), dict[tuple[int, int], np.ndarray]()
         for region, memory in zip(regions, memories, strict=True):

@@ -23,10 +23,9 @@ PAGE = 1 << 12  # addresses below are those of null pointers
 STEPS_OF_A_WAIT = 1000  # as in runtime.cpp
 # What may be wrong in a kernel of which mode "check" says nothing.
 NOT_SEEN = (
-    "not looked for: two barriers on one line; what lies before dynamic shared memory; local variables that "
-    "are read before they have a value, where only some paths do so; local arrays indexed through a pointer or "
-    "a macro; races on __device__ variables; numbers that overflow or become NaN; what other sizes, inputs or "
-    "orders of the threads bring about"
+    "not looked for: two barriers on one line; local variables that are read before they have a value, where "
+    "some paths do so only; local arrays indexed through pointers or macros; races on __device__ variables; "
+    "numbers that overflow or become NaN; faults that only other sizes, inputs or orders bring about"
 )
 
 

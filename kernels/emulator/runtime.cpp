@@ -8,7 +8,8 @@
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 unsigned emu_thread;
-alignas(1024) char emu_dynamic[EMU_DYNAMIC_BYTES];
+alignas(1024) char emu_room[EMU_FRONT + EMU_DYNAMIC_BYTES];
+char *const emu_dynamic = emu_room + EMU_FRONT;
 
 namespace emu {
 Launch *launch;

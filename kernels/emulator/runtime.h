@@ -17,7 +17,7 @@ struct dim3 {
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 extern unsigned emu_thread;  // x + y·width + z·width·height; its lane is the remainder by 32
-extern char emu_dynamic[];   // dynamic shared memory
+extern char *const emu_dynamic;  // dynamic shared memory
 
 // The place in the .cu of the call that has this as its last parameters.
 #define EMU_HERE const char *file = __builtin_FILE(), int line = __builtin_LINE()

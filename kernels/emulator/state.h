@@ -4,6 +4,7 @@
 #include "runtime.h"
 
 #define EMU_DYNAMIC_BYTES (256 << 10)
+#define EMU_FRONT 1024  // bytes before dynamic shared memory that nothing may touch, as in launch.py
 #define EMU_GAP 256  // bytes before and after each shared array, as in source.py
 
 namespace emu {

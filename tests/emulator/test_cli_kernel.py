@@ -152,6 +152,21 @@ def test_a_race_with_itself_is_told_what_to_do(tmp_path, code, says):
     assert says in found.output
 
 
+def test_what_lies_before_dynamic_shared_memory_is_out_of_bounds(tmp_path):
+    path = tmp_path / "before.cu"
+    path.write_text(
+        "__global__ void before(float* y) {\n"
+        "    extern __shared__ float s[];\n"
+        "    s[threadIdx.x] = 1;\n"
+        "    __syncthreads();\n"
+        "    y[threadIdx.x] = s[(int)threadIdx.x - 1];\n"
+        "}\n"
+    )
+    found = kernel("check", path, "--shared", 128, "--args", "float32[32]=0")
+    assert found.exit_code == 1
+    assert found.output.startswith("before.cu:5: before, thread 0, block 0, reads dynamic shared memory[-1]")
+
+
 def test_random_arrays_are_not_alike(tmp_path):
     path = tmp_path / "copy.cu"
     path.write_text("__global__ void copy(float* x, float* y) { y[threadIdx.x] = x[threadIdx.x]; }")
