@@ -22,13 +22,15 @@ static struct sigaction before[4];
 static stack_t stack_before;
 alignas(16) static char stack_here[64 << 10];  // a thread that has used up its stack has none for a handler
 
+static const size_t BELOW = 64 << 20;  // bytes of local arrays that a thread may ask for and still be told so
+
 static void abandon() { stop(); }
 
 // The thread goes on in `abandon`, on its own stack, which nobody needs any more.
 static void caught(int number, siginfo_t *info, void *where) {
     ucontext_t *context = (ucontext_t *)where;
     char *sp = (char *)SP(context);
-    if (sp < stacks - (1 << 20) || sp >= stacks + STACKS) {  // not a kernel's: it comes again, for whom it is
+    if (sp < stacks - BELOW || sp >= stacks + STACKS) {  // not a kernel's: it comes again, for whom it is
         release_signals();
         return;
     }
