@@ -156,20 +156,11 @@ def test_a_race_with_itself_is_told_what_to_do(tmp_path, code, says):
 def test_large_local_arrays_are_too_much_for_the_stack(tmp_path, numbers):
     path = tmp_path / "large.cu"
     path.write_text(
-        f"__global__ void large(float* y, int n) {{ float a[{numbers}]; for (int i = 0; i < n; i++) a[i] = i; "
-        "y[threadIdx.x] = a[n - 1]; }"
+        f"__global__ void large(float* y, int n) {{ float a[{numbers}]; "
+        "for (int i = 0; i < n; i++) a[i] = i; y[threadIdx.x] = a[n - 1]; }"
     )
-    program = [
-        sys.executable,
-        "-m",
-        "scratchlm",
-        "kernel",
-        "check",
-        str(path),
-        "--args",
-        "float32[32]=0",
-        "3",
-    ]
+    start = "from scratchlm.cli import main; main()"
+    program = [sys.executable, "-c", start, "kernel", "check", str(path), "--args", "float32[32]=0", "3"]
     done = subprocess.run(program, capture_output=True, text=True)  # a crash would be the tests' own
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith("large.cu:1: large, thread 0, block 0, needs more than 240 KB")
