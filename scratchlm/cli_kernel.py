@@ -227,7 +227,8 @@ def _show(name: str, before: Any, after: list[Any]) -> None:
     ]
     with np.errstate(invalid="ignore"):  # ∞ − ∞, NaN
         off = max(
-            (np.nanmax(np.abs(np.subtract(after[0], other, dtype=float))) for other in apart), default=0
+            (np.nanmax(np.abs(np.subtract(after[0], other, dtype=float)), initial=0) for other in apart),
+            default=0,
         )
     click.echo(
         f"{line}; other orders of the threads differ by up to {off:.1e} (a fault, unless by atomics)"
@@ -252,10 +253,10 @@ def debug(name: str, thread: int, block: int, shape: str | None, vscode: bool) -
     from scratchlm.kernels.cuda.launching import HERE
     from scratchlm.kernels.emulator.compiling import GDB
 
-    _, function = find(name)
+    row, function = find(name)
     commands = [f"set $thread = {thread}", f"set $block = {block}", f"source {GDB}", f"directory {HERE}"]
     where = "threadIdx.x == $thread && blockIdx.x == $block"
-    commands += [f"break {entry} if {where}" for entry in _launched(name, shape, thread, block)]
+    commands += [f"break {entry} if {where}" for entry in _launched(row, function, shape, thread, block)]
     arguments = ["-P", "-c", "from scratchlm.cli import main; main()", "kernel", "run"]
     arguments += [function.__name__, "--mode", "debug"]
     arguments += ["--shape", shape] if shape else []
@@ -278,12 +279,11 @@ def debug(name: str, thread: int, block: int, shape: str | None, vscode: bool) -
     os.execv(gdb, [gdb, *quiet, *options, "--args", sys.executable, *arguments])
 
 
-def _launched(name: str, shape: str | None, thread: int, block: int) -> list[str]:
+def _launched(row: Any, function: Any, shape: str | None, thread: int, block: int) -> list[str]:
     """The kernels that have this thread, by running them once; refuses a thread that none of them has."""
     from scratchlm.kernels.cuda import launching
     from scratchlm.kernels.emulator import KernelError
 
-    row, function = find(name)
     launches: list[Any] = []
     try:
         with launching.emulating(mode="fast"), launching.watching(launches):

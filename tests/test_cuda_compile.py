@@ -9,7 +9,7 @@ from scratchlm.kernels.emulator.source import read
 
 def nvrtc():
     try:
-        return compile_check.library()
+        return compile_check.open_nvrtc()
     except KernelError as error:
         pytest.skip(str(error))
 

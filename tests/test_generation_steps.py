@@ -162,6 +162,7 @@ REPLACED = {
     "other heads": ("gpt", lambda m: vars(m.blocks).update({"1": nn.TransformerBlock(8, 4)})),
     "another eps": ("gpt", lambda m: vars(m.blocks[1].norm2).update(eps=0.5)),
     "no GELU's layer": ("gpt", lambda m: vars(m.blocks[0]).update(linear2=nn.Linear(32, 8, bias=False))),
+    "another last norm": ("gpt", lambda m: vars(m).update(norm=nn.Dropout(0.0))),
     "no norm": ("gpt", lambda m: vars(m.blocks[0]).update(norm1=nn.Dropout(0.0))),
 }
 

@@ -33,7 +33,7 @@ class Compiled:
     spilled: int  # bytes stored and loaded
 
 
-def library() -> ctypes.CDLL:
+def open_nvrtc() -> ctypes.CDLL:
     """NVRTC.
 
     Raises:
@@ -91,7 +91,7 @@ def compile_all(cards: tuple[str, ...] = CARDS) -> list[Compiled]:
     from rich.console import Console
     from rich.progress import track
 
-    nvrtc, files = library(), sorted(HERE.glob("*.cu"))
+    nvrtc, files = open_nvrtc(), sorted(HERE.glob("*.cu"))
     shown = track(files, "compiling", console=Console(stderr=True), transient=True)  # half a minute
     return [
         compiled

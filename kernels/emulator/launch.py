@@ -174,8 +174,8 @@ class Emulator:
         self._functions: dict[str, Function] = {}
         self.path = build(self.source, mode, tuple(options))
         self.image = Image(self.path)
-        self.library = self._load()
-        entry = ctypes.cast(self.library.emu_launch, c_void_p).value or 0
+        self.loaded = self._load()
+        entry = ctypes.cast(self.loaded.emu_launch, c_void_p).value or 0
         self.base = entry - self.image.symbols["emu_launch"].address
         self.is_own = IsOwn(cache(self._is_own))
 
@@ -238,7 +238,7 @@ class Function:
     def __init__(self, emulator: Emulator, name: str) -> None:
         self.emulator, self.name, self.counts = emulator, name, Counts()
         self.number = list(emulator.source.kernels).index(name)
-        table = POINTER(c_char_p).in_dll(emulator.library, f"emu_codes_{self.number}")
+        table = POINTER(c_char_p).in_dll(emulator.loaded, f"emu_codes_{self.number}")
         self.codes: list[str] = []
         while (code := table[len(self.codes)]) is not None:
             self.codes.append(code.decode())
@@ -341,7 +341,7 @@ class Function:
                     shadows[piece] = np.zeros(size * SHADOW + 1, np.uint8)
                 region.shadow = shadows[piece].ctypes.data + (memory.begin - begin) * SHADOW
         clock = _Clock(emulator.seconds if emulator.mode != "debug" else float("inf"))
-        call = getattr(emulator.library, f"emu_call_{self.number}")
+        call = getattr(emulator.loaded, f"emu_call_{self.number}")
         launch = _Launch(
             ctypes.cast(call, c_void_p), ctypes.addressof(values), (c_uint32 * 3)(*grid),
             (c_uint32 * 3)(*block), shared_mem, ORDERS.index(emulator.order), checking,
@@ -349,7 +349,7 @@ class Function:
             regions, len(regions), emulator.base, emulator.base + image.size,
         )  # fmt: skip
         told, counts = Report(), _Counts()
-        failed = emulator.library.emu_launch(ctypes.byref(launch), ctypes.byref(told), ctypes.byref(counts))
+        failed = emulator.loaded.emu_launch(ctypes.byref(launch), ctypes.byref(told), ctypes.byref(counts))
         self.counts = counts.taken(emulator.mode)
         staged.back()
         clock.pass_on()

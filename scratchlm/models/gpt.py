@@ -74,7 +74,7 @@ class GPTLanguageModel(Transformer):
         x, key, value = kernels.transformer_step(x, keys.data, values.data, heads, eps, weights)
         keys = xp.concatenate([keys.data, key[:, :, None]], axis=2)
         values = xp.concatenate([values.data, value[:, :, None]], axis=2)
-        x, _, _ = kernels.layer_norm_forward(x, self.norm.weight.data, self.norm.bias.data, self.norm.eps)
+        x = self.norm(Tensor(x, device=device)).data
         read = np.concatenate([before, to_host(ids)[:, None]], axis=1)
         state = read, Tensor(keys, device=device), Tensor(values, device=device)
         return kernels.matmul(x, table.T), state
