@@ -24,6 +24,12 @@ def test_every_kernel_compiles_and_none_spills():
     assert all(c.registers > 0 for c in found)
 
 
+def test_without_nvrtc_one_sentence_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(compile_check, "PACKAGES", ())
+    assert compile_check.main() == 2
+    assert capsys.readouterr().err == "NVRTC is not installed: run `pip install nvidia-cuda-nvrtc`.\n"
+
+
 def test_a_fault_is_reported(tmp_path):
     path = tmp_path / "wrong.cu"
     path.write_text('extern "C" __global__ void wrong(real* x) { x[0] = INFINITY; }')  # NVRTC has none

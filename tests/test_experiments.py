@@ -273,10 +273,12 @@ def test_reproduce_on_the_command_line(scratchlm, figures, story, tmp_path):
     code, out, err = scratchlm("reproduce", "X1", "--data", story, *options)
     assert (code, err) == (0, "")
     assert "seeds: 1), published 2, band at most 5: inside" in out
+    assert "Changed" not in out
     assert f"written to {tmp_path / 'out' / 'X1.json'}" in out
     code, out, _ = scratchlm("reproduce", "X2", *options, "--set", "training.steps=1")
     assert code == 0
     assert "band at least 95: OUTSIDE" in out
+    assert "Changed by --set: training.steps=1. This is not what was published." in out
 
 
 def test_wrong_use_is_one_line(scratchlm, figures, story, tmp_path):

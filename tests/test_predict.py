@@ -91,6 +91,13 @@ def test_classes_with_their_probabilities_the_likeliest_first(kind, trained):
     assert [each.probability for each in found] == pytest.approx(sorted(p, reverse=True), rel=1e-4)
 
 
+def test_a_mask_that_becomes_a_line_end_is_shown_as_one(trained, monkeypatch):
+    run = trained("bert")
+    monkeypatch.setattr(type(run.tokenizer), "decode", lambda *_: "tree\ncat")
+    (found,) = predict(run, "tree <mask> cat")
+    assert found.text == "tree\\ncat"
+
+
 def test_a_mask_becomes_the_likeliest_token_and_nothing_else_changes(trained):
     run = trained("bert")
     (found,) = predict(run, "tree old cat <mask> <mask>.")
