@@ -11,7 +11,7 @@ from scratchlm.errors import CheckpointError, OptionError, RecipeError, ScratchL
 from scratchlm.generation import beam_search, log_probability
 from scratchlm.tasks import TASKS, Example, TaskData
 from scratchlm.training import Trainer, fine_tuning, load_arrays, load_run, make_job
-from scratchlm.training.alignment import _shown, draw_alignment
+from scratchlm.training.alignment import draw_alignment
 from scratchlm.training.predicting import between, predict
 from scratchlm.training.starting import begin_with
 from scratchlm.training.talking import Talk
@@ -248,11 +248,6 @@ def test_what_cannot_be_drawn(trained, tmp_path):
     with pytest.raises(OptionError, match="The answer is empty"):
         draw_alignment(trained("additive"), "abc", "", tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_labels_that_a_font_can_draw():
-    assert [_shown(token, False) for token in (" a", "\n", "", "曹操")] == ["␣a", "⏎", "·", "U+66F9 U+64CD"]
-    assert _shown("曹操", True) == "曹操"
 
 
 # ---------------------------------------------------------------- fine-tuning

@@ -44,12 +44,10 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
     image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     known = set(get_font_names())
     fonts = ["DejaVu Sans", *(font for font in _CHINESE if font in known)]
-    axes.set_xticks(
-        range(len(ids)), [_shown(tokenizer.decode([k]), len(fonts) > 1) for k in ids], family=fonts
-    )
-    axes.set_yticks(
-        range(len(written)), [_shown(tokenizer.decode([k]), len(fonts) > 1) for k in written], family=fonts
-    )
+    across, down = ([_shown(tokenizer.decode([k]), len(fonts) > 1) for k in read] for read in (ids, written))
+    long = max(map(len, across)) > 2  # a column is two characters wide
+    axes.set_xticks(range(len(ids)), across, family=fonts, rotation=90 if long else 0)
+    axes.set_yticks(range(len(written)), down, family=fonts)
     axes.xaxis.tick_top()
     axes.set(ylabel="answer", xlabel="source")
     axes.xaxis.set_label_position("top")
