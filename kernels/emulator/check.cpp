@@ -38,11 +38,62 @@ static void met(const Access &other) {
     report->other_access = other.kind;
 }
 
+// A plain read of a word that others change by atomics is in order where it is a guess which an atomicCAS on that
+// word tests before the thread waits, as in CUDA's own loops; and so are all reads by that instruction, as a
+// maximum's loop may end without a test. Till then the race is kept here.
+static struct {
+    bool open, late;  // late: a slice of steps has gone by without the test
+    Report told;
+} guess;
+static const void *tested[64];
+static unsigned tested_count;
+
+static bool is_tested(const void *pc) {
+    for (unsigned k = 0; k < tested_count; k++)
+        if (tested[k] == pc) return true;
+    return false;
+}
+
+static void is_guess(const void *pc) {
+    if (!is_tested(pc) && tested_count < 64) tested[tested_count++] = pc;
+}
+
+void begin_guesses() {
+    guess.open = false;
+    tested_count = 0;
+}
+
+void settle_guess(bool goes_on) {
+    if (!guess.open || (goes_on && !guess.late)) {
+        guess.late = true;
+        return;
+    }
+    guess.open = false;
+    guess.told.atomics = 1;
+    *report = guess.told;
+    failed = true;
+}
+
+static bool guesses(const void *address, size_t size, const void *pc) {
+    if ((size != 4 && size != 8) || (uintptr_t)address % size || puzzled) return false;
+    if (guess.open) return guess.told.address == address;
+    guess.open = true, guess.late = false;
+    guess.told = *report;
+    guess.told.kind = RACE, guess.told.access = EMU_READ;
+    guess.told.thread = emu_thread, guess.told.block = block_number;
+    guess.told.file = nullptr, guess.told.line = 0, guess.told.pc = pc;
+    guess.told.address = address, guess.told.size = size;
+    return true;
+}
+
 static bool against(const Access &other, bool shared, const void *address, size_t size, int access, const void *pc) {
     if (shared && other.epoch < block_start) return false;  // another block's memory
     if (other.kind == EMU_ATOMIC && access == EMU_ATOMIC) return false;
     if (before(other)) return false;
+    bool read = access == EMU_READ, beside = read ? other.kind == EMU_ATOMIC : access == EMU_ATOMIC;
+    if (beside && is_tested(read ? pc : other.pc)) return false;
     met(other);
+    if (beside && read && guesses(address, size, pc)) return false;
     found(RACE, address, size, access, pc);
     return true;
 }
@@ -114,6 +165,11 @@ static void check(const void *address, size_t size, int access, size_t alignment
     if (p >= stacks && p < stacks + STACKS) return;
     if ((failed | (puzzled != nullptr)) && explains(p, size, access, pc)) stop();
     if (failed) return;
+    if (guess.open && access == EMU_WRITE && p < (char *)guess.told.address + guess.told.size &&
+        (char *)guess.told.address < p + size) {
+        guess.told.again = 1;
+        stop();
+    }
     Region *region = region_of(p, size);
     if (!region) {
         if (access == EMU_ATOMIC && own(p)) order_atomic(address, false);
@@ -152,6 +208,23 @@ static void check(const void *address, size_t size, int access, size_t alignment
 extern "C" {
 void emu_access(const void *address, size_t size, int kind, const void *pc) {
     if (emu::launch->checking) emu::check(address, size, kind, size, pc, true);
+}
+
+// Before an atomicCAS.
+void emu_tests(const void *address, size_t size) {
+    using namespace emu;
+    if (!launch->checking) return;
+    if (guess.open && guess.told.address == address && guess.told.size == size)
+        guess.open = false, is_guess(guess.told.pc);
+    Region *region = region_of((const char *)address, size);
+    if (!region) return;
+    const Shadow *s = region->shadow + ((const char *)address - region->begin), &end = s[size - 1];
+    const Access reads[] = {s->read, s->read_too};
+    for (const Access &a : reads) {
+        bool whole = a.pc == end.read.pc || a.pc == end.read_too.pc;
+        bool mine = a.kind == EMU_READ && a.thread == emu_thread && a.epoch == epoch && a.clock == current->clock;
+        if (mine && whole) is_guess(a.pc);
+    }
 }
 
 #define HERE __builtin_return_address(0)

@@ -225,6 +225,7 @@ EMU_ATOMIC(atomicInc, old >= v ? 0 : old + 1)
 EMU_ATOMIC(atomicDec, old == 0 || old > v ? v : old - 1)
 #undef EMU_ATOMIC
 template <class T> EMU_UNSEEN T atomicCAS(T *p, emu_value<T> expected, emu_value<T> v) {
+    emu_tests(p, sizeof(T));
     emu_access(p, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));
     T old = *p;
     if (old == expected) *p = v, emu_changed();

@@ -99,13 +99,13 @@ class _Sentence:
                 "let one thread alone write it, or use an atomic (if all write the same: `if` one thread)"
             )
         if told.access == 0 and told.other_access == 2:
-            advice += "; a first guess for atomicCAS is read as atomicAdd(p, 0)"
+            advice += "; or read it by an atomic too: atomicAdd(p, 0)"
         where = f"{self.line_of_other()} with nothing to order them"
         if told.again:
             where += ", and then writes it too"
             advice = "use atomicAdd or its like, or let one thread alone have it"
             if told.other_access == 2:
-                advice = "read it atomically too (for the first guess of an atomicCAS loop: atomicAdd(p, 0))"
+                advice = "read and write it in one atomic (atomicAdd, or a loop of atomicCAS)"
             if told.atomics:
                 advice += ", or put __threadfence() before the atomic where a lock hands it over"
         return f"{DID[told.access]} {element}, which {other} at {where}: {advice}."

@@ -27,58 +27,6 @@ static const long WAIT = 1000;          // steps that a wait counts as: 1024 thr
 static long fuel;                       // steps left of the slice
 bool failed;
 
-// ------------------------------------------------------------------------------------------ switching
-#ifdef __x86_64__
-extern "C" void emu_switch(void **save, void *load);
-asm(R"(
-.text
-.hidden emu_switch
-.globl emu_switch
-.type emu_switch, @function
-emu_switch:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    movq %rsp, (%rdi)
-    movq %rsi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    ret
-.size emu_switch, .-emu_switch
-)");
-static void *scheduler;
-
-static void prepare(Fiber &f, char *stack, void (*entry)()) {
-    void **top = (void **)(stack + STACK);
-    *--top = nullptr;  // where entry would return to: gdb's list of callers ends here
-    *--top = (void *)entry;
-    for (int i = 0; i < 6; i++) *--top = nullptr;  // the six saved registers
-    f.context = top;
-}
-static void enter(Fiber &f) { emu_switch(&scheduler, f.context); }
-static void leave() { emu_switch(&current->context, scheduler); }
-#else
-#include <ucontext.h>
-static ucontext_t scheduler, contexts[MAX_THREADS];
-
-static void prepare(Fiber &f, char *stack, void (*entry)()) {
-    ucontext_t &c = contexts[&f - fibers];
-    getcontext(&c);
-    c.uc_stack.ss_sp = stack;
-    c.uc_stack.ss_size = STACK;
-    makecontext(&c, entry, 0);
-}
-static void enter(Fiber &f) { swapcontext(&scheduler, &contexts[&f - fibers]); }
-static void leave() { swapcontext(&contexts[current - fibers], &scheduler); }
-#endif
-
 extern "C" __attribute__((noinline)) void emu_left() { asm volatile(""); }
 
 static void entry() {
@@ -266,6 +214,7 @@ static void run(Fiber &f) {
             f.state = READY;
             continue;
         }
+        settle_guess(f.state == SPENT);
         if (failed || f.state != SPENT) return;
         if (++slices >= launch->max_slices) {
             fail(ENDLESS, f, nullptr, 0, f.pc);
@@ -378,6 +327,7 @@ __attribute__((visibility("default"))) int emu_launch(Launch *what, Report *wher
     puzzled = nullptr;
     epoch = 0;
     begin_order();
+    begin_guesses();
     random_state = what->seed * 2 + 0x9e3779b97f4a7c15;
     gridDim = dim3(what->grid[0], what->grid[1], what->grid[2]);
     blockDim = dim3(what->block[0], what->block[1], what->block[2]);

@@ -106,7 +106,13 @@ void fail(int kind, const Fiber &who, const char *file, int line, const void *pc
 void leave_as(State state);  // the thread goes on when the scheduler comes back to it
 [[noreturn]] void stop();    // never
 
+// fibers.cpp
+void prepare(Fiber &f, char *stack, void (*entry)());  // it will begin there
+void enter(Fiber &f);                                  // from the scheduler
+void leave();                                          // back to it
 // check.cpp
+void begin_guesses();
+void settle_guess(bool goes_on);  // the thread has run, and goes on or waits
 extern Fiber *puzzled;  // it has read a shared element that nobody wrote; will one of the others?
 // order.cpp
 void begin_order();

@@ -162,7 +162,7 @@ def test_processes_that_compile_the_same_kernel_at_once(tmp_path):
         )
     assert [process.returncode for process in done] == [0, 0, 0]
     kept = sorted(path.name.split("-", 1)[1] for path in (tmp_path / "emulator").iterdir())
-    assert kept == ["check.o", "faults.o", "order.o", "runtime.o", "source-fast.so"]
+    assert kept == ["check.o", "faults.o", "fibers.o", "order.o", "runtime.o", "source-fast.so"]
 
 
 def test_threads_launch_one_after_another(scale):
