@@ -160,45 +160,52 @@ inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b)
 template <class T> inline T __ldg(const T *p) { return *p; }
 
 // ---------------------------------------------------------------------------------------------- waiting
-EMU_QUIET void __syncthreads(EMU_HERE) { emu_barrier(0, file, line); }
-EMU_QUIET int __syncthreads_count(int p, EMU_HERE) { return emu_barrier(p, file, line); }
-EMU_QUIET int __syncthreads_or(int p, EMU_HERE) { return emu_barrier(p, file, line) != 0; }
-EMU_QUIET int __syncthreads_and(int p, EMU_HERE) { return emu_barrier(!p, file, line) == 0; }
+EMU_QUIET void __syncthreads(EMU_HERE) { emu_barrier(0, file, line, EMU_AT); }
+EMU_QUIET int __syncthreads_count(int p, EMU_HERE) { return emu_barrier(p, file, line, EMU_AT); }
+EMU_QUIET int __syncthreads_or(int p, EMU_HERE) { return emu_barrier(p, file, line, EMU_AT) != 0; }
+EMU_QUIET int __syncthreads_and(int p, EMU_HERE) { return emu_barrier(!p, file, line, EMU_AT) == 0; }
 EMU_QUIET void __threadfence() { emu_fence(0); }
 EMU_QUIET void __threadfence_block() { emu_fence(1); }
 EMU_QUIET void __threadfence_system() { emu_fence(0); }
 
-EMU_QUIET void __syncwarp(unsigned mask = ~0u, EMU_HERE) { emu_vote("__syncwarp", mask, 0, 1, file, line); }
-EMU_QUIET unsigned __ballot_sync(unsigned mask, int p, EMU_HERE) {
-    return emu_vote("__ballot_sync", mask, p, 0, file, line);
+EMU_QUIET void __syncwarp(unsigned mask = ~0u, EMU_HERE) {
+    emu_vote("__syncwarp", mask, 0, 1, file, line, EMU_AT);
 }
-EMU_QUIET int __any_sync(unsigned mask, int p, EMU_HERE) { return emu_vote("__any_sync", mask, p, 0, file, line) != 0; }
-EMU_QUIET int __all_sync(unsigned mask, int p, EMU_HERE) { return emu_vote("__all_sync", mask, !p, 0, file, line) == 0; }
+EMU_QUIET unsigned __ballot_sync(unsigned mask, int p, EMU_HERE) {
+    return emu_vote("__ballot_sync", mask, p, 0, file, line, EMU_AT);
+}
+EMU_QUIET int __any_sync(unsigned mask, int p, EMU_HERE) {
+    return emu_vote("__any_sync", mask, p, 0, file, line, EMU_AT) != 0;
+}
+EMU_QUIET int __all_sync(unsigned mask, int p, EMU_HERE) {
+    return emu_vote("__all_sync", mask, !p, 0, file, line, EMU_AT) == 0;
+}
 
-template <class T> EMU_QUIET T emu_from(const char *name, unsigned mask, T value, int source, EMU_HERE) {
+template <class T> EMU_QUIET T emu_from(const char *name, unsigned mask, T value, int source, const char *file,
+                                        int line, const void *at) {
     static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles move 4 or 8 bytes");
     uint64_t posted = 0;
     memcpy(&posted, &value, sizeof value);
-    posted = emu_exchange(name, mask, posted, source, file, line);
+    posted = emu_exchange(name, mask, posted, source, file, line, at);
     memcpy(&value, &posted, sizeof value);
     return value;
 }
 // A segment is `width` neighbouring lanes; a source outside of it is the lane itself, as on the card.
 template <class T> EMU_QUIET T __shfl_sync(unsigned mask, T v, int source, int width = 32, EMU_HERE) {
     int lane = emu_thread % 32, first = lane & ~(width - 1);
-    return emu_from("__shfl_sync", mask, v, first | (source & (width - 1)), file, line);
+    return emu_from("__shfl_sync", mask, v, first | (source & (width - 1)), file, line, EMU_AT);
 }
 template <class T> EMU_QUIET T __shfl_up_sync(unsigned mask, T v, unsigned delta, int width = 32, EMU_HERE) {
     int lane = emu_thread % 32, first = lane & ~(width - 1), source = lane - (int)delta;
-    return emu_from("__shfl_up_sync", mask, v, source < first ? lane : source, file, line);
+    return emu_from("__shfl_up_sync", mask, v, source < first ? lane : source, file, line, EMU_AT);
 }
 template <class T> EMU_QUIET T __shfl_down_sync(unsigned mask, T v, unsigned delta, int width = 32, EMU_HERE) {
     int lane = emu_thread % 32, first = lane & ~(width - 1), source = lane + (int)delta;
-    return emu_from("__shfl_down_sync", mask, v, source >= first + width ? lane : source, file, line);
+    return emu_from("__shfl_down_sync", mask, v, source >= first + width ? lane : source, file, line, EMU_AT);
 }
 template <class T> EMU_QUIET T __shfl_xor_sync(unsigned mask, T v, int change, int width = 32, EMU_HERE) {
     int lane = emu_thread % 32, first = lane & ~(width - 1), source = lane ^ change;
-    return emu_from("__shfl_xor_sync", mask, v, source >= first + width ? lane : source, file, line);
+    return emu_from("__shfl_xor_sync", mask, v, source >= first + width ? lane : source, file, line, EMU_AT);
 }
 
 // ---------------------------------------------------------------------------------------------- atomics

@@ -23,7 +23,7 @@ PAGE = 1 << 12  # addresses below are those of null pointers
 STEPS_OF_A_WAIT = 1000  # as in runtime.cpp
 # What may be wrong in a kernel of which mode "check" says nothing.
 NOT_SEEN = (
-    "not looked for: two barriers on one line; local variables that are read before they have a value, where "
+    "not looked for: local variables that are read before they have a value, where "
     "some paths do so only; local arrays indexed through pointers or macros; races on __device__ variables; "
     "numbers that overflow or become NaN; faults that only other sizes, inputs or orders bring about"
 )
@@ -54,6 +54,12 @@ class _Sentence:
     def line_of_other(self) -> str:
         told = self.told
         return f"line {self.place(told.other_file, told.other_line, told.other_pc)[1]}"
+
+    def other_wait(self, before: str = "") -> str:
+        """Where the other thread waits."""
+        if (self.told.other_file, self.told.other_line) == (self.told.file, self.told.line):
+            return "another one on this line"
+        return f"{before} {self.line_of_other()}".strip()
 
     def array(self) -> tuple[str, str]:
         """The element that was touched, and how many there are."""
@@ -138,8 +144,8 @@ class _Sentence:
             )
         if told.kind == BARRIERS_DIFFER:
             return "divergent barrier", (
-                f"waits at this __syncthreads() while {self.thread(told.other_thread)} waits at the one in "
-                f"{self.line_of_other()}: put the barrier where all threads of the block come by."
+                f"waits at this __syncthreads() while {self.thread(told.other_thread)} waits at "
+                f"{self.other_wait('the one in')}: put the barrier where all threads of the block come by."
             )
         if told.kind == EARLY_EXIT:
             return "early exit", (
@@ -147,7 +153,7 @@ class _Sentence:
                 "let all threads reach every barrier, and test the index around the work instead."
             )
         if told.kind == LANE_MISSING:
-            where = f"waits at {self.line_of_other()}" if told.other_line else "is elsewhere"
+            where = f"waits at {self.other_wait()}" if told.other_line else "is elsewhere"
             return "missing lanes", (
                 f"waits here for lane {told.other_thread % 32} of its warp, which the mask names, but "
                 f"{self.thread(told.other_thread)} {where}: call it with all lanes of the mask, "

@@ -60,15 +60,18 @@ void stop() {
 }
 
 // ------------------------------------------------------------------------------------------ waiting
-static void wait(State state, const char *name, unsigned mask, const char *file, int line) {
+static void wait(State state, const char *name, unsigned mask, const char *file, int line, const void *at) {
     current->name = name;
     current->mask = mask;
     current->file = file;
     current->line = line;
+    current->at = at;
     leave_as(state);
 }
 
-static bool same_place(const Fiber &a, const Fiber &b) { return a.line == b.line && !strcmp(a.file, b.file); }
+static bool same_place(const Fiber &a, const Fiber &b) {
+    return a.at == b.at && a.line == b.line && !strcmp(a.file, b.file);
+}
 
 // The paths that the lanes of a warp took since they last waited: different ones mean divergence.
 static void count_paths(unsigned first) {
@@ -264,14 +267,14 @@ __attribute__((destructor)) static void free_stacks() {
 using namespace emu;
 
 extern "C" {
-int emu_barrier(int predicate, const char *file, int line) {
+int emu_barrier(int predicate, const char *file, int line, const void *at) {
     current->posted = predicate != 0;
-    wait(BARRIER, "__syncthreads", 0, file, line);
+    wait(BARRIER, "__syncthreads", 0, file, line, at);
     return (int)current->result;
 }
 
 static uint64_t meet(const char *name, unsigned mask, uint64_t posted, int source, bool orders, const char *file,
-                     int line) {
+                     int line, const void *at) {
     if (!(mask >> emu_thread % 32 & 1)) {
         fail(NOT_IN_MASK, *current, file, line, nullptr);
         stop();
@@ -279,16 +282,18 @@ static uint64_t meet(const char *name, unsigned mask, uint64_t posted, int sourc
     current->posted = posted;
     current->source = source;
     current->orders = orders;
-    wait(WARP, name, mask, file, line);
+    wait(WARP, name, mask, file, line, at);
     return current->result;
 }
 
-uint64_t emu_exchange(const char *name, unsigned mask, uint64_t value, int source, const char *file, int line) {
-    return meet(name, mask, value, source, false, file, line);
+uint64_t emu_exchange(const char *name, unsigned mask, uint64_t value, int source, const char *file, int line,
+                      const void *at) {
+    return meet(name, mask, value, source, false, file, line, at);
 }
 
-unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, const char *file, int line) {
-    return (unsigned)meet(name, mask, predicate != 0, -1, orders, file, line);
+unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, const char *file, int line,
+                  const void *at) {
+    return (unsigned)meet(name, mask, predicate != 0, -1, orders, file, line, at);
 }
 
 void emu_assertion(const char *text, const char *file, int line) {

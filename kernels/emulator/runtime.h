@@ -21,16 +21,24 @@ extern char *const emu_dynamic;  // dynamic shared memory
 
 // The place in the .cu of the call that has this as its last parameters.
 #define EMU_HERE const char *file = __builtin_FILE(), int line = __builtin_LINE()
+// And which call of that line it is: where nothing is optimised, so that each has one address.
+#ifdef __OPTIMIZE__
+#define EMU_AT nullptr
+#else
+#define EMU_AT __builtin_return_address(0)
+#endif
 
 enum emu_access_kind { EMU_READ = 0, EMU_WRITE = 1, EMU_ATOMIC = 2 };
 
 extern "C" {
 // Wait for the block; returns how many threads came with predicate ≠ 0.
-int emu_barrier(int predicate, const char *file, int line);
+int emu_barrier(int predicate, const char *file, int line, const void *at);
 // Wait for the lanes of `mask`. `name` is the intrinsic; each lane posts a value and gets that of lane `source`.
-uint64_t emu_exchange(const char *name, unsigned mask, uint64_t value, int source, const char *file, int line);
+uint64_t emu_exchange(const char *name, unsigned mask, uint64_t value, int source, const char *file, int line,
+                      const void *at);
 // Wait for the lanes of `mask`; returns the lanes that came with predicate ≠ 0. `orders`: memory too.
-unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, const char *file, int line);
+unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, const char *file, int line,
+                  const void *at);
 // An access that the compiler does not report by itself; checked in mode "check" only.
 void emu_access(const void *address, size_t size, int kind, const void *pc);
 void emu_fence(int block_only);

@@ -78,6 +78,7 @@ struct Fiber {
     State state = READY;
     void *context = nullptr;
     const char *name = "", *file = "";  // the wait
+    const void *at = nullptr;
     int line = 0, source = -1;
     long waits = 0;  // how many it has behind it
     unsigned mask = 0;

@@ -10,7 +10,7 @@ class Bug:
     name: str
     kind: str
     source: str
-    options: dict[str, str]  # grid, block, shared_mem, seconds, steps; or, orders, "any line"; says
+    options: dict[str, str]  # of the launch; or, orders, "any line", "not fast"; says
 
     @property
     def lines(self) -> list[int]:

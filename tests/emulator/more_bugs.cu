@@ -234,3 +234,19 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
     Best v = s[63 - threadIdx.x];  //!
     y[64 * blockIdx.x + threadIdx.x] = v.value;
 }
+
+// ==== divergent barrier: two barriers on one line
+// not fast
+// says: waits at another one on this line
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    if (threadIdx.x < 32) __syncthreads(); else __syncthreads();  //!
+    y[64 * blockIdx.x + threadIdx.x] = x[0];
+}
+
+// ==== missing lanes: two votes on one line
+// not fast
+// says: thread 1 waits at another one on this line
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    int any = threadIdx.x % 2 ? __any_sync(~0u, x[0] > 0) : __any_sync(~0u, x[1] > 0);  //!
+    y[64 * blockIdx.x + threadIdx.x] = any;
+}

@@ -46,7 +46,7 @@ WAITS = [
     for bug in BUGS
     if bug.kind
     in ("divergent barrier", "early exit", "missing lanes", "endless loop", "division", "stack", "assertion")
-    and "orders" not in bug.options
+    and not {"orders", "not fast"} & set(bug.options)
 ]
 
 
