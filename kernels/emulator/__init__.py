@@ -12,6 +12,6 @@
 
 from .errors import KernelError
 from .launch import Counts, Emulator, Function, Pointers
-from .report import NOT_SEEN
+from .report import NOT_SEEN, orders_differ
 
-__all__ = ["NOT_SEEN", "Counts", "Emulator", "Function", "KernelError", "Pointers"]
+__all__ = ["NOT_SEEN", "Counts", "Emulator", "Function", "KernelError", "Pointers", "orders_differ"]

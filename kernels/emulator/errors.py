@@ -6,8 +6,8 @@ class KernelError(RuntimeError):
 
     Attributes:
         kind: "race", "out of bounds", "uninitialised", "misaligned", "divergent barrier", "early exit",
-            "missing lanes", "endless loop", "assertion", "division", "stack", "undefined", "argument",
-            "launch", "shared memory", "compile", "unsupported" or "compiler".
+            "missing lanes", "order", "endless loop", "assertion", "division", "stack", "undefined",
+            "argument", "launch", "shared memory", "compile", "unsupported" or "compiler".
         file: name of the .cu, or "" where the fault has no place.
         line: line in it, or 0.
     """

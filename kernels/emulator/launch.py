@@ -231,12 +231,13 @@ class Function:
     Attributes:
         max_dynamic_shared_size_bytes: raise it to ask for more than 48 KB, as with CuPy.
         counts: what the last launch did.
+        atomics: whether it used an atomic; known in mode "check" only.
     """
 
     _one_at_a_time = threading.Lock()  # threadIdx and the fibers are one set of variables
 
     def __init__(self, emulator: Emulator, name: str) -> None:
-        self.emulator, self.name, self.counts = emulator, name, Counts()
+        self.emulator, self.name, self.counts, self.atomics = emulator, name, Counts(), False
         self.number = list(emulator.source.kernels).index(name)
         table = POINTER(c_char_p).in_dll(emulator.loaded, f"emu_codes_{self.number}")
         self.codes: list[str] = []
@@ -350,7 +351,7 @@ class Function:
         )  # fmt: skip
         told, counts = Report(), _Counts()
         failed = emulator.loaded.emu_launch(ctypes.byref(launch), ctypes.byref(told), ctypes.byref(counts))
-        self.counts = counts.taken(emulator.mode)
+        self.counts, self.atomics = counts.taken(emulator.mode), bool(told.atomics)
         staged.back()
         clock.pass_on()
         if failed:

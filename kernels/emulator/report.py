@@ -229,3 +229,16 @@ def explain(
     who = f"{function.name}, thread {_point(told.thread, block)}, block {_point(told.block, grid)},"
     file, line = sentence.place(told.file, told.line, told.pc)
     return KernelError(kind, f"{who} {text}", file, line)
+
+
+def orders_differ(function: "Function", array: str, off: float) -> KernelError:
+    """The error for an array that another order of the threads fills with numbers up to `off` apart.
+
+    It is one where the kernel uses no atomics (`function.atomics`): with them, sums differ by their rounding.
+    """
+    return KernelError(
+        "order",
+        f"{function.name}: the numbers in {array} depend on the order in which threads run (by up to "
+        f"{off:.1e}), and no atomic explains it: see what a thread reads before it has a value, or while "
+        "another changes it.",
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratchlm.kernels.emulator import Emulator, KernelError, Pointers, compiling
+from scratchlm.kernels.emulator import Emulator, KernelError, Pointers, compiling, orders_differ
 
 SCALE = """extern "C" __global__ void scale(float* x, float a, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -263,3 +263,18 @@ def test_beyond_an_array_of_a_table():
         add(2, 32, (Pointers(x), Pointers([ones, ones]), np.int32(8)))
     with pytest.raises(KernelError, match=r"reads y\[2\], but it has 2 elements"):
         add(3, 32, (Pointers([*x, x[0].copy()]), Pointers([ones, ones]), np.int32(2)))
+
+
+def test_an_array_that_the_order_of_the_threads_changes():
+    """Known without atomics to be a fault; with them it may be rounding."""
+    source = 'extern "C" __global__ void k(float* x) {{ if (threadIdx.x == 9) {}; }}'
+    for body, atomics in (("x[0] += 1", False), ("atomicAdd(x, 1)", True), ("x[0] += 1", False)):
+        k = Emulator(source.format(body), mode="check").get_function("k")
+        assert not k.atomics
+        k(1, 32, (np.zeros(1, np.float32),))
+        assert k.atomics == atomics
+    error = orders_differ(k, "x", 0.25)
+    assert error.kind == "order"
+    assert str(error).startswith(
+        "k: the numbers in x depend on the order in which threads run (by up to 2.5e-01)"
+    )
