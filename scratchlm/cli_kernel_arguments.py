@@ -1,4 +1,4 @@
-"""What `scratchlm kernel` runs and on what: kernels by name, arguments drawn or written by the user."""
+"""What `scratchlm kernel` runs and on what: kernels by name, and arguments drawn for them."""
 
 import re
 from typing import Any
@@ -105,6 +105,8 @@ def draw(row: Any, shape: str | None) -> list[Any]:
     rng = np.random.default_rng(0)
     names = letters(row)
     if shape and not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", shape):
+        if re.fullmatch(r"\d+(,\d+)*", shape):
+            raise OptionError(f"--shape {shape}: give lengths above 0, such as --shape 64,1000.")
         raise OptionError(f"--shape {shape} is no list of lengths: write --shape 64,1000.")
     given = tuple(int(n) for n in shape.split(",")) if shape else ()
     lengths: dict[str, Any]
@@ -121,7 +123,7 @@ def draw(row: Any, shape: str | None) -> list[Any]:
         for part in argument.shape or ("…",):
             n = 1 if part.isdigit() else lengths[part[-1]]
             whole += n if isinstance(n, tuple) else (int(part if part.isdigit() else part[:-1] or 1) * n,)
-        _refuse_large(f"{argument.name} of --shape {shape}", whole, 8)
+        refuse_large(f"{argument.name} of --shape {shape}", whole, 8)
         return whole
 
     def array(argument: Any) -> Any:
@@ -138,7 +140,8 @@ def draw(row: Any, shape: str | None) -> list[Any]:
     return [array(argument) for argument in row.arguments]
 
 
-def _refuse_large(what: str, shape: tuple[int, ...], item: int) -> None:
+def refuse_large(what: str, shape: tuple[int, ...], item: int) -> None:
+    """Refuse an array of more than LIMIT bytes; `item` are those of an element, `what` names it."""
     size = item
     for n in shape:
         size *= n
@@ -147,41 +150,3 @@ def _refuse_large(what: str, shape: tuple[int, ...], item: int) -> None:
             f"{what} has {size / 2**20:,.0f} MB, which the emulator would take hours for: "
             f"stay below {LIMIT >> 20} MB an array."
         )
-
-
-def value(text: str, code: str, seed: int = 0) -> Any:
-    """An argument as it is written: `float32[128]` random, `float32[2,64]=0` filled, or a number.
-
-    Arguments:
-        code: type of the kernel's parameter, such as "f4" or "i4*", which a number takes.
-        seed: of random numbers; another one for each array, so that none is mistaken for another.
-
-    Raises:
-        OptionError: it is none of these, or does not fit the type.
-    """
-    import numpy as np
-
-    found = re.fullmatch(r"(\w+)\[(\d+(?:,\d+)*)\](?:=(.+))?", text)
-    try:
-        if found is None:
-            kind = np.dtype(code.rstrip("*"))
-            return kind.type(float(text) if kind.kind == "f" else int(text))
-        dtype, shape = np.dtype(found[1]), tuple(map(int, found[2].split(",")))
-        if dtype.kind not in "fiub":
-            raise TypeError
-        number = float if dtype.kind == "f" else int
-        filled = None if found[3] is None else dtype.type(number(found[3]))
-    except OverflowError:
-        wanted = found[1] if found else f"the kernel's parameter, which is {kind.name}"
-        raise OptionError(f"The number of {text} does not fit {wanted}.") from None
-    except (TypeError, ValueError):
-        what = "option" if text.startswith("--") else "argument"
-        message = f"'{text}' is no {what}: an argument is float32[128], float32[128]=0 or a number."
-        raise OptionError(message) from None
-    _refuse_large(text, shape, dtype.itemsize)
-    if filled is not None:
-        return np.full(shape, filled)
-    rng = np.random.default_rng(seed)
-    if dtype.kind == "f":
-        return rng.standard_normal(shape).astype(dtype)
-    return rng.integers(0, 2 if dtype.kind == "b" else 100, shape).astype(dtype)

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from .cli_kernel_arguments import Three, value
+from .cli_kernel_arguments import Three
 from .cli_kernel_common import SECONDS, STEPS, stop
+from .cli_kernel_values import read_values
 from .errors import OptionError
 
 
@@ -49,20 +50,30 @@ def check(
             if name is None and len(kernels) > 1:
                 raise OptionError(f"{file.name} has several kernels: add --kernel {' or '.join(kernels)}.")
             function = emulator.get_function(name or next(iter(kernels)))
-            codes = [*function.codes, *["f4"] * len(values)]
-            arguments = tuple(
-                value(text, code, k) for k, (text, code) in enumerate(zip(values, codes, strict=False))
-            )
+            _refuse_shared(function, shared)
+            arguments = read_values(function, values)
             function.max_dynamic_shared_size_bytes = max(shared, function.max_dynamic_shared_size_bytes)
             function(grid, block, arguments, shared_mem=shared)
             found.append(arguments)
     except KernelError as error:
         stop(error)
-    for k, parameter in enumerate(function.parameters):
-        if values[k].endswith("]") or "]=" in values[k]:
-            _show(parameter, value(values[k], function.codes[k], k), [arguments[k] for arguments in found])
+    for k, before in enumerate(read_values(function, values)):
+        if before.shape:
+            _show(function.parameters[k], before, [arguments[k] for arguments in found])
     click.echo(f"{file.name}: {function.name}: no fault found in three orders of the threads.")
     click.echo(f"({NOT_SEEN}.)")
+
+
+def _refuse_shared(function: Any, shared: int) -> None:
+    from scratchlm.kernels.emulator.launch import SHARED_OPT_IN
+
+    own = sum(memory.size for memory in function.shared)
+    left = max(SHARED_OPT_IN - own, 0)
+    if shared > left:
+        raise OptionError(
+            f"--shared {shared}: a block of a large card has {SHARED_OPT_IN:,} bytes, {own:,} of them "
+            f"taken by the shared arrays of {function.name}: give at most {left:,}."
+        )
 
 
 def _show(name: str, before: Any, after: list[Any]) -> None:
