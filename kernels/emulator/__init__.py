@@ -4,7 +4,8 @@
     scale = module.get_function("scale")
     scale((4,), (64,), (x, np.float32(2), np.int32(x.size)))
 
-- source.py: the .cu becomes C++; compiling.py: compiler and cache; cuda.h: the words of CUDA
+- reading.py, refused.py, source.py: the .cu becomes C++; cuda.h: the words of CUDA
+- compiling.py: compiler and cache
 - runtime.cpp, fibers.cpp: threads as fibers, barriers, shuffles; faults.cpp: what the processor notices
 - check.cpp: races, bounds, uninitialised reads; order.cpp: fences and atomics that order accesses
 - launch.py: the call; report.py: what went wrong, in a sentence; symbols.py: lines and variables

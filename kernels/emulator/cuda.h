@@ -208,6 +208,8 @@ template <class T> EMU_QUIET T __shfl_xor_sync(unsigned mask, T v, int change, i
     return emu_from("__shfl_xor_sync", mask, v, source >= first + width ? lane : source, file, line, EMU_AT);
 }
 
+#include "groups.h"
+
 // ---------------------------------------------------------------------------------------------- atomics
 // Threads switch at waits only, so a plain read and write is indivisible here.
 template <class T> struct emu_same { typedef T type; };
@@ -243,8 +245,9 @@ template <class T> EMU_UNSEEN T atomicCAS(T *p, emu_value<T> expected, emu_value
 // What a kernel takes, one code a parameter: f4, i8, u1, … and a star for a pointer, two for a table of pointers;
 // ? for a structure.
 // The compiler resolves typedefs and macros, so nothing has to be parsed.
-template <class T> struct emu_code { static constexpr const char *text = "?"; };
-template <class T> struct emu_code<T *> { static constexpr const char *text = "?*"; };
+template <class T, bool = __is_enum(T)> struct emu_code { static constexpr const char *text = "?"; };
+template <class T> struct emu_code<T, true> : emu_code<__underlying_type(T)> {};
+template <class T> struct emu_code<T *, false> { static constexpr const char *text = "?*"; };
 #define EMU_POINTED(type, code)                                                                              \
     template <> struct emu_code<type *> { static constexpr const char *text = code "*"; };                   \
     template <> struct emu_code<const type *> { static constexpr const char *text = code "*"; };             \

@@ -219,10 +219,15 @@ class Emulator:
                 continue
             digits = head[len(head.rstrip("0123456789")) :]
             name = tail[: int(digits) - len(marked)] if digits else tail
-            owner = [k for k in self.source.kernels if head.startswith(f"_ZZ{len(k)}{k}")]
+            owner = [k for k in map(_base, self.source.kernels) if head.startswith(f"_ZZ{len(k)}{k}")]
             begin, size = self.base + symbol.address + GAP, symbol.size - 2 * GAP  # with up to 15 of padding
             found.append(Memory(name, begin, size, 0, True, owner[0] if owner else ""))
         return found
+
+
+def _base(name: str) -> str:
+    """A kernel's name without the arguments of a template."""
+    return name.partition("<")[0]
 
 
 class Function:
@@ -244,7 +249,7 @@ class Function:
         while (code := table[len(self.codes)]) is not None:
             self.codes.append(code.decode())
         self.parameters = emulator.source.kernels[name]
-        self.shared = [m for m in emulator.shared if m.kernel in ("", name)]
+        self.shared = [m for m in emulator.shared if m.kernel in ("", _base(name))]
         self.max_dynamic_shared_size_bytes = SHARED_LIMIT
 
     def __call__(self, grid: Any, block: Any, args: tuple, shared_mem: int = 0) -> None:

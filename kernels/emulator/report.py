@@ -213,7 +213,7 @@ class _Sentence:
             text = (
                 f"{DID[told.access]} {element}, but it has no bytes: ask for some with shared_mem (--shared)"
             )
-        if "null" in element:
+        if element.startswith(("through", "address")):
             text = f"{DID[told.access]} {element}: {size}"
         if self.function.emulator.mode == "check":
             return f"{text}."

@@ -9,23 +9,13 @@ from functools import cached_property
 from pathlib import Path
 
 from .errors import KernelError
+from .reading import blank, chosen, expand, place, without_comments
+from .refused import refuse
 
-# What has no meaning on a CPU that runs one thread after another, and what to do instead.
-REFUSED = {
-    r"\basm\b": "inline PTX: give it a plain C++ path",
-    r"\bcp_async|__pipeline_\w+|\bcuda::pipeline\b|\bmemcpy_async\b": "cp.async: use plain loads and stores",
-    r"\bwgmma\w*|\bmma_sync\b|\bwmma\b|\bmma\.h\b": "tensor cores: give it a path with plain products",
-    r"\bcooperative_groups\b|\bgrid_group\b|\bthis_grid\b": "a wait for the whole grid: launch twice",
-    r"\bcuda::barrier\b|\bmbarrier\w*|\bcluster_\w+": "barriers in memory and clusters: use __syncthreads",
-    r"<<<": "launches in C++: launch from Python",
-    r"\bcuda_fp16\.h|\bcuda_bf16\.h|\b__half2?\b|\b__nv_bfloat16\b": "16-bit floats: compute in float",
-    r"\b__activemask\b": "__activemask: pass the mask that you mean",
-    r"\b__nanosleep\b|\bclock64\b|\bclock\s*\(": "clocks: time kernels on a GPU",
-    r"\btex[123]D\w*|\bsurf[123]D\w*": "textures: read the array itself",
-}
 GAP = 256  # bytes before and after each shared array, so that an index past its end meets nothing
 # What cuda.h has already; as far as they are C's, they would put back an `assert` that ends the process.
-KNOWN = r"c?assert|c?(?:float|limits|math|stdint|stdio|stdlib|string)|cuda|cuda_runtime\w*|device_\w+"
+KNOWN = r"c?assert|c?(?:float|limits|math|stdint|stdio|stdlib|string)|cuda(?:_runtime\w*)?|device_\w+"
+KNOWN += "|cooperative_groups"
 
 
 @dataclass(frozen=True)
@@ -123,102 +113,6 @@ def _declares(text: str, name: str) -> bool:
     return re.search(first, text) is not None or re.search(later, text) is not None
 
 
-def expand(path: Path, seen: set[Path] | None = None) -> str:
-    """The text of a file with its own `#include "…"` put in, once each; NVRTC takes it too."""
-    seen = set() if seen is None else seen
-    seen.add(path.resolve())
-    lines = [f'#line 1 "{path.as_posix()}"']
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        message = f"{path.name} is not UTF-8 at byte {error.start + 1:,}: save it with that encoding."
-        raise KernelError("compile", message) from None
-    for number, line in enumerate(text.splitlines(), 1):
-        found = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
-        if not found:
-            lines.append(line)
-            continue
-        inner = path.parent / found[1]
-        if not inner.is_file():
-            raise KernelError("compile", f"There is no file {found[1]} to include.", path.name, number)
-        if inner.resolve() not in seen:
-            lines.append(expand(inner, seen))
-        lines.append(f'#line {number + 1} "{path.as_posix()}"')
-    return "\n".join(lines) + "\n"
-
-
-def _blank(found: re.Match) -> str:
-    return re.sub(r"[^\n]", " ", found[0])
-
-
-def without_comments(text: str) -> str:
-    """Comments as blanks of the same length; strings stay."""
-    pattern = r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/'
-    return re.sub(pattern, lambda m: m[0] if m[0][0] == '"' else _blank(m), text, flags=re.S)
-
-
-# What is said of EMULATOR, which is defined, and of nothing else.
-HOLDS = r"ifdef EMULATOR|if (1|EMULATOR|defined ?\(? ?EMULATOR ?\)?)"
-FAILS = r"ifndef EMULATOR|if (0|! ?EMULATOR|! ?defined ?\(? ?EMULATOR ?\)?)"
-
-
-def _value(condition: str) -> bool | None:
-    """Of `ifdef EMULATOR`, `if 0` and the like; None where only the compiler can tell."""
-    plain = " ".join(condition.removeprefix("el").split())
-    return True if re.fullmatch(HOLDS, plain) else False if re.fullmatch(FAILS, plain) else None
-
-
-def chosen(text: str) -> str:
-    """The text without what its conditions on EMULATOR leave out: no kernels, and nothing to refuse."""
-    rows, outer = text.split("\n"), list[tuple[bool, bool | None]]()
-    here = True  # does this row count?
-    taken: bool | None = True  # has a branch of its #if been taken? None: perhaps
-    for k, row in enumerate(rows):
-        found = re.match(r"\s*#\s*((if|ifdef|ifndef|elif|else|endif)\b.*)", row)
-        if row.startswith("#line ") or (not found and here):
-            continue
-        rows[k] = ""
-        if not found:
-            continue
-        if found[2].startswith("if"):
-            outer.append((here, taken))
-            value = _value(found[1])
-            rows[k] = row if here and value is None else ""
-            here, taken = here and value is not False, value
-        elif outer and found[2] in ("elif", "else"):
-            around = outer[-1][0]
-            value = True if found[2] == "else" else _value(found[1])
-            if taken is None:  # the compiler has the #if
-                rows[k], here = row if around else "", around and value is not False
-            elif taken:
-                here = False
-            else:
-                rows[k] = row.replace("elif", "if", 1) if around and value is None else ""
-                here, taken = around and value is not False, value
-        elif outer:
-            (here, before), known = outer.pop(), taken
-            rows[k], taken = row if here and known is None else "", before
-    return "\n".join(rows)
-
-
-def place(text: str, at: int) -> tuple[str, int]:
-    """File and line of a position, by the last #line before it."""
-    file, line = "<source>", 1
-    for row in text[:at].split("\n")[:-1]:
-        found = re.match(r'#line (\d+) "(.*)"', row)
-        file, line = (found[2], int(found[1])) if found else (file, line + 1)
-    return Path(file).name, line
-
-
-def _refuse(text: str) -> None:
-    for pattern, advice in REFUSED.items():
-        if found := re.search(pattern, text):
-            message = (
-                f"The emulator cannot run `{found[0].strip()}` ({advice}, under #ifndef EMULATOR if need be)."
-            )
-            raise KernelError("unsupported", message, *place(text, found.start()))
-
-
 def _shared(found: re.Match) -> str:
     """A declaration of shared variables in C++.
 
@@ -254,20 +148,29 @@ def _shared(found: re.Match) -> str:
 
 
 BOUNDS = r"(?:__launch_bounds__\s*\([^)]*\)\s*)?"
+TEMPLATE = r'\btemplate\s*(?:<([^;{}()]*)>)?\s*(?:static\s*|inline\s*|extern\s*"C"\s*)*$'
 KERNEL = (
     rf"__global__\s+(?:static\s+|inline\s+)*{BOUNDS}void\s+{BOUNDS}(\w+)\s*\(([^()]*)\)\s*([{{;])"
     rf"|\bvoid\s+__global__\s+{BOUNDS}(\w+)\s*\(([^()]*)\)\s*([{{;])"
 )
 
 
-def _kernels(text: str) -> dict[str, tuple[str, int]]:
-    """Parameters, as they are written, and position of every kernel.
+HEAD = rf"\btemplate\s+(?:__global__\s+)?{BOUNDS}void\s+(?:__global__\s+)?"
+INSTANCE = rf"{HEAD}(\w+)\s*<([^;{{}}()]*)>\s*\(([^()]*)\)\s*;"
+
+
+def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...]]]:
+    """Parameters, as they are written, position and parameters' names of every kernel.
+
+    Of a template, every explicit instantiation is one: `template __global__ void f<float>(float*);`.
 
     Raises:
-        KernelError: a kernel's heading cannot be read, or is a template.
+        KernelError: a kernel's heading cannot be read, or is a template that is never instantiated.
     """
-    found: dict[str, tuple[str, int]] = {}
-    read_at = set()
+    found: dict[str, tuple[str, int, tuple[str, ...]]] = {}
+    templates: dict[str, tuple[str, ...]] = {}
+    instances = list(re.finditer(INSTANCE, text))
+    read_at = {m.start() + m[0].index("__global__") for m in instances if "__global__" in m[0]}
     for match in re.finditer(KERNEL, text):
         name, parameters, end = match.group(*((1, 2, 3) if match[1] else (4, 5, 6)))
         at = match.start() + match[0].index("__global__")
@@ -275,14 +178,21 @@ def _kernels(text: str) -> dict[str, tuple[str, int]]:
         read_at.add(at)
         if line.lstrip().startswith("#"):
             continue  # what a macro will make, nobody has read yet
-        if re.search(r'\btemplate\s*(<[^;{}()]*>)?\s*(static\s*|inline\s*|extern\s*"C"\s*)*$', text[:at]):
+        made_of = re.search(TEMPLATE, text[:at])
+        if made_of and name not in [m[1] for m in instances]:
+            example = _example(made_of[1] or "")
             message = (
-                f"{name} is a template: make it a `template … __device__` function, and call it from a "
-                f'kernel with its numbers, extern "C" __global__ void {name}_4(…) {{ {name}<4>(…); }}.'
+                f"{name} is a template: add an instance behind it, such as `template __global__ void "
+                f"{name}<{example}>(…);` with its parameters' types, and call it as '{name}<{example}>'."
             )
             raise KernelError("unsupported", message, *place(text, at))
-        if end == "{":
-            found[name] = parameters, at
+        if made_of:
+            templates[name] = _names(parameters)
+        elif end == "{":
+            found[name] = parameters, at, _names(parameters)
+    for match in instances:
+        name = f"{match[1]}<{', '.join(' '.join(part.split()) for part in match[2].split(','))}>"
+        found[name] = match[3], match.start(), templates.get(match[1], _names(match[3]))
     for match in re.finditer(r"__global__", text):
         row = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         if match.start() not in read_at and not row.lstrip().startswith("#"):
@@ -291,7 +201,13 @@ def _kernels(text: str) -> dict[str, tuple[str, int]]:
     return found
 
 
-def _entry(text: str, number: int, name: str, parameters: str, at: int) -> str:
+def _example(parameters: str) -> str:
+    """Arguments for a template's parameters `class T, int N`: float, 4."""
+    kinds = [re.match(r"\s*(typename|class|bool)\b", part) for part in parameters.split(",")]
+    return ", ".join("4" if kind is None else "true" if kind[1] == "bool" else "float" for kind in kinds)
+
+
+def _entry(text: str, number: int, name: str, parameters: str, at: int, _: tuple[str, ...]) -> str:
     """What Python calls for a kernel, and the codes of what it takes.
 
     The parameters pick the kernel where functions have the same name; `#line` gives errors the user's line.
@@ -319,8 +235,8 @@ def read(code: str | Path) -> Source:
     else:
         name, text = "<source>", f'#line 1 "<source>"\n{code}\n'
     text = chosen(without_comments(text))
-    text = re.sub(rf"^[ \t]*#[ \t]*include[ \t]*<({KNOWN})(\.h)?>", _blank, text, flags=re.M)
-    _refuse(text)
+    text = re.sub(rf"^[ \t]*#[ \t]*include[ \t]*<({KNOWN})(\.h)?>", blank, text, flags=re.M)
+    refuse(text)
     kernels = _kernels(text)
     if not kernels:
         raise KernelError(
@@ -332,7 +248,7 @@ def read(code: str | Path) -> Source:
         _shared,
         text,
     )
-    parameters = {name: _names(written) for name, (written, _) in kernels.items()}
+    parameters = {name: names for name, (_, _, names) in kernels.items()}
     return Source(name, text + "".join(entries), parameters)
 
 

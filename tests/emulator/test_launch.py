@@ -111,7 +111,7 @@ def test_shared_memory_over_the_limit():
         (
             "x[i] = x[(long long)i << 36];",
             "out of bounds",
-            r"far from every array.*; mode \"check\" finds more of this",
+            r"reads address 0x\w+, far from every array: the pointer or the index is wrong; mode \"check\"",
         ),
         ("x[i] = ((float*)(long long)x[0])[i];", "out of bounds", "reads through a null pointer"),
         ("x[i] = i / (int)x[0];", "division", "divides an integer by 0"),

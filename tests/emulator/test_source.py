@@ -17,7 +17,23 @@ from .test_launch import SCALE, A, N, X
         ("__pipeline_commit();", "cp.async"),
         ("wgmma_fence();", "tensor core"),
         ("cooperative_groups::this_grid().sync();", "whole grid"),
-        ("scale<<<1, 1>>>(x, a, n);", "launches in C"),
+        (
+            "scale<<<1, 1>>>(x, a, n);",
+            "the host's part: put that between #ifndef EMULATOR and #endif",
+        ),
+        ("cudaDeviceSynchronize(); malloc(4);", "`cudaDeviceSynchronize` .the host's part"),
+        ("float* p = new float[4];", "`new` .the heap of a device is not emulated: give"),
+        ("delete[] x;", "`delete` .the heap"),
+        (
+            "void* p = malloc(4);",
+            "`malloc` .the heap.*; or put it between #ifndef EMULATOR and #endif",
+        ),
+        ("unsigned m = __activemask();", "which lanes run together: pass the mask that your algorithm knows"),
+        ("auto g = cooperative_groups::coalesced_threads();", "`coalesced_threads` .a card decides"),
+        (
+            "cooperative_groups::reduce(t, 1, f);",
+            "this_thread_block and tiled_partition: add up",
+        ),
         ("x[0] = clock64();", "clocks"),
     ],
 )
@@ -70,10 +86,9 @@ def test_structures_as_arguments():
         p(1, 1, (A, N))
     p(1, 1, (x := np.zeros(2, np.float32), N))
     assert x.tolist() == [0, 100]
-    for kind in ("float4 v", "enum E v"):
-        one = Emulator(f"enum E {{ A }};\n__global__ void k({kind}) {{}}").get_function("k")
-        with pytest.raises(KernelError, match="parameter 1, v, is no number"):
-            one(1, 1, (A,))
+    one = Emulator("__global__ void k(float4 v) {}").get_function("k")
+    with pytest.raises(KernelError, match="parameter 1, v, is no number"):
+        one(1, 1, (A,))
 
 
 def test_a_file_that_is_not_utf8(tmp_path):
@@ -152,7 +167,7 @@ def test_templates_of_helpers_with_shared_memory(mode):
         (
             "\ntemplate <int N> __global__ void k(float* x) { x[0] = N; }",
             "unsupported",
-            "k is a template: make",
+            "k is a template: add an instance behind it, such as `template __global__ void k<4>",
         ),
         ("\n__global__ void (*k)(float*);", "compile", "No heading of a kernel: write extern"),
         (
@@ -181,3 +196,47 @@ def test_a_local_variable_that_is_read_before_it_is_written():
     ) as caught:
         Emulator(source, mode="check")
     assert caught.value.kind == "uninitialised"
+
+
+def test_words_that_are_refused_elsewhere():
+    """In a string, as a deleted constructor, as parts of names."""
+    Emulator(SCALE.replace("    if", '    printf("new best, delete asm <<< %d", n);\n    if'))
+    Emulator("struct S { S(const S&) = delete; int renew, new_one, free; };\n" + SCALE)
+
+
+MOVE = """template <class T, int M> __global__ void move(const T* x, T* y, int n) {
+    __shared__ T s[M];
+    s[threadIdx.x] = x[threadIdx.x];
+    __syncthreads();
+    if (threadIdx.x < n) y[threadIdx.x] = s[M - 1 - threadIdx.x];
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_instances_of_a_template(mode):
+    instances = (
+        "template __global__ void move<float, 4>(const float*, float*, int);\n"
+        "template __global__ void move< double,8 >(const double*, double*, int);\n"
+    )
+    emulator = Emulator(MOVE + instances, mode=mode)
+    assert emulator.source.kernels == dict.fromkeys(("move<float, 4>", "move<double, 8>"), ("x", "y", "n"))
+    for name, dtype in (("move<float, 4>", np.float32), ("move<double, 8>", np.float64)):
+        x, y = np.arange(8, dtype=dtype), np.zeros(8, dtype)
+        emulator.get_function(name)(1, int(name[-2]), (x, y, np.int32(3)))
+        assert y[:4].tolist() == [*range(int(name[-2]) - 1, int(name[-2]) - 4, -1), 0]
+    if mode == "check":
+        with pytest.raises(KernelError, match=r":3: move<float, 4>, thread 4, block 0, writes s\[4\]"):
+            emulator.get_function("move<float, 4>")(1, 8, (X[:8], X[:8].copy(), np.int32(3)))
+    with pytest.raises(KernelError, match=r"`template __global__ void move<float, 4>\(…\);` with its param"):
+        Emulator(MOVE)
+
+
+def test_enumerations_are_their_integers():
+    source = "enum class Way : unsigned char {{ UP, DOWN }};\nenum Sign {{ PLUS, MINUS = -1 }};\n{}"
+    kernel = "__global__ void k(int* y, Way way, Sign sign) { y[0] = way == Way::DOWN ? sign : 0; }"
+    k, y = Emulator(source.format(kernel)).get_function("k"), np.zeros(1, np.int32)
+    k(1, 1, (y, np.uint8(1), np.int32(-1)))
+    assert y[0] == -1
+    with pytest.raises(KernelError, match=r"argument 2, way, is a number of int32: pass np.uint8"):
+        k(1, 1, (y, np.int32(1), np.int32(-1)))

@@ -1,0 +1,47 @@
+"""What a .cu may not have: words that mean something on a GPU or on its host alone."""
+
+import re
+
+from .errors import KernelError
+from .reading import STRING, blank, place
+
+HOST = "the host's part: put that between #ifndef EMULATOR and #endif, and launch the kernel from Python"
+# What has no meaning on a CPU that runs one thread after another, and what to do instead.
+REFUSED = {
+    r"\basm\b": "inline PTX: give it a plain C++ path",
+    r"\bcp_async|__pipeline_\w+|\bcuda::pipeline\b|\bmemcpy_async\b": "cp.async: use plain loads and stores",
+    r"\bwgmma\w*|\bmma_sync\b|\bwmma\b|\bmma\.h\b": "tensor cores: give it a path with plain products",
+    r"\bgrid_group\b|\bthis_grid\b": "a wait for the whole grid: launch twice",
+    r"\bcoalesced_(?:threads|group)\b|\b__activemask\b": (
+        "a card decides which lanes run together: pass the mask that your algorithm knows, such as that of a "
+        "__ballot_sync before the branch"
+    ),
+    r"\bcooperative_groups/\w+\.h|\b(?:labeled|binary)_partition\b|\b(?:cg|cooperative_groups)::reduce\b": (
+        "of cooperative_groups there are this_thread_block and tiled_partition: add up with their shfl_down"
+    ),
+    r"\bcuda::barrier\b|\bmbarrier\w*|\bcluster_\w+": "barriers in memory and clusters: use __syncthreads",
+    r"\bmalloc(?=\s*\()|\bfree(?=\s*\()|\bnew(?=\s+[\w:])|\bdelete(?=\s*(?:\[\s*\]\s*)?[\w(*])": (
+        "the heap of a device is not emulated: give the kernel an array instead"
+    ),
+    r"<<<|\bint\s+main(?=\s*\()": HOST,
+    r"\bcuda(?:Malloc|Free|Mem(?:cpy|set)|[GS]et[A-Z]|Device|Event|Stream|Launch|Error|Func)\w*": HOST,
+    r"\bcuda_fp16\.h|\bcuda_bf16\.h|\b__half2?\b|\b__nv_bfloat16\b": "16-bit floats: compute in float",
+    r"\b__nanosleep\b|\bclock64\b|\bclock(?=\s*\()": "clocks: time kernels on a GPU",
+    r"\btex[123]D\w*|\bsurf[123]D\w*": "textures: read the array itself",
+}
+
+
+def refuse(text: str) -> None:
+    """Refuse the first word that cannot run.
+
+    Raises:
+        KernelError: there is one.
+    """
+    plain = re.sub(STRING, blank, text)
+    found = [(match, advice) for word, advice in REFUSED.items() if (match := re.search(word, plain))]
+    if not found:
+        return
+    match, advice = min(found, key=lambda pair: pair[0].start())
+    more = "" if advice == HOST else "; or put it between #ifndef EMULATOR and #endif"
+    message = f"The emulator cannot run `{match[0]}` ({advice}{more})."
+    raise KernelError("unsupported", message, *place(text, match.start()))
