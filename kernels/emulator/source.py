@@ -12,6 +12,7 @@ from .errors import KernelError
 from .reading import blank, chosen, expand, place, without_comments
 from .refused import refuse
 
+OWNER = r"\w+(?:\[[^\[\]]*\])*\s*(?:\.|->)\s*"  # of a member
 GAP = 256  # bytes before and after each shared array, so that an index past its end meets nothing
 # What cuda.h has already; as far as they are C's, they would put back an `assert` that ends the process.
 KNOWN = r"c?assert|c?(?:float|limits|math|stdint|stdio|stdlib|string)|cuda(?:_runtime\w*)?|device_\w+"
@@ -34,26 +35,35 @@ class Source:
 
     def indexed(self, file: str, line: int, column: int) -> str:
         """The array whose name (clang), `]` or, in templates, `[` (g++) is at a line's column of bytes."""
+        return self._indexed(file, line, column)[0]
+
+    def _indexed(self, file: str, line: int, column: int) -> tuple[str, int]:
+        """And which of its axes has the index: 1 for the first; 0 where only its name is known."""
         row, _ = self._rows.get((file, line), ("", 0))
         column = len(row.encode()[: column - 1].decode(errors="ignore")) + 1
         if row[column - 1 : column] not in ("[", "]"):
-            return re.match(r"[\w.]*", row[column - 1 :])[0]  # type: ignore[index]
-        at = column - (row[column - 1] == "[")
+            return re.match(r"[\w.]*", row[column - 1 :])[0], 0  # type: ignore[index]
+        axis = int(row[column - 1] == "[")
+        at = column - axis
         while row[:at].endswith("]"):
             depth = 1
             while depth and at > 1:
                 at -= 1
                 depth += (row[at - 1] == "]") - (row[at - 1] == "[")
-            at = len(row[: at - 1].rstrip())
-        return re.search(r"[\w.]*$", row[:at])[0]  # type: ignore[index]
+            at, axis = len(row[: at - 1].rstrip()), axis + 1
+        return re.search(rf"(?:{OWNER})*\w*$", row[:at])[0], axis  # type: ignore[index]
 
     def is_own(self, file: str, line: int, column: int) -> bool:
         """Whether the array indexed there is declared as a thread's own, or as a constant of the file.
 
         No other memory has an owner who can be asked: a row of a shared tile or of an argument, seen as
-        `float (*rows)[17]`, may be left as long as the tile is not, which is checked by the address.
+        `float (*rows)[17]`, may be left as long as the tile is not, which is checked by the address. A member
+        of a structure may not, as the next member lies behind it; but its rows may.
         """
-        name = re.match(r"\w*", self.indexed(file, line, column))[0]  # type: ignore[index]
+        whole, axis = self._indexed(file, line, column)
+        if axis == 1 and re.search(OWNER, whole):
+            return True
+        name = re.match(r"\w*", whole)[0]  # type: ignore[index]
         _, at = self._rows.get((file, line), ("", 0))
         for begin, body, end in self._functions:
             if not (name and begin <= at < end):

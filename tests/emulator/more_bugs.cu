@@ -250,3 +250,34 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
     int any = threadIdx.x % 2 ? __any_sync(~0u, x[0] > 0) : __any_sync(~0u, x[1] > 0);  //!
     y[64 * blockIdx.x + threadIdx.x] = any;
 }
+
+// ==== out of bounds: one past an array in a shared structure
+// says: uses s.at[2], but it has 2 elements
+struct Two { float at[2]; float more; };
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    __shared__ Two s;
+    if (threadIdx.x == 0) s.at[0] = s.at[1] = s.more = x[0];
+    __syncthreads();
+    for (int k = 0; k < 3; k++) y[64 * blockIdx.x + threadIdx.x] += s.at[k];  //!
+}
+
+// ==== out of bounds: one past an array in an array of structures
+// says: uses all[i / 8].at[2], but it has 2 elements
+struct Two { float at[2]; float more[2]; };
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    Two* all = (Two*)x;
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    for (int k = 0; k < 3; k++) y[i] += all[i / 8].at[k];  //!
+}
+
+// ==== out of bounds: one past an array behind a pointer to a structure
+// says: uses p->at[2], but it has 2 elements
+struct Two { float at[2]; float more[2]; };
+__device__ float sum(const Two* p, int n) {
+    float v = 0;
+    for (int k = 0; k < n; k++) v += p->at[k];  //!
+    return v;
+}
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    y[64 * blockIdx.x + threadIdx.x] = sum((Two*)x, n / 42);
+}

@@ -141,6 +141,18 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
     y[t] = tile[ 1 ][ t - 17 ] + more[1][63 - t - 8] + sizeof(tile) / sizeof(tile[0][0]);
 }
 """
+MEMBERS = """
+struct Tile { float rows[4][8], more[4]; };
+extern "C" __global__ void kernel(const float* x, float* y, int n) {
+    __shared__ Tile tile, tiles[2];
+    int t = threadIdx.x;
+    Tile* p = tiles;
+    if (t < 32) tile.rows[t / 8][t % 8] = tiles[1].rows[t / 8][t % 8] = x[t];
+    if (t < 4) p->more[t] = p[1].more[t] = tile.more[t] = x[t];
+    __syncthreads();
+    y[t] = tile.rows[0][t % 4 * 8 + t / 8] + p[1].rows[1][7 - t / 8 - 8] + p->more[t % 4] + tile.more[3 - t % 4];
+}
+"""
 PADDED = """
 struct Best { double value; int at; };
 struct Mark { char a; int b; };
@@ -201,6 +213,7 @@ CASES = {
     "votes": (VOTES, 1, 64, 0, counting),
     "half warps": (HALF_WARPS, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
     "flat": (FLAT, 1, 64, 256, lambda rng: flat(rng, 64, 64, 64)),
+    "members": (MEMBERS, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
     "padded": (PADDED, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
     "row by row": (ROW_BY_ROW, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
     "types": (TYPES, 1, 64, 0, lambda rng: flat(rng, 64, 64, 64)),
