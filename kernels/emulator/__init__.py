@@ -8,7 +8,7 @@
 - compiling.py: compiler and cache
 - runtime.cpp, fibers.cpp: threads as fibers, barriers, shuffles; faults.cpp: what the processor notices
 - check.cpp: races, bounds, uninitialised reads; order.cpp: fences and atomics that order accesses
-- launch.py: the call; report.py: what went wrong, in a sentence; symbols.py: lines and variables
+- launch.py: the call; report.py: what went wrong, in a sentence; symbols.py, variables.py: lines, variables
 """
 
 from .errors import KernelError

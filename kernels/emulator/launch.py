@@ -18,9 +18,10 @@ import numpy as np
 from . import report
 from .compiling import MODES, build
 from .errors import KernelError
-from .source import GAP, read
+from .source import read
 from .staging import Memory, Staged
 from .symbols import Image
+from .variables import base_name, shared_arrays, variables
 
 ORDERS = ("forward", "reversed", "shuffled")
 FRONT = 1024  # bytes before dynamic shared memory, as in state.h
@@ -211,23 +212,13 @@ class Emulator:
 
     @cached_property
     def shared(self) -> list[Memory]:
-        """The static shared arrays, by the object's symbols: `_ZZ7softmaxE14emu_shared_sum` and the like."""
-        found = []
-        for symbol in self.image.symbols.values():
-            head, marked, tail = symbol.name.rpartition("emu_shared_")
-            if not marked or symbol.name.startswith("__"):
-                continue
-            digits = head[len(head.rstrip("0123456789")) :]
-            name = tail[: int(digits) - len(marked)] if digits else tail
-            owner = [k for k in map(_base, self.source.kernels) if head.startswith(f"_ZZ{len(k)}{k}")]
-            begin, size = self.base + symbol.address + GAP, symbol.size - 2 * GAP  # with up to 15 of padding
-            found.append(Memory(name, begin, size, 0, True, owner[0] if owner else ""))
-        return found
+        """The static shared arrays."""
+        return shared_arrays(self.image, self.base, self.source)
 
-
-def _base(name: str) -> str:
-    """A kernel's name without the arguments of a template."""
-    return name.partition("<")[0]
+    @cached_property
+    def variables(self) -> list[Memory]:
+        """The variables of the file, of functions also the static ones."""
+        return variables(self.image, self.base, self.source)
 
 
 class Function:
@@ -249,7 +240,7 @@ class Function:
         while (code := table[len(self.codes)]) is not None:
             self.codes.append(code.decode())
         self.parameters = emulator.source.kernels[name]
-        self.shared = [m for m in emulator.shared if m.kernel in ("", _base(name))]
+        self.shared = [m for m in emulator.shared if m.kernel in ("", base_name(name))]
         self.max_dynamic_shared_size_bytes = SHARED_LIMIT
 
     def __call__(self, grid: Any, block: Any, args: tuple, shared_mem: int = 0) -> None:
@@ -337,7 +328,8 @@ class Function:
             kept.append(cell)
             values[k] = ctypes.addressof(cell)
         dynamic = emulator.base + image.symbols["emu_room"].address + FRONT
-        memories += [*self.shared, Memory("dynamic shared memory", dynamic, shared_mem, 0, True)]
+        memories += [*emulator.variables, *self.shared]
+        memories.append(Memory("dynamic shared memory", dynamic, shared_mem, 0, True))
         regions, shadows = (_Region * len(memories))(), dict[tuple[int, int], np.ndarray]()
         for region, memory in zip(regions, memories, strict=True):
             region.begin, region.end, region.shared = memory.begin, memory.begin + memory.size, memory.shared

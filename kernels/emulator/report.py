@@ -23,8 +23,8 @@ PAGE = 1 << 12  # addresses below are those of null pointers
 STEPS_OF_A_WAIT = 1000  # as in runtime.cpp
 # What may be wrong in a kernel of which mode "check" says nothing.
 NOT_SEEN = (
-    "not looked for: local variables that are read before they have a value, where "
-    "some paths do so only; local arrays indexed through pointers or macros; races on __device__ variables; "
+    "not looked for: local variables that are read before they have a value, where some paths do so only; "
+    "local arrays indexed through pointers or macros; writes to a const array by a cast; "
     "numbers that overflow or become NaN; faults that only other sizes, inputs or orders bring about"
 )
 
@@ -76,6 +76,8 @@ class _Sentence:
             return f"address {address:#x}, far from every array", "the pointer or the index is wrong"
         item = memory.item or told.size
         bytes_ = f"{told.size:,} bytes at " if told.size > item else ""
+        if not memory.item and address == memory.begin and told.size == memory.size:
+            return memory.name, "it is one number"
         element = f"{bytes_}{memory.name}[{(address - memory.begin) // item}]"
         return element, f"it has {memory.size // item} elements"
 

@@ -17,6 +17,7 @@ class Symbol:
     name: str
     address: int
     size: int
+    variable: bool = False  # may be written
 
 
 class Image:
@@ -27,6 +28,7 @@ class Image:
         (offset,) = struct.unpack_from("<Q", self.data, 0x28)
         size, count, names = struct.unpack_from("<HHH", self.data, 0x3A)
         headers = [struct.unpack_from("<IIQQQQIIQQ", self.data, offset + k * size) for k in range(count)]
+        self.writable = [bool(header[2] & 1) for header in headers]
         start = headers[names][4]
         self.sections = {self._text(start + header[0]): header for header in headers}
         self.size = max(header[3] + header[5] for header in headers)  # bytes of memory when loaded
@@ -46,10 +48,11 @@ class Image:
         _, strings, _ = self.section(".strtab")
         found = {}
         for at in range(offset, offset + size, 24):
-            name, _, _, section, address, length = struct.unpack_from("<IBBHQQ", self.data, at)
+            name, info, _, section, address, length = struct.unpack_from("<IBBHQQ", self.data, at)
             if name and section:
                 text = self._text(strings + name)
-                found[text] = Symbol(text, address, length)
+                variable = info & 15 == 1 and section < len(self.writable) and self.writable[section]
+                found[text] = Symbol(text, address, length, variable)
         return found
 
     @cached_property

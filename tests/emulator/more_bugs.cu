@@ -281,3 +281,31 @@ __device__ float sum(const Two* p, int n) {
 extern "C" __global__ void kernel(float* x, float* y, int n) {
     y[64 * blockIdx.x + threadIdx.x] = sum((Two*)x, n / 42);
 }
+
+// ==== race: a variable of the file that all add to
+// says: reads total, which thread 0 wrote at line 3 with nothing to order them, and then writes it too
+__device__ float more[2], total = 0;
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    total += x[threadIdx.x] + more[0];  //!
+}
+
+// ==== race: a static variable of the file, read by another block
+// says: of block 0 wrote at line 3
+static int last;
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    if (threadIdx.x == 0) last = blockIdx.x;  //!
+    __syncthreads();
+    y[64 * blockIdx.x + threadIdx.x] = last;  //!
+}
+
+// ==== race: a static variable of a function
+namespace parts {
+__device__ float next(float v) {
+    static float kept;
+    kept = v;  //!
+    return kept;  //!
+}
+}
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    y[64 * blockIdx.x + threadIdx.x] = parts::next(x[threadIdx.x]);
+}

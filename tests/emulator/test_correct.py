@@ -150,7 +150,8 @@ extern "C" __global__ void kernel(const float* x, float* y, int n) {
     if (t < 32) tile.rows[t / 8][t % 8] = tiles[1].rows[t / 8][t % 8] = x[t];
     if (t < 4) p->more[t] = p[1].more[t] = tile.more[t] = x[t];
     __syncthreads();
-    y[t] = tile.rows[0][t % 4 * 8 + t / 8] + p[1].rows[1][7 - t / 8 - 8] + p->more[t % 4] + tile.more[3 - t % 4];
+    y[t] = tile.rows[0][t % 4 * 8 + t / 8] + p[1].rows[1][7 - t / 8 - 8];
+    y[t] += p->more[t % 4] + tile.more[3 - t % 4];
 }
 """
 PADDED = """

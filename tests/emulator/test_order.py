@@ -230,7 +230,7 @@ def test_what_is_not_looked_for_is_said():
         "float v; if (n > 300) v = x[0]; y[threadIdx.x] = v;",
         "float v[4] = {}, *p = v; for (int k = 0; k < 6; k++) y[threadIdx.x] += p[k] > 9;",
         "y[threadIdx.x] = x[1] * n * n * 1e30f + sqrtf(-1.f);",
-        "file = threadIdx.x;",
+        "((int*)x)[threadIdx.x] = 1;",
     ):
-        source = 'static int file;\nextern "C" __global__ void kernel(const int* x, int* y, int n) {'
+        source = 'extern "C" __global__ void kernel(const int* x, int* y, int n) {'
         run(f"{source} if (threadIdx.x < 4) {{ {body} }} }}", grid=1, block=4)
