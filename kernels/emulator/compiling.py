@@ -85,6 +85,21 @@ def _run(arguments: list[str], source: Source | None) -> None:
     raise KernelError(kind, f"The compiler says: {says}.", Path(place[1]).name, int(place[2]))
 
 
+def read_too_early(source: Source, options: tuple[str, ...]) -> tuple[str, str, int] | None:
+    """Of the compiler's guesses at local variables without a value the first: name, file and line.
+
+    g++ guesses from how it optimises, and names some that have their value on every path that is taken.
+    """
+    flags = [*COMMON, "-O1", "-Wuninitialized", "-Wmaybe-uninitialized", "-DEMULATOR", *options]
+    with tempfile.TemporaryDirectory() as work:
+        text = Path(work) / "kernel.cpp"
+        text.write_text(source.text, encoding="utf-8")
+        command = [*compiler(), *flags, "-include", str(HERE / "cuda.h"), "-S", "-o", os.devnull, str(text)]
+        says = subprocess.run(command, capture_output=True, text=True).stderr
+    found = re.search(r"^(.*?):(\d+):\d+: warning: .(\w+). (?:is|may be) used uninitialized", says, re.M)
+    return (found[3], Path(found[1]).name, int(found[2])) if found else None
+
+
 def _made(name: str, key: str, make) -> Path:
     """The file `name` of this key in the cache; made by `make(folder)` where missing."""
     folder = cache_home() / "emulator"

@@ -171,9 +171,10 @@ class Emulator:
                 f"and an order of {', '.join(ORDERS)}.",
             )
         self.mode, self.order, self.seed, self.seconds, self.steps = mode, order, seed, seconds, steps
+        self.options = tuple(options)
         self.source = read(code)
         self._functions: dict[str, Function] = {}
-        self.path = build(self.source, mode, tuple(options))
+        self.path = build(self.source, mode, self.options)
         self.image = Image(self.path)
         self.loaded = self._load()
         entry = ctypes.cast(self.loaded.emu_launch, c_void_p).value or 0

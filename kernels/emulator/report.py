@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .compiling import read_too_early
 from .errors import KernelError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ PAGE = 1 << 12  # addresses below are those of null pointers
 STEPS_OF_A_WAIT = 1000  # as in runtime.cpp
 # What may be wrong in a kernel of which mode "check" says nothing.
 NOT_SEEN = (
-    "not looked for: local variables that are read before they have a value, where some paths do so only; "
+    "not looked for: local variables that are read before they have a value, where no result shows it; "
     "local arrays indexed through pointers or macros; writes to a const array by a cast; "
     "numbers that overflow or become NaN; faults that only other sizes, inputs or orders bring about"
 )
@@ -238,9 +239,15 @@ def orders_differ(function: "Function", array: str, off: float) -> KernelError:
 
     It is one where the kernel uses no atomics (`function.atomics`): with them, sums differ by their rounding.
     """
+    guess = read_too_early(function.emulator.source, function.emulator.options)
+    name, file, line = guess or ("", "", 0)
+    advice = "see what a thread reads before it has a value, or while another changes it"
+    if guess:
+        advice = f"{name} may be read here before it has a value: give it one where it is declared"
     return KernelError(
         "order",
         f"{function.name}: the numbers in {array} depend on the order in which threads run (by up to "
-        f"{off:.1e}), and no atomic explains it: see what a thread reads before it has a value, or while "
-        "another changes it.",
+        f"{off:.1e}), and no atomic explains it: {advice}.",
+        file,
+        line,
     )

@@ -21,6 +21,10 @@ unsigned threads, epoch, block_start, block_number;
 char *stacks;
 
 static const size_t RESERVE = 16 << 10;  // of it, for what is called without being counted: printf, expf
+// What a kernel's local variables hold before they have a value: in each order something else, so that results
+// show it. Deeper down are the remains of what was called before.
+static const size_t FILLED = 4 << 10;
+static const int FILLS[] = {0, 0xff, 0x3f};  // as float 0, NaN, 0.747
 static const size_t GUARD = 1 << 20;    // below all of them, never mapped
 static const long SLICE = 1 << 20;      // steps (basic blocks) after which a fiber looks up
 static const long WAIT = 1000;          // steps that a wait counts as: 1024 threads do 100,000 waits in 20 s
@@ -238,6 +242,7 @@ static bool run_block(unsigned *order) {
     for (unsigned t = 0; t < threads; t++) {
         fibers[t] = Fiber();
         fibers[t].floor = stacks + t * STACK + RESERVE;
+        if (launch->checking) memset(stacks + (t + 1) * STACK - FILLED, FILLS[launch->order], FILLED);
         prepare(fibers[t], stacks + t * STACK, entry);
     }
     for (unsigned rounds = 1;; rounds++) {

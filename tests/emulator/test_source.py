@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratchlm.kernels.emulator import Emulator, KernelError
+from scratchlm.kernels.emulator import Emulator, KernelError, compiling, orders_differ
 
 from .test_launch import SCALE, A, N, X
 
@@ -240,3 +240,25 @@ def test_enumerations_are_their_integers():
     assert y[0] == -1
     with pytest.raises(KernelError, match=r"argument 2, way, is a number of int32: pass np.uint8"):
         k(1, 1, (y, np.int32(1), np.int32(-1)))
+
+
+@pytest.mark.parametrize("kind", ["float", "int", "double"])
+def test_a_local_variable_without_a_value_gives_each_order_other_results(kind):
+    source = f"""extern "C" __global__ void k(const {kind}* x, {kind}* y, int n) {{
+    {kind} s;
+    for (int i = threadIdx.x; i < n; i += 32)
+        s += x[i];
+    y[threadIdx.x] = s;
+}}
+"""
+    results = []
+    for order in ("forward", "reversed", "shuffled"):
+        k = Emulator(source, mode="check", order=order).get_function("k")
+        x = np.arange(100, dtype={"float": "f4", "int": "i4", "double": "f8"}[kind])
+        k(1, 32, (x, y := x[:32].copy(), N))
+        results.append(y.tobytes())
+    assert len(set(results)) == 3
+    error = orders_differ(k, "y", 1.0)
+    if "g++" in compiling.compiler()[0]:
+        assert (error.file, error.line) == ("<source>", 4)
+        assert "s may be read here before it has a value: give it one where it is declared" in str(error)
