@@ -20,14 +20,21 @@ class Three(click.ParamType):
     """Blocks of a grid or threads of a block, as CUDA writes them: 4 or 16,16."""
 
     name = "x,y,z"
+    least, what, such = 1, "size: write one to three whole numbers above 0", "2 or 16,16"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        """One to three whole numbers above 0."""
+        """One to three whole numbers."""
         if isinstance(value, tuple):
             return value
-        if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*){0,2}", value):
-            self.fail(f"{value} is no size: write one to three whole numbers above 0, such as 2 or 16,16.")
+        if not re.fullmatch(r"\d+(,\d+){0,2}", value) or min(map(int, value.split(","))) < self.least:
+            self.fail(f"{value} is no {self.what}, such as {self.such}.")
         return tuple(int(n) for n in value.split(","))
+
+
+class Index(Three):
+    """threadIdx or blockIdx: 3 or 3,1."""
+
+    least, what, such = 0, "index: write one to three whole numbers, from 0 on", "3 or 3,1"
 
 
 def runnable() -> dict[str, tuple[Any, Any]]:
@@ -75,7 +82,7 @@ def find(name: str) -> tuple[Any, Any]:
         )
     if name.endswith(".cu"):
         raise OptionError(
-            f"{name}: this is for the kernels of scratchlm; for a file use `scratchlm kernel check`."
+            f"{name}: a file is for `scratchlm kernel check` or `debug`; this runs the kernels of scratchlm."
         )
     for path in sorted(HERE.glob("*.cu")):
         if name in read(path).kernels:

@@ -11,27 +11,20 @@ from typing import Any
 
 import click
 
-from .cli_kernel_arguments import Three
-from .cli_kernel_common import SECONDS, STEPS, stop
+from .cli_kernel_common import ARGS, BLOCK, GRID, KERNEL, SECONDS, SHARED, STEPS, VALUES, own_kernel, stop
 from .cli_kernel_values import read_values
-from .errors import OptionError
 
 
 @click.command(context_settings={"ignore_unknown_options": True})  # -1 is an argument of the kernel
 @click.argument("file", type=click.Path(path_type=Path))
-@click.argument("values", nargs=-1)
-@click.option("--kernel", "name", help="Which kernel of the file [its only one].")
-@click.option("--grid", default="1", show_default=True, type=Three(), help="Blocks.")
-@click.option("--block", default="32", show_default=True, type=Three(), help="Threads of a block.")
-@click.option(
-    "--shared", default=0, show_default=True, type=click.IntRange(0), help="Bytes of dynamic shared memory."
-)
+@VALUES
+@KERNEL
+@GRID
+@BLOCK
+@SHARED
 @SECONDS
 @STEPS
-@click.option(
-    "--args", "_", is_flag=True,
-    help="What follows are the kernel's arguments. Random floats are standard normal, integers 0 to 99.",
-)  # fmt: skip
+@ARGS
 def check(
     file: Path,
     values: tuple[str, ...],
@@ -47,21 +40,13 @@ def check(
 
     VALUES are its arguments: float32[128] is a random array, float32[128]=0 a filled one, 128 a number.
     """
-    from scratchlm.kernels.emulator import NOT_SEEN, Emulator, KernelError, orders_differ
+    from scratchlm.kernels.emulator import NOT_SEEN, KernelError, orders_differ
 
-    if file.is_dir():
-        raise OptionError(f"{file} is a folder: name a .cu file in it.")
     found, atomics = [], False
     try:
         for order in ("forward", "reversed", "shuffled"):
-            emulator = Emulator(file, mode="check", order=order, seconds=seconds, steps=steps)
-            kernels = emulator.source.kernels
-            if name is None and len(kernels) > 1:
-                raise OptionError(f"{file.name} has several kernels: add --kernel {' or '.join(kernels)}.")
-            function = emulator.get_function(name or next(iter(kernels)))
-            _refuse_shared(function, shared)
+            function = own_kernel(file, name, shared, mode="check", order=order, seconds=seconds, steps=steps)
             arguments = read_values(function, values)
-            function.max_dynamic_shared_size_bytes = max(shared, function.max_dynamic_shared_size_bytes)
             with _printing(order):
                 function(grid, block, arguments, shared_mem=shared)
             found.append(arguments)
@@ -110,18 +95,6 @@ def _printing(order: str) -> Iterator[None]:
             printed.seek(0)
             if fault and (text := printed.read().decode(errors="replace")):
                 click.echo(f"The kernel printed, threads {order}:\n{text}", nl=False)
-
-
-def _refuse_shared(function: Any, shared: int) -> None:
-    from scratchlm.kernels.emulator.launch import SHARED_OPT_IN
-
-    own = sum(memory.size for memory in function.shared)
-    left = max(SHARED_OPT_IN - own, 0)
-    if shared > left:
-        raise OptionError(
-            f"--shared {shared}: a block of a large card has {SHARED_OPT_IN:,} bytes, {own:,} of them "
-            f"taken by the shared arrays of {function.name}: give at most {left:,}."
-        )
 
 
 def _apart(after: list[Any]) -> float | None:

@@ -1,14 +1,16 @@
 """What the commands of `scratchlm kernel` share: options, and which exit code a fault has."""
 
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from .cli_kernel_arguments import Three
 from .errors import OptionError
 
 if TYPE_CHECKING:
-    from scratchlm.kernels.emulator import KernelError
+    from scratchlm.kernels.emulator import Function, KernelError
 
 SHAPE = click.option("--shape", metavar="N,…", help="Lengths, in the order of `scratchlm kernel list`.")
 SECONDS = click.option(
@@ -18,6 +20,18 @@ SECONDS = click.option(
 STEPS = click.option(
     "--steps", default=100_000_000, show_default=True, type=click.IntRange(1),
     help="Basic blocks that a thread may run between two waits; more are an endless loop.",
+)  # fmt: skip
+# Of a kernel in a file of the user's own.
+VALUES = click.argument("values", nargs=-1)
+KERNEL = click.option("--kernel", "name", help="Which kernel of the file [its only one].")
+GRID = click.option("--grid", default="1", show_default=True, type=Three(), help="Blocks.")
+BLOCK = click.option("--block", default="32", show_default=True, type=Three(), help="Threads of a block.")
+SHARED = click.option(
+    "--shared", default=0, show_default=True, type=click.IntRange(0), help="Bytes of dynamic shared memory."
+)
+ARGS = click.option(
+    "--args", "_", is_flag=True,
+    help="What follows are the kernel's arguments. Random floats are standard normal, integers 0 to 99.",
 )  # fmt: skip
 # Faults of the call, or of what a compiler for cards refuses too: nothing has run.
 CALL = ("argument", "launch", "compiler", "unsupported", "compile", "shared memory")
@@ -29,3 +43,31 @@ def stop(error: "KernelError") -> NoReturn:
         raise OptionError(str(error)) from None
     click.echo(error)
     sys.exit(1)
+
+
+def own_kernel(file: Path, name: str | None, shared: int, **settings: Any) -> "Function":
+    """The kernel `name` of a file, or its only one, allowed `shared` bytes of dynamic shared memory.
+
+    Raises:
+        OptionError: the file is a folder or has several kernels, or a block has not that much memory.
+        KernelError: the file cannot be compiled or has no such kernel.
+    """
+    from scratchlm.kernels.emulator import Emulator
+    from scratchlm.kernels.emulator.launch import SHARED_OPT_IN
+
+    if file.is_dir():
+        raise OptionError(f"{file} is a folder: name a .cu file in it.")
+    emulator = Emulator(file, **settings)
+    kernels = emulator.source.kernels
+    if name is None and len(kernels) > 1:
+        raise OptionError(f"{file.name} has several kernels: add --kernel {' or '.join(kernels)}.")
+    function = emulator.get_function(name or next(iter(kernels)))
+    own = sum(memory.size for memory in function.shared)
+    left = max(SHARED_OPT_IN - own, 0)
+    if shared > left:
+        raise OptionError(
+            f"--shared {shared}: a block of a large card has {SHARED_OPT_IN:,} bytes, {own:,} of them "
+            f"taken by the shared arrays of {function.name}: give at most {left:,}."
+        )
+    function.max_dynamic_shared_size_bytes = max(shared, function.max_dynamic_shared_size_bytes)
+    return function

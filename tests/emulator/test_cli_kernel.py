@@ -71,11 +71,11 @@ def test_counts_of_a_softmax():
     [
         (("run", "softmax_fourward"), "did you mean 'softmax_forward'"),
         (("run", "sofmax"), "did you mean 'softmax'"),
-        (("debug", "FILE"), "for a file use `scratchlm kernel check`"),
+        (("run", "FILE"), "a file is for `scratchlm kernel check` or `debug`"),
         (("run", "matmul"), "matmul has no CUDA kernel of its own"),
         (("run", "attention_grad_q"), "run one of attention_forward, attention_backward"),
         (("run", "softmax", "--shape", "100000,1000"), "has 763 MB"),
-        (("debug", "softmax", "--block", "9"), "it launches softmax_forward 8 blocks of 32 threads"),
+        (("debug", "softmax", "--block-index", "9"), "it launches softmax_forward 8 blocks of 32 threads"),
         (("run", "softmax", "--shape", "64"), "has the lengths N, V: write --shape 8,8"),
         (("run", "softmax", "--shape", "64,x"), "is no list of lengths"),
         (("run", "softmax", "--shape", "0,5"), "--shape 0,5: give lengths above 0, such as --shape 64,1000"),

@@ -83,15 +83,13 @@ def test_the_configuration_takes_the_place_of_its_former_self(written, tmp_path)
     kept = {"name": "mine", "type": "debugpy"}
     whole = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps(whole | {"configurations": [kept, *whole["configurations"]], "inputs": []}))
-    _, said, found = written("--thread", 3, "--block", 1)
+    _, said, found = written("--thread", 3, "--block-index", 1)
     assert "has 'scratchlm: softmax_forward'" in said
     assert found["inputs"] == []
     assert [entry["name"] for entry in found["configurations"]] == ["mine", "scratchlm: softmax_forward"]
     texts = [command["text"] for command in found["configurations"][1]["setupCommands"]]
     assert texts[:2] == ["set $thread = 3", "set $block = 1"]
-    assert [text for text in texts if text.startswith("break")] == [
-        "break softmax_forward if threadIdx.x == $thread && blockIdx.x == $block"
-    ]
+    assert texts[3:] == ["emu_at softmax_forward"]
 
 
 def test_a_file_with_comments_is_left_alone(written, tmp_path):
@@ -106,7 +104,7 @@ def test_a_file_with_comments_is_left_alone(written, tmp_path):
 
 @pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed")
 def test_gdb_stops_where_the_configuration_says(written, tmp_path):
-    _, _, found = written("--thread", 3, "--block", 1, "--shape", "4,40")
+    _, _, found = written("--thread", 3, "--block-index", 1, "--shape", "4,40")
     entry = found["configurations"][0]
     commands = [command["text"] for command in entry["setupCommands"]]
     commands += ["run", "print threadIdx.x", "print blockIdx.x", *["next"] * 12, "print $_exitcode"]
@@ -124,6 +122,6 @@ def test_gdb_stops_where_the_configuration_says(written, tmp_path):
     assert "$1 = 3" in done.stdout
     assert "$2 = 1" in done.stdout
     steps = done.stdout.split("$2 = 1")[1]
-    assert "Thread 3 of block 1 has left the kernel." in steps  # and gdb does not fall into the emulator
+    assert "The thread has left the kernel." in steps  # and gdb does not fall into the emulator
     assert not re.search(r"emu_launch|no line number|bounds of current", steps), steps
     assert "$3 = 0" in steps
