@@ -86,7 +86,7 @@ def _run(arguments: list[str], source: Source | None) -> None:
 
 
 def read_too_early(source: Source, options: tuple[str, ...]) -> tuple[str, str, int] | None:
-    """Of the compiler's guesses at local variables without a value the first: name, file and line.
+    """The first local variable that the compiler takes to lack a value: its name, and where it is declared.
 
     g++ guesses from how it optimises, and names some that have their value on every path that is taken.
     """
@@ -96,7 +96,7 @@ def read_too_early(source: Source, options: tuple[str, ...]) -> tuple[str, str, 
         text.write_text(source.text, encoding="utf-8")
         command = [*compiler(), *flags, "-include", str(HERE / "cuda.h"), "-S", "-o", os.devnull, str(text)]
         says = subprocess.run(command, capture_output=True, text=True).stderr
-    found = re.search(r"^(.*?):(\d+):\d+: warning: .(\w+). (?:is|may be) used uninitialized", says, re.M)
+    found = re.search(r"^(.*?):(\d+):\d+: note: .(\w+). was declared here", says, re.M)
     return (found[3], Path(found[1]).name, int(found[2])) if found else None
 
 

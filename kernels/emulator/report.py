@@ -1,5 +1,6 @@
 """A fault as a sentence: kernel, thread, block, line, and what to do."""
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -243,11 +244,10 @@ def orders_differ(function: "Function", array: str, off: float) -> KernelError:
     name, file, line = guess or ("", "", 0)
     advice = "see what a thread reads before it has a value, or while another changes it"
     if guess:
-        advice = f"{name} may be read here before it has a value: give it one where it is declared"
-    return KernelError(
-        "order",
-        f"{function.name}: the numbers in {array} depend on the order in which threads run (by up to "
-        f"{off:.1e}), and no atomic explains it: {advice}.",
-        file,
-        line,
+        advice = f"{name}, declared here, may be read before it has a value: give it one"
+    amount = f" (by up to {off:.1e})" if math.isfinite(off) else ""
+    text = (
+        f"{function.name}: the numbers in {array} depend on the order in which threads run{amount}, and no "
+        f"atomic explains it: {advice}."
     )
+    return KernelError("order", text, file, line)

@@ -260,5 +260,5 @@ def test_a_local_variable_without_a_value_gives_each_order_other_results(kind):
     assert len(set(results)) == 3
     error = orders_differ(k, "y", 1.0)
     if "g++" in compiling.compiler()[0]:
-        assert (error.file, error.line) == ("<source>", 4)
-        assert "s may be read here before it has a value: give it one where it is declared" in str(error)
+        assert (error.file, error.line) == ("<source>", 2)
+        assert "s, declared here, may be read before it has a value: give it one." in str(error)
