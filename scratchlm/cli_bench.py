@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .cli_common import make_console
+from .cli_common import check_folders, make_console
 from .errors import DeviceError, OptionError, did_you_mean
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def bench(
     from .bench.machine import machine
     from .files import write_text
 
+    check_folders(json_file, picture)
     names, peers = choose(workloads, device), peers_of(against, device)
     if device == "cuda":
         _open_card()
@@ -181,9 +182,7 @@ def growth(
     if unknown := [axis for axis in axes if axis not in NAMES]:
         near = did_you_mean(unknown[0], NAMES)
         raise OptionError(f"Cost is not measured over '{unknown[0]}'{near}: {', '.join(NAMES)}.")
-    for file in (json_file, picture):
-        if file and not file.parent.is_dir():  # told now and not after minutes
-            raise OptionError(f"There is no folder {file.parent} for {file.name}: make it first.")
+    check_folders(json_file, picture)
     load = busy_processors()
     found = measure(axes or NAMES, steps, threads, click.echo)
     click.echo()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .errors import OptionError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -35,3 +37,10 @@ def make_table(title: str, rows: list[tuple[str, str]]) -> Any:
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def check_folders(*files: Path | None) -> None:
+    """Refuse a file whose folder is missing, before minutes of work that it is meant to hold."""
+    for file in files:
+        if file and not file.parent.is_dir():
+            raise OptionError(f"There is no folder {file.parent} for {file.name}: make it first.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from .cli_common import check_folders
 from .cli_kernel_arguments import draw, family, find, letters, runnable
 from .cli_kernel_check import check
 from .cli_kernel_common import SECONDS, SHAPE, STEPS, stop
@@ -78,6 +79,7 @@ def run(
         raise OptionError("--picture draws what is counted in mode check: add --mode check.")
     if picture and picture.suffix.lower() != ".png":
         raise OptionError(f"--picture {picture}: it is drawn as PNG: give a name that ends in .png.")
+    check_folders(picture)
     row, function = find(name)
     arguments, launches = draw(row, shape), list[Any]()
     started = time.perf_counter()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .cli_common import RUN, make_console, make_table, show_pieces
+from .cli_common import RUN, check_folders, make_console, make_table, show_pieces
 from .errors import DataError, OptionError, TokenError
 
 if TYPE_CHECKING:
@@ -188,6 +188,7 @@ def predict(
         raise OptionError("--to writes a way between codes: leave --beam, --choice and --picture away.")
     if picture and len(texts) > 1:
         raise click.UsageError("--picture is one file: give one TEXT with it.")
+    check_folders(picture)
     loaded = load_run(run, device)
     if other is not None:
         for line in (line for text in texts for line in between(loaded, text, other)):

@@ -213,6 +213,9 @@ ARGUMENTS = {
     "resume of nothing": (["train", "--resume", "nothing"], "no run in nothing"),
     "generate from nothing": (["generate", "nothing"], "no run in nothing"),
     "evaluate nothing": (["evaluate", "nothing"], "no run in nothing"),
+    "bench's picture": (["bench", "W99", "--picture", "no/a.png"], "no folder no for a.png: make it first"),
+    "bench's figures": (["bench", "W99", "--json", "no/a.json"], "no folder no for a.json: make it first"),
+    "attention's": (["predict", "nothing", "a", "--picture", "no/a.png"], "no folder no for a.png: make it"),
 }
 
 

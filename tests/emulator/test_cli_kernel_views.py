@@ -10,6 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from scratchlm.cli_kernel_picture import draw_counts
+from scratchlm.kernels.cuda import launching
 
 COUNTS = (
     "global_reads", "global_writes", "shared_reads", "shared_writes", "barriers", "exchanges", "segments",
@@ -55,6 +56,14 @@ def test_a_picture_is_a_png(scratchlm, tmp_path):
     )
     assert (code, out) == (2, "")
     assert said.endswith("a.svg: it is drawn as PNG: give a name that ends in .png.\n")
+
+
+def test_a_missing_folder_is_told_before_the_run(scratchlm, tmp_path, monkeypatch):
+    monkeypatch.setattr(launching, "emulating", None)  # nothing may run
+    path = tmp_path / "no" / "a.png"
+    code, out, said = scratchlm("kernel", "run", "softmax", "--mode", "check", "--picture", path)
+    assert (code, out) == (2, "")
+    assert said == f"scratchlm: There is no folder {path.parent} for a.png: make it first.\n"
 
 
 def test_what_is_not_counted_is_not_drawn(scratchlm, tmp_path):
