@@ -11,8 +11,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 
 from ..cache import cache_home, digest
 from .errors import KernelError
@@ -27,6 +29,7 @@ COMMON += ["-fno-stack-protector"]  # which would end the process, where a fault
 COUNTED, NO_FMA, QUIET = "-fsanitize-coverage=trace-pc", "-ffp-contract=off", "-w"
 SANITIZERS = ["-fsanitize=thread", "-fsanitize=bounds"]
 UNWRITTEN = ["-Werror=uninitialized", "-Wno-sometimes-uninitialized", "-Wno-unknown-warning-option"]
+KEPT = 200 << 20  # bytes of compiled kernels; of one that is small, about 0.1 MB
 MODES = {
     "fast": ["-O2", "-gdwarf-4", COUNTED, NO_FMA, QUIET],
     "check": ["-O0", "-gdwarf-4", COUNTED, NO_FMA, *SANITIZERS, *UNWRITTEN, "-DEMU_CHECK"],
@@ -109,13 +112,35 @@ def _made(name: str, key: str, make) -> Path:
         folder = Path(tempfile.gettempdir()) / f"scratchlm-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{key}-{name}"
-    if not path.exists():
+    try:
+        os.utime(path)  # used now
+    except FileNotFoundError:
         with tempfile.TemporaryDirectory(dir=folder) as work:
             os.replace(make(Path(work)), path)
+        _forget(folder)
+    except PermissionError:  # a cache that only others may fill
+        pass
     return path
 
 
-@cache
+def _forget(folder: Path) -> None:
+    """Remove what was not used for the longest time, until the rest has KEPT bytes.
+
+    What other processes have loaded stays theirs; what they are about to load is among the last used.
+    """
+    files = []
+    for path in folder.iterdir():
+        with suppress(OSError):  # another process has removed it
+            found = path.stat()
+            files += [(found.st_mtime_ns, found.st_size, path)] if S_ISREG(found.st_mode) else []
+    kept = 0
+    for _, size, path in sorted(files, reverse=True):
+        kept += size
+        if kept > KEPT:
+            with suppress(OSError):
+                path.unlink()
+
+
 def _runtime() -> list[Path]:
     """The objects of the runtime, the same for all modes."""
     files = sorted([*HERE.glob("*.h"), *HERE.glob("*.cpp")])

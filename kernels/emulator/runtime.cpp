@@ -15,7 +15,9 @@ namespace emu {
 Launch *launch;
 Report *report;
 Counts counts;
-Fiber fibers[MAX_THREADS];
+// Bytes: as objects with values from the start they would be half a megabyte in the file of every kernel.
+alignas(Fiber) static char fibers_room[MAX_THREADS * sizeof(Fiber)];
+Fiber *const fibers = (Fiber *)fibers_room;
 Fiber *current;
 unsigned threads, epoch, block_start, block_number;
 char *stacks;

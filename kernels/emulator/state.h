@@ -97,7 +97,7 @@ struct Fiber {
 extern Launch *launch;
 extern Report *report;
 extern Counts counts;
-extern Fiber fibers[MAX_THREADS], *current;
+extern Fiber *const fibers, *current;
 extern unsigned threads, epoch, block_start, block_number;
 extern char *stacks;
 extern bool failed;

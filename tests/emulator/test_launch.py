@@ -231,6 +231,38 @@ def test_a_cache_that_only_others_may_fill(tmp_path, monkeypatch):
     assert (x == 2).all()
 
 
+def test_what_is_not_used_leaves_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCRATCHLM_CACHE", str(tmp_path))
+    monkeypatch.setattr(compiling, "KEPT", 250)
+    made = []
+
+    def get(name):
+        def make(work):
+            made.append(name)
+            (work / "new").write_bytes(bytes(100))
+            return work / "new"
+
+        return compiling._made(name, "key", make)
+
+    for name in "abab":
+        get(name)
+    for seconds, name in enumerate("ba"):
+        os.utime(get(name), (seconds, seconds))
+    assert get("b").exists()  # used after a
+    assert [get("c").exists(), get("b").exists(), (tmp_path / "emulator" / "key-a").exists()] == [
+        True,
+        True,
+        False,
+    ]
+    get("a")
+    assert made == ["a", "b", "c", "a"]
+
+
+def test_a_compiled_kernel_is_small():
+    """The memory of 1024 threads is no part of the file."""
+    assert Emulator(SCALE, mode="check").path.stat().st_size < 200_000
+
+
 ADD = """extern "C" __global__ void add(float* const* x, const float* const* y, int n) {
     if (threadIdx.x < n) x[blockIdx.x][threadIdx.x] += y[blockIdx.x][threadIdx.x];
 }
