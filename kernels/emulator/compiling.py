@@ -81,6 +81,14 @@ def _run(arguments: list[str], source: Source | None) -> None:
     own = (p for p in places if Path(p[1]).parent != HERE and p[1] != "<built-in>")
     place = next(own, first)
     kind, says = "compile", first[3]
+    if missing := re.match(r"'?([^':]+)'?(?:: No such file or directory| file not found)", says):
+        raise KernelError(
+            "unsupported",
+            f"The emulator has no <{missing[1]}>: leave it out, or put it and what needs it between "
+            "#ifndef EMULATOR and #endif.",
+            Path(place[1]).name,
+            int(place[2]),
+        )
     if "initialized" in says:
         kind, says = "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
     elif re.search("declaration of C function|conflicting types for", says):

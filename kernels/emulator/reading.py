@@ -19,6 +19,8 @@ def expand(path: Path, seen: set[Path] | None = None) -> str:
     except UnicodeDecodeError as error:
         message = f"{path.name} is not UTF-8 at byte {error.start + 1:,}: save it with that encoding."
         raise KernelError("compile", message) from None
+    except OSError as error:
+        raise KernelError("launch", f"{path} cannot be read: {error.strerror}.") from None
     for number, line in enumerate(text.splitlines(), 1):
         found = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
         if not found:

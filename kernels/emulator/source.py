@@ -239,6 +239,8 @@ def read(code: str | Path) -> Source:
         KernelError: it needs what only a GPU has, or has no kernel.
     """
     if isinstance(code, Path):
+        if code.is_dir():
+            raise KernelError("launch", f"{code} is a folder: name a .cu file in it.")
         if not code.is_file():
             raise KernelError("launch", f"There is no kernel file {code}: check the path.")
         name, text = code.name, expand(code.resolve())

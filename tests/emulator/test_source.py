@@ -98,6 +98,24 @@ def test_a_file_that_is_not_utf8(tmp_path):
     assert caught.value.kind == "compile"
 
 
+def test_files_that_are_none_are_one_sentence(tmp_path):
+    (tmp_path / "empty.cu").write_text("")
+    (tmp_path / "random.cu").write_text(f"#include <math.h>\n#include <curand_kernel.h>\n{SCALE}")
+    for name, kind, says in (
+        ("", "launch", "is a folder: name a .cu file in it"),
+        ("empty.cu", "compile", "empty.cu has no kernel: write extern"),
+        (
+            "random.cu",
+            "unsupported",
+            "^random.cu:2: The emulator has no <curand_kernel.h>: leave it out, or put",
+        ),
+    ):
+        with pytest.raises(KernelError, match=says) as caught:
+            Emulator(tmp_path / name)
+        assert caught.value.kind == kind
+        assert "\n" not in str(caught.value)
+
+
 def test_a_compile_error_names_the_line():
     with pytest.raises(KernelError, match=r"<source>:2: The compiler says: .*thread_id") as caught:
         Emulator(SCALE.replace("threadIdx", "thread_id"))
