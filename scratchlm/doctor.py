@@ -118,10 +118,10 @@ def _nvrtc() -> str:
 
 def _gpu() -> str:
     """Ask NVIDIA's driver library itself: it tells the newest CUDA version that it can run."""
-    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    try:
-        driver = ctypes.CDLL(name)
-    except OSError:
+    from scratchlm.kernels.cuda.card import driver as load
+
+    driver = load()
+    if driver is None:
         return "none found (no NVIDIA driver)"
     version, count = ctypes.c_int(), ctypes.c_int()
     if driver.cuInit(0) or driver.cuDriverGetVersion(ctypes.byref(version)):
@@ -133,17 +133,17 @@ def _gpu() -> str:
         driver.cuDeviceGetName(text, len(text), index)
         names.append(text.value.decode(errors="replace"))
     major = version.value // 1000
-    wheel = (
-        f"cupy-cuda{min(major, 13)}x" if major >= 12 else "none (the driver is older than CUDA 12: renew it)"
-    )
-    return f"{', '.join(names)}; driver for CUDA {major}.{version.value % 1000 // 10}; fitting wheel: {wheel}"
+    old = "" if major >= 12 else ", which is older than CUDA 12: install a driver from 525 on"
+    return f"{', '.join(names)}; driver for CUDA {major}.{version.value % 1000 // 10}{old}"
 
 
 def _cupy() -> str:
     """CuPy's packages are named after the CUDA that they are built for."""
+    from scratchlm.kernels.cuda.card import wheel
+
     names = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
     found = [f"{name} {_version(name)}" for name in names if _version(name) != "none"]
-    return ", ".join(found) or "none: only the device 'cuda' needs it"
+    return ", ".join(found) or f"none: only the device 'cuda' needs it (pip install {wheel(0)})"
 
 
 def _card() -> str:

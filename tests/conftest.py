@@ -25,7 +25,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 def no_card():
     """Why there is no device cuda here; "" where there is one."""
     if importlib.util.find_spec("cupy") is None:
-        return "CuPy is not installed (pip install 'cupy-cuda12x[ctk]')"
+        return 'CuPy is not installed (pip install "cupy-cuda12x[ctk]")'
     try:
         sl.get_device("cuda")
     except DeviceError as error:

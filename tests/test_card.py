@@ -1,13 +1,17 @@
 """What the device cuda says where something is missing: one sentence, exit code 2, no traceback."""
 
 import importlib
+import re
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import scratchlm as sl
 from scratchlm import doctor
 from scratchlm.errors import DeviceError
+from scratchlm.kernels.cuda import card
 
 from . import fake_cupy
 
@@ -22,6 +26,12 @@ def broken(error):
 def without_cupy(patch):
     fake_cupy.install(patch)
     patch.setitem(sys.modules, "cupy", None)
+    patch.setattr(card, "driver", lambda: SimpleNamespace(cuInit=lambda flags: 1))
+
+
+def without_cupy_and_driver(patch):
+    without_cupy(patch)
+    patch.setattr(card, "driver", lambda: None)
 
 
 def with_a_broken_cupy(patch):
@@ -81,6 +91,7 @@ def without_headers(patch):
 
 MISSING = {
     without_cupy: 'needs CuPy: run `pip install "cupy-cuda12x[ctk]"`',
+    without_cupy_and_driver: "finds no NVIDIA driver: install the one for your card",
     with_a_broken_cupy: "CuPy does not load (libcublas.so.12: cannot open shared object file): run `pip",
     without_a_driver: "finds no NVIDIA driver: install the one for your card",
     with_an_old_driver: "driver is for CUDA 11.4, this CuPy needs CUDA 12: install a driver from 525 on",
@@ -113,6 +124,19 @@ def test_what_is_missing_is_one_sentence(missing, monkeypatch, scratchlm, tmp_pa
     )
     assert not run.exists()
     assert dict(doctor.examine())["device cuda"] == f"no: {sentence}"
+
+
+def test_cupy_is_installed_by_the_same_words_everywhere(monkeypatch):
+    without_cupy(monkeypatch)
+    with pytest.raises(DeviceError) as caught:
+        sl.get_device("cuda")
+    words = re.search("`(pip install .*?)`", str(caught.value))[1]
+    monkeypatch.setattr(doctor, "_version", lambda package, missing="none": missing)
+    assert dict(doctor.examine())["CuPy"] == f"none: only the device 'cuda' needs it ({words})"
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"\n{words} " in readme
+    assert f"`{words}` |" in readme
+    assert ".[cuda]" not in readme
 
 
 def test_the_doctor_describes_the_card(monkeypatch):

@@ -1,6 +1,8 @@
 """Is there a card that these kernels can run on? Each reason why not is a sentence: what to install."""
 
+import ctypes
 import importlib
+import sys
 from typing import Any
 
 from ..emulator import KernelError
@@ -9,6 +11,18 @@ OLDEST = 75  # compute capability 7.5, Turing (2018): the oldest that CUDA 13 an
 NEWEST_WHEEL = 13  # CuPy's builds are named after CUDA's major version
 NO_DEVICE = 100  # cudaErrorNoDevice
 ELSE = "or use the device 'cpu' or 'emulator', which need no card"
+NO_DRIVER = (
+    "Device 'cuda' finds no NVIDIA driver: install the one for your card (nvidia.com/drivers; in a "
+    "container, start it with `--gpus all`)"
+)
+
+
+def driver() -> Any:
+    """NVIDIA's driver library; None where there is none."""
+    try:
+        return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return None
 
 
 def wheel(cuda: int) -> str:
@@ -28,6 +42,8 @@ def open_card() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "cupy":
             raise _refused(f"CuPy lacks the package '{error.name}': run `pip install {wheel(0)}`") from None
+        if driver() is None:  # first, or CuPy would be installed for nothing
+            raise _refused(NO_DRIVER) from None
         raise _refused(f"Device 'cuda' needs CuPy: run `pip install {wheel(0)}`") from None
     except ImportError as error:
         raise _refused(f"CuPy does not load ({_line(error)}): run `pip install {wheel(0)}`") from None
@@ -66,10 +82,7 @@ def _name(cupy: Any) -> str:
 def _check_driver(cupy: Any) -> None:
     driver, runtime = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion()
     if driver == 0:
-        raise _refused(
-            "Device 'cuda' finds no NVIDIA driver: install the one for your card (nvidia.com/drivers; in a "
-            "container, start it with `--gpus all`)"
-        )
+        raise _refused(NO_DRIVER)
     if driver // 1000 >= runtime // 1000:  # a driver runs every CUDA up to its own, and later minor versions
         return
     version = f"The NVIDIA driver is for CUDA {driver // 1000}.{driver % 1000 // 10}, this CuPy needs CUDA "
