@@ -6,7 +6,7 @@ import numpy as np
 
 from .compiling import inner, kernel, loop
 from .native import bytes_of
-from .product import PACKED, THIN, address_of_product, call_product, pack, panels_of
+from .product import PACKED, THIN, address_of_product, call_product, pack, panels_of, width_of
 from .threads import PRODUCT_32, PRODUCT_64, parts, split, team
 
 AT_LEAST = 1 << 20  # floating-point operations a thread: about 10 µs at 100 GFLOP/s a core
@@ -61,6 +61,21 @@ def add_product(words, a, weight, panels, beta, y):
     at_y = (address(y), N * size)
     if call_product(function, (M, N, K), (address(a), K * size, size), b, at_y, one, beta) != 0:
         raise MemoryError
+
+
+@inner
+def add_panels(words, sizes, alpha, a, panels, beta, y):
+    """y ← α a b + β y, where b lies in panels; a, y and sizes as in `product`, except for b's rows.
+
+    sizes: M, N, K, how far apart rows of a are, rows of the panels (K of them or more are there), rows of y.
+    """
+    M, N, K, lda, rows, ldy = sizes
+    size = bytes_of(alpha)
+    function, width = words[PRODUCT_32] if size == 4 else words[PRODUCT_64], width_of(size)
+    for first in range(0, N, width):
+        part, b = (M, min(width, N - first), K), (panels + first * rows * size, PACKED, size)
+        if call_product(function, part, (a, lda * size, size), b, (y + first * size, ldy * size), alpha, beta):
+            raise MemoryError
 
 
 @inner
