@@ -258,6 +258,22 @@ def _copy(rows, columns, x, x_row, y, one):
 
 
 @inner
+def _add_rows(rows, terms, a, a_row, a_column, sums, one):
+    """sums_m ← sums_m + Σ_k a_mk."""
+    size = bytes_of(one)
+    totals = carray(at_address(sums, one), rows)
+    if a_row == size:
+        for k in range(terms):
+            column = carray(at_address(a + k * a_column, one), rows)
+            for m in range(rows):
+                totals[m] += column[m]
+    else:
+        for m in range(rows):
+            for k in range(terms):
+                totals[m] += read(a + m * a_row + k * a_column, one)
+
+
+@inner
 def _multiply(M, N, K, a, a_row, a_column, panels, y, y_row, alpha, beta):
     """Y ← α A B + β Y, tile by tile."""
     size, none = bytes_of(alpha), type(alpha)(0)
@@ -322,13 +338,18 @@ def _thin(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, alpha, beta
 
 
 @inner
-def _blocks(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, alpha, beta):
-    """Y ← α A B + β Y. Where b_row is `PACKED`, B lies there in panels, made by `pack`."""
+def _blocks(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, sums, alpha, beta):
+    """Y ← α A B + β Y. Where b_row is `PACKED`, B lies there in panels, made by `pack`.
+
+    Where `sums` is an address and not 0, and B not in panels, the sums of A's rows are added to what is there.
+    """
     size = bytes_of(alpha)
     if b_row == PACKED:
         _multiply(M, N, K, a, a_row, a_column, b, y, y_row, alpha, beta)
         return
     if M < THIN:
+        if sums:
+            _add_rows(M, K, a, a_row, a_column, sums, alpha)
         _thin(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, alpha, beta)
         return
     panels = panels_of(min(K, K_BLOCK), min(N, N_BLOCK), alpha)
@@ -349,13 +370,15 @@ def _blocks(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, alpha, be
                 elif columns >= COPIED and a_row == size:
                     column = _copy(terms, rows, at_a, a_column, block, alpha)
                     at_a = block.ctypes.data
+                if sums and n == 0:
+                    _add_rows(rows, terms, at_a, row, column, sums + m * size, alpha)
                 _multiply(rows, columns, terms, at_a, row, column, at_b, place, y_row, alpha, before)
 
 
-def _product(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, alpha, beta):
+def _product(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, sums, alpha, beta):
     """The same for other kernels to call by its address; 1 where there was no memory to work in, else 0."""
     try:
-        _blocks(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, alpha, beta)
+        _blocks(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, sums, alpha, beta)
     except Exception:  # all that compiled code can name
         return 1
     return 0
@@ -368,7 +391,7 @@ _compiling = Lock()  # the folder of the cache is a setting of the process while
 def address_of_product(dtype: Any) -> int:
     """Address of `_product` for a type of numbers, compiled at the first call and kept on disk."""
     real, word = numba.from_dtype(dtype), types.int64
-    signature = word(*[word] * 11, real, real)
+    signature = word(*[word] * 12, real, real)
     compiled = CFunc(_product, (signature.args, signature.return_type), {}, OPTIONS)
     with _compiling:
         keep(compiled, _product).compile()
@@ -377,15 +400,18 @@ def address_of_product(dtype: Any) -> int:
 
 @intrinsic
 def call_product(typingctx, function, sizes, a, b, y, alpha, beta):
-    """Call `_product` at its address; sizes: M, N, K; a, b: address and steps; y: address and step."""
+    """Call `_product` at its address.
+
+    sizes: M, N, K; a, b: address and steps; y: address, step, address for the sums of a's rows or 0.
+    """
 
     def codegen(context, builder, signature, args):
         function, sizes, a, b, y, alpha, beta = args
         number = context.get_value_type(signature.args[5])
-        kind = ir.FunctionType(WORD, [WORD] * 11 + [number] * 2)
+        kind = ir.FunctionType(WORD, [WORD] * 12 + [number] * 2)
         words = [word for part in (sizes, a, b, y) for word in cgutils.unpack_tuple(builder, part)]
         return builder.call(builder.inttoptr(function, kind.as_pointer()), [*words, alpha, beta])
 
     word = types.int64
     three = types.UniTuple(word, 3)
-    return word(word, three, three, three, types.UniTuple(word, 2), alpha, alpha), codegen
+    return word(word, three, three, three, three, alpha, alpha), codegen
