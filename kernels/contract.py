@@ -62,6 +62,7 @@ CONTRACT: tuple[Kernel, ...] = (
         "grad_y (N, E), x (N, D)",
         "grad_weight (E, D), grad_bias (E)",
     ),
+    _kernel("add", "add", "a (…), b (…)", "y (…)"),
     _kernel("tanh_forward", "tanh", "x (…)", "y (…)"),
     _kernel("tanh_backward", "tanh", "y (…), grad_y (…)", "grad_x (…)"),
     _kernel("sigmoid_forward", "sigmoid", "x (…)", "y (…)"),

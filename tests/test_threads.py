@@ -18,7 +18,7 @@ from .test_graph import python
 
 UNSPLIT = {"embedding_forward", "embedding_backward", "lstm_cell_forward", "lstm_cell_backward"}
 SPLIT = [kernel for kernel in CONTRACT if kernel.name not in UNSPLIT]
-ELEMENTWISE = {"tanh", "sigmoid", "relu", "gelu", "sgd", "adam"}
+ELEMENTWISE = {"add", "tanh", "sigmoid", "relu", "gelu", "sgd", "adam"}
 PRODUCTS = {
     "lstm.step",
     "transformer.step",

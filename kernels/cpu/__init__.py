@@ -1,6 +1,7 @@
 """Every kernel in Numba, compiled at first use and kept in a cache (see `compiling.py`)."""
 
 from .activation import (
+    add,
     gelu_backward,
     gelu_forward,
     relu_backward,
@@ -35,6 +36,7 @@ from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward
 
 __all__ = [
     "adam_step",
+    "add",
     "additive_attention_backward",
     "additive_attention_forward",
     "attention_backward",

@@ -341,7 +341,7 @@ def _thin(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, alpha, beta
 def _blocks(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, sums, alpha, beta):
     """Y ← α A B + β Y. Where b_row is `PACKED`, B lies there in panels, made by `pack`.
 
-    Where `sums` is an address and not 0, and B not in panels, the sums of A's rows are added to what is there.
+    Where `sums` is an address, not 0, and B not in panels, the sums of A's rows are added to what is there.
     """
     size = bytes_of(alpha)
     if b_row == PACKED:

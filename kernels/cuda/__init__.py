@@ -4,6 +4,7 @@ Where the arrays are decides where it runs (see `launching.py`): NumPy's on the 
 """
 
 from .activation import (
+    add,
     gelu_backward,
     gelu_forward,
     relu_backward,
@@ -38,6 +39,7 @@ from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward
 
 __all__ = [
     "adam_step",
+    "add",
     "additive_attention_backward",
     "additive_attention_forward",
     "attention_backward",
