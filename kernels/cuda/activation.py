@@ -1,4 +1,4 @@
-"""Sums, tanh, sigmoid, ReLU, GELU [add, tanh, sigmoid, relu, gelu]; of all but sums a thread makes four elements."""
+"""Sums (by CuPy), tanh, sigmoid, ReLU, GELU [add, tanh, sigmoid, relu, gelu]: a thread for four elements."""
 
 from .launching import array_module, each, whole
 

@@ -48,7 +48,7 @@ class Binary(Function):
 
 
 class Add(Binary):
-    """y = a + b;  ∂L/∂a = ∂L/∂b = ∂L/∂y."""
+    """y = a + b;  ∂L/∂a = ∂L/∂b = ∂L/∂y    [add]."""
 
     def formula(self, a: Array, b: Array) -> Array:
         return self.kernels.add(a, b) if a.shape == b.shape and a.dtype == b.dtype else a + b
