@@ -56,7 +56,13 @@ def _kernel(name: str, formula: str, arguments: str, results: str) -> Kernel:
 CONTRACT: tuple[Kernel, ...] = (
     _kernel("matmul", "matmul", "a (M, K), b (K, N)", "y (M, N)"),
     _kernel("linear_forward", "linear", "x (M, K), weight (N, K), bias (N)", "y (M, N)"),
-    _kernel("sum_rows", "linear", "x (N, D)", "y (D)"),
+    _kernel(
+        "linear_weight_backward",
+        "linear",
+        "grad_y (N, E), x (N, D)",
+        "grad_weight (E, D), grad_bias (E)",
+    ),
+    _kernel("add", "add", "a (…), b (…)", "y (…)"),
     _kernel("tanh_forward", "tanh", "x (…)", "y (…)"),
     _kernel("tanh_backward", "tanh", "y (…), grad_y (…)", "grad_x (…)"),
     _kernel("sigmoid_forward", "sigmoid", "x (…)", "y (…)"),

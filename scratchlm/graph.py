@@ -58,4 +58,5 @@ def run_function(function: Any, grads: dict[Any, list[Any]]) -> None:
             t._accumulate(grad, owned)
         else:
             sums = grads.setdefault(maker, [None] * len(maker.output_specs))
-            sums[t._index] = grad if sums[t._index] is None else sums[t._index] + grad
+            sum_so_far = sums[t._index]
+            sums[t._index] = grad if sum_so_far is None else t.device.kernels.add(sum_so_far, grad)

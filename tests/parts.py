@@ -26,7 +26,6 @@ SMALL = {
     "gru.ROWS": 1,
     "lstm.ROWS": 1,
     "matmul.AT_LEAST": 4,
-    "matmul.SUMS": 2,
     "norm.AT_LEAST": 2,
     "norm.ROWS": 2,
     "optimizer.AT_LEAST": 3,

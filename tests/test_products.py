@@ -30,14 +30,15 @@ def in_panels(b, one):
     return panels
 
 
-def multiply(a, b, y, alpha=1.0, beta=0.0, packed=False):
+def multiply(a, b, y, alpha=1.0, beta=0.0, packed=False, sums=None):
     kind = y.dtype.type
     at_b = (b.ctypes.data, *b.strides)
     if packed:
         panels = in_panels(b, kind(1))
         at_b = (panels.ctypes.data, own.PACKED, 0)
     sizes = (len(a), b.shape[1], len(b))
-    at_a, at_y = (a.ctypes.data, *a.strides), (y.ctypes.data, y.strides[0])
+    at_a = (a.ctypes.data, *a.strides)
+    at_y = (y.ctypes.data, y.strides[0], 0 if sums is None else sums.ctypes.data)
     assert call(own.address_of_product(y.dtype), sizes, at_a, at_b, at_y, kind(alpha), kind(beta)) == 0
 
 
@@ -65,7 +66,11 @@ def test_products_are_numpys(M, N, K, layout_a, layout_b, beta, packed, dtype, s
     y = around[1:-1, 3:-4]
     before = rng.standard_normal((M, N)).astype(dtype)
     y[...] = before if beta else np.nan  # with β = 0 nothing of it may be read
-    multiply(a, b, y, 1.5, beta, packed)
+    sums = None if packed else np.arange(M, dtype=dtype)
+    multiply(a, b, y, 1.5, beta, packed, sums)
+    if not packed:
+        error = abs(sums - np.arange(M) - a.sum(1, dtype=float))
+        assert (error <= EPS[dtype] * (M + abs(a).sum(1, dtype=float))).all()
     expected = 1.5 * (a.astype(float) @ b.astype(float)) + (beta * before.astype(float) if beta else 0)
     size = 1.5 * (abs(a.astype(float)) @ abs(b.astype(float))) + abs(before)
     assert (abs(y - expected) <= EPS[dtype] * max(K, 1) ** 0.5 * size + 1e-300).all()

@@ -18,7 +18,7 @@ from .test_graph import python
 
 UNSPLIT = {"embedding_forward", "embedding_backward", "lstm_cell_forward", "lstm_cell_backward"}
 SPLIT = [kernel for kernel in CONTRACT if kernel.name not in UNSPLIT]
-ELEMENTWISE = {"tanh", "sigmoid", "relu", "gelu", "sgd", "adam"}
+ELEMENTWISE = {"add", "tanh", "sigmoid", "relu", "gelu", "sgd", "adam"}
 PRODUCTS = {
     "lstm.step",
     "transformer.step",
@@ -34,8 +34,6 @@ def large(kernel, dtype):
     """Arguments of which every kernel makes at least three parts."""
     if kernel.name == "gradient_norm":  # its blocks are constants of compiled code
         return [[np.random.default_rng(0).standard_normal((1000, 1001)).astype(dtype)]]
-    if kernel.name == "sum_rows":  # parts are of 64 columns
-        return [np.random.default_rng(0).standard_normal((11, 300)).astype(dtype)]
     arguments = list(Draw(Fixed(1.0), dtype).arguments(kernel).values())
     if kernel.formula in ELEMENTWISE:  # parts begin at multiples of 64 elements
         rng = np.random.default_rng(0)

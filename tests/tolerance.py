@@ -144,7 +144,10 @@ def of_adam_step(parameters, gradients, means, squares, lr, beta1, beta2, eps, w
 TERMS = {
     "matmul": ("a sum over K that may cancel", lambda a, b: [long(a) * long(b, 0)]),
     "linear_forward": ("a sum over K that may cancel", of_linear_forward),
-    "sum_rows": ("a sum over N that may cancel", lambda x: [column(x)]),
+    "linear_weight_backward": (
+        "sums over N that may cancel",
+        lambda grad_y, x: [long(grad_y, 0) * long(x, 0), column(grad_y)],
+    ),
     "tanh_backward": ("1 − y² near |y| = 1", lambda y, grad_y: [big(grad_y)]),
     "sigmoid_backward": ("1 − y near 1", lambda y, grad_y: [big(grad_y)]),
     "gelu_forward": ("1 + erf far to the left", lambda x, approximate: [big(x)]),

@@ -1,4 +1,4 @@
-"""tanh, sigmoid, ReLU, GELU [tanh, sigmoid, relu, gelu], element by element."""
+"""Sums, tanh, sigmoid, ReLU, GELU [add, tanh, sigmoid, relu, gelu], element by element."""
 
 import math
 
@@ -27,6 +27,18 @@ def _blocks(y):
     may differ: this way they are the same elements for any number of threads.
     """
     return (y.size + 63) // 64
+
+
+@loop
+def _on_part_add(first, last, a, b, y):
+    a, b, y = a[64 * first : 64 * last], b[64 * first : 64 * last], y[64 * first : 64 * last]
+    for i in range(y.size):
+        y[i] = a[i] + b[i]
+
+
+@kernel
+def _add(words, parts, a, b, y):
+    split(words, parts, _blocks(y), _on_part_add, (a, b, y))
 
 
 @loop
@@ -111,6 +123,13 @@ def _on_part_relu_backward(first, last, y, grad_y, grad_x):
 @kernel
 def _relu_backward(words, parts, y, grad_y, grad_x):
     split(words, parts, _blocks(grad_x), _on_part_relu_backward, (y, grad_y, grad_x))
+
+
+def add(a, b):
+    """y = a + b    [add]."""
+    plain = a.dtype.char in "fd" and a.flags.c_contiguous and b.flags.c_contiguous
+    # NumPy has the sum of few numbers before Python has called a kernel, 10 µs.
+    return _each(_add, a, b) if plain and a.size >= 2 * AT_LEAST else a + b
 
 
 def tanh_forward(x):

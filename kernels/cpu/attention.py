@@ -6,7 +6,9 @@ query, so that about half of the products are left out. Backward makes the score
 ln Σ e^score. Bound: 4·T·S·D operations forward, 10·T·S·D backward for each sequence, half of it if causal.
 
 Inside, B batch, T queries, S keys, H heads side by side in the rows of q (B, T, H, D), k (B, S, H, D),
-v (B, S, H, E): products step from one row of a head to the next, so that no head is ever copied out.
+v (B, S, H, E): products step from one row of a head to the next. Keys and values meet every block of queries
+and are copied into panels (see product.py) once for all: with 32 queries a block copying them costs as much
+as multiplying them.
 """
 
 import math
@@ -14,7 +16,8 @@ import math
 import numpy as np
 
 from .compiling import exp, inner, kernel, loop
-from .matmul import AS_IS, FLIPPED, address, multiplying, product
+from .matmul import AS_IS, FLIPPED, add_panels, address, multiplying, product
+from .product import pack, panels_of
 from .softmax import row_max
 from .threads import parts, split
 
@@ -80,21 +83,36 @@ def _at(x, b, t, h):
     return address(x) + b * x.strides[0] + t * x.strides[1] + h * x.strides[2]
 
 
+@inner
+def _pack(x, b, h, panels, one):
+    """One head of x (B, S, H, D) into panels of (S, D)."""
+    pack(x.shape[1], x.shape[3], _at(x, b, 0, h), x.strides[1], x.strides[3], address(panels), one)
+
+
+@inner
+def _pack_flipped(x, b, h, panels, one):
+    """Its transpose (D, S)."""
+    pack(x.shape[3], x.shape[1], _at(x, b, 0, h), x.strides[3], x.strides[1], address(panels), one)
+
+
 @loop
 def _forward_sequences(first, last, words, block, q, k, v, lengths, causal, scale, y, logsumexp):
     (T, H, D), S, E = q.shape[1:], k.shape[1], v.shape[3]
     scores = np.empty((min(block, T), S), y.dtype)
     place, one, zero = address(scores), y.dtype.type(1), y.dtype.type(0)
+    keys, values = panels_of(D, S, one), panels_of(S, E, one)
     for n in range(first, last):
         b, h = n // H, n % H
+        _pack_flipped(k, b, h, keys, one)
+        _pack(v, b, h, values, one)
         for t in range(0, T, block):
             rows = min(block, T - t)
             width = _seen(t + rows - 1, T, S, lengths[b], causal)
-            sizes = (rows, width, D, _step(q), _step(k), S)
-            product(words, sizes, AS_IS, FLIPPED, scale, _at(q, b, t, h), _at(k, b, 0, h), zero, place)
+            sizes = (rows, width, D, _step(q), D, S)
+            add_panels(words, sizes, scale, _at(q, b, t, h), address(keys), zero, place)
             _weights(scores, rows, width, t, T, S, lengths[b], causal, logsumexp[b, h])
-            sizes = (rows, E, width, S, _step(v), _step(y))
-            product(words, sizes, AS_IS, AS_IS, one, place, _at(v, b, 0, h), zero, _at(y, b, t, h))
+            sizes = (rows, E, width, S, S, _step(y))
+            add_panels(words, sizes, one, place, address(values), zero, _at(y, b, t, h))
 
 
 @kernel
@@ -110,8 +128,12 @@ def _backward_sequences(
     (T, H, D), S, E = q.shape[1:], k.shape[1], v.shape[3]
     weights, grads = np.empty((min(block, T), S), y.dtype), np.empty((min(block, T), S), y.dtype)
     p, g, one, zero = address(weights), address(grads), y.dtype.type(1), y.dtype.type(0)
+    keys, keys_flipped, values_flipped = panels_of(S, D, one), panels_of(D, S, one), panels_of(E, S, one)
     for n in range(first, last):
         b, h, length = n // H, n % H, lengths[n // H]
+        _pack(k, b, h, keys, one)
+        _pack_flipped(k, b, h, keys_flipped, one)
+        _pack_flipped(v, b, h, values_flipped, one)
         for s in range(length, S):
             for d in range(D):
                 grad_k[b, s, h, d] = 0
@@ -122,17 +144,17 @@ def _backward_sequences(
         for t in range((T - 1) // block * block, -1, -block):
             rows = min(block, T - t)
             width = _seen(t + rows - 1, T, S, length, causal)
-            at_q, at_gy, at_k, at_v = _at(q, b, t, h), _at(grad_y, b, t, h), _at(k, b, 0, h), _at(v, b, 0, h)
-            sizes = (rows, width, D, _step(q), _step(k), S)
-            product(words, sizes, AS_IS, FLIPPED, scale, at_q, at_k, zero, p)
+            at_q, at_gy = _at(q, b, t, h), _at(grad_y, b, t, h)
+            sizes = (rows, width, D, _step(q), D, S)
+            add_panels(words, sizes, scale, at_q, address(keys_flipped), zero, p)
             _weights_again(weights, rows, width, t, T, S, length, causal, logsumexp[b, h])
             sizes = (width, E, rows, S, _step(grad_y), _step(grad_v))
             product(words, sizes, FLIPPED, AS_IS, one, p, at_gy, before, _at(grad_v, b, 0, h))
-            sizes = (rows, width, E, _step(grad_y), _step(v), S)
-            product(words, sizes, AS_IS, FLIPPED, one, at_gy, at_v, zero, g)
+            sizes = (rows, width, E, _step(grad_y), E, S)
+            add_panels(words, sizes, one, at_gy, address(values_flipped), zero, g)
             _grad_scores(weights, grads, rows, width, t, grad_y[b], y[b], h)
-            sizes = (rows, D, width, S, _step(k), _step(grad_q))
-            product(words, sizes, AS_IS, AS_IS, scale, g, at_k, zero, _at(grad_q, b, t, h))
+            sizes = (rows, D, width, S, S, _step(grad_q))
+            add_panels(words, sizes, scale, g, address(keys), zero, _at(grad_q, b, t, h))
             sizes = (width, D, rows, S, _step(q), _step(grad_k))
             product(words, sizes, FLIPPED, AS_IS, scale, g, at_q, before, _at(grad_k, b, 0, h))
             before = one

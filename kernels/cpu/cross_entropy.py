@@ -13,7 +13,6 @@ from .softmax import loss_of, row_max
 from .threads import parts, split, team
 
 AT_LEAST = 1 << 13  # elements a thread: two passes of exp take about 10 µs
-ROWS = 8  # whose gradients of the bias are added up at once, whatever the number of threads
 CHUNK = 1 << 21  # logits held at once, 8 MB in float32; half of it costs W1 8 % more time
 
 
@@ -75,47 +74,32 @@ def _backward(words, parts, logits, targets, logsumexp, grad_losses, ignore_inde
 
 
 @loop
-def _blocks_of_losses_and_gradient(
-    first, last, logits, bias, targets, grad_losses, ignore_index, losses, grads_bias
-):
-    """Losses of `logits + bias`. The gradient replaces the logits and is added up over a block of rows; a row
-    stays in cache for all passes.
-    """
-    for block in range(first, last):
-        grad_bias = grads_bias[block]
-        for v in range(grad_bias.size):
-            grad_bias[v] = 0
-        for n in range(ROWS * block, min(ROWS * (block + 1), len(logits))):
-            row, g = logits[n], grad_losses[n]
-            if targets[n] == ignore_index:
-                losses[n] = 0
-                for v in range(row.size):
-                    row[v] = 0
-                continue
+def _rows_of_losses_and_gradient(first, last, logits, bias, targets, grad_losses, ignore_index, losses):
+    """Losses of `logits + bias`. The gradient replaces the logits; a row stays in cache for all passes."""
+    for n in range(first, last):
+        row, g = logits[n], grad_losses[n]
+        if targets[n] == ignore_index:
+            losses[n] = 0
             for v in range(row.size):
-                row[v] += bias[v]
-            m, total, z = row_max(row), row.dtype.type(0), row[targets[n]]
-            for v in range(row.size):
-                row[v] = exp(row[v] - m)
-                total += row[v]
-            losses[n] = loss_of(m, np.log(total), z)
-            scale = g / total
-            for v in range(row.size):
-                row[v] *= scale
-                grad_bias[v] += row[v]
-            row[targets[n]] -= g
-            grad_bias[targets[n]] -= g
+                row[v] = 0
+            continue
+        for v in range(row.size):
+            row[v] += bias[v]
+        m, total, z = row_max(row), row.dtype.type(0), row[targets[n]]
+        for v in range(row.size):
+            row[v] = exp(row[v] - m)
+            total += row[v]
+        losses[n] = loss_of(m, np.log(total), z)
+        scale = g / total
+        for v in range(row.size):
+            row[v] *= scale
+        row[targets[n]] -= g
 
 
 @kernel
-def _losses_and_gradient(words, parts, logits, bias, targets, grad_losses, ignore_index, losses, grads_bias):
-    split(
-        words,
-        parts,
-        len(grads_bias),
-        _blocks_of_losses_and_gradient,
-        (logits, bias, targets, grad_losses, ignore_index, losses, grads_bias),
-    )
+def _losses_and_gradient(words, parts, logits, bias, targets, grad_losses, ignore_index, losses):
+    arguments = (logits, bias, targets, grad_losses, ignore_index, losses)
+    split(words, parts, len(logits), _rows_of_losses_and_gradient, arguments)
 
 
 def cross_entropy_forward(logits, targets, ignore_index, smoothing=0.0):
@@ -156,14 +140,12 @@ def linear_cross_entropy(x, weight, bias, targets, grad_losses, ignore_index):
     grad_weight, grad_bias = np.empty(weight.shape, x.dtype), np.zeros(len(weight), x.dtype)
     for number, rows in enumerate(_chunks(len(x), len(weight))):
         logits = matmul(x[rows], weight.T)  # (n, V); adding the bias below costs nothing, here 4 of 26 ms
-        grads_bias = np.empty((-(-len(logits) // ROWS), len(weight)), x.dtype)
-        in_parts = parts(len(grads_bias), AT_LEAST // (ROWS * len(weight)))
+        in_parts = parts(len(logits), AT_LEAST // len(weight))
         _losses_and_gradient(
-            team(), in_parts, logits, bias, targets[rows], g[rows], ignore_index, losses[rows], grads_bias
+            team(), in_parts, logits, bias, targets[rows], g[rows], ignore_index, losses[rows]
         )
         add_matmul(logits, weight, grad_x[rows], 0)
-        add_matmul(logits.T, x[rows], grad_weight, beta=number > 0)
-        grad_bias += grads_bias.sum(axis=0)
+        add_matmul(logits.T, x[rows], grad_weight, beta=number > 0, sums=grad_bias)
     return losses, grad_x, grad_weight, grad_bias
 
 

@@ -6,11 +6,10 @@ import numpy as np
 
 from .compiling import inner, kernel, loop
 from .native import bytes_of
-from .product import PACKED, THIN, address_of_product, call_product, pack, panels_of
+from .product import PACKED, THIN, address_of_product, call_product, pack, panels_of, width_of
 from .threads import PRODUCT_32, PRODUCT_64, parts, split, team
 
 AT_LEAST = 1 << 20  # floating-point operations a thread: about 10 µs at 100 GFLOP/s a core
-SUMS = 1 << 14  # elements a thread that are only added
 # Not Python's own: Numba would compile a product for each of them.
 AS_IS, FLIPPED = np.bool_(False), np.bool_(True)
 
@@ -24,18 +23,19 @@ def multiplying(dtype):
 
 
 @inner
-def product(words, sizes, a_flip, b_flip, alpha, a, b, beta, y):
+def product(words, sizes, a_flip, b_flip, alpha, a, b, beta, y, sums=0):
     """y ← α op(a) op(b) + β y, op(x) = xᵀ where flipped; on this core alone.
 
     a, b, y are addresses of matrices of α's type, with contiguous rows; sizes: M, N, K, and how far apart in
-    elements the rows of a, b, y are. `words` come from `multiplying`.
+    elements the rows of a, b, y are. `words` come from `multiplying`. Where `sums` is an address, the sums of
+    op(a)'s rows are added to the M numbers there, while they are in the cache.
     """
     M, N, K, lda, ldb, ldy = sizes
     size = bytes_of(alpha)
     left = (a, size, lda * size) if a_flip else (a, lda * size, size)
     right = (b, size, ldb * size) if b_flip else (b, ldb * size, size)
     function = words[PRODUCT_32] if size == 4 else words[PRODUCT_64]
-    if call_product(function, (M, N, K), left, right, (y, ldy * size), alpha, beta) != 0:
+    if call_product(function, (M, N, K), left, right, (y, ldy * size, sums), alpha, beta) != 0:
         raise MemoryError
 
 
@@ -58,9 +58,25 @@ def add_product(words, a, weight, panels, beta, y):
     if panels.size:
         b = (address(panels), PACKED, size)
     function = words[PRODUCT_32] if size == 4 else words[PRODUCT_64]
-    at_y = (address(y), N * size)
+    at_y = (address(y), N * size, 0)
     if call_product(function, (M, N, K), (address(a), K * size, size), b, at_y, one, beta) != 0:
         raise MemoryError
+
+
+@inner
+def add_panels(words, sizes, alpha, a, panels, beta, y):
+    """y ← α a b + β y, where b lies in panels; a, y and sizes as in `product`, except for b's rows.
+
+    sizes: M, N, K, how far apart rows of a are, rows of the panels (K of them or more are there), rows of y.
+    """
+    M, N, K, lda, rows, ldy = sizes
+    size = bytes_of(alpha)
+    function, width = words[PRODUCT_32] if size == 4 else words[PRODUCT_64], width_of(size)
+    for first in range(0, N, width):
+        part, b = (M, min(width, N - first), K), (panels + first * rows * size, PACKED, size)
+        at_y = (y + first * size, ldy * size, 0)
+        if call_product(function, part, (a, lda * size, size), b, at_y, alpha, beta):
+            raise MemoryError
 
 
 @inner
@@ -85,8 +101,11 @@ def _copy_bias(bias, y):
 
 
 @loop
-def _rows(first, last, words, a, a_flip, b, b_flip, bias, beta, y):
-    """Rows first … last−1 of y ← op(a) op(b) + β y, where y begins as the bias if there is one."""
+def _rows(first, last, words, a, a_flip, b, b_flip, bias, beta, y, sums):
+    """Rows first … last−1 of y ← op(a) op(b) + β y, where y begins as the bias if there is one.
+
+    The sums of op(a)'s rows are added to `sums`, if that has room for them.
+    """
     one, K = a.dtype.type(1), a.shape[0] if a_flip else a.shape[1]
     _copy_bias(bias, y[first:last])
     product(
@@ -99,11 +118,12 @@ def _rows(first, last, words, a, a_flip, b, b_flip, bias, beta, y):
         address(b),
         beta,
         address(y) + first * y.strides[0],
+        address(sums) + first * sums.itemsize if sums.size else 0,
     )
 
 
 @loop
-def _columns(first, last, words, a, a_flip, b, b_flip, bias, beta, y):
+def _columns(first, last, words, a, a_flip, b, b_flip, bias, beta, y, sums):
     """Columns first … last−1 of the same."""
     one, K = a.dtype.type(1), a.shape[0] if a_flip else a.shape[1]
     _copy_bias(bias[first:last], y[:, first:last])
@@ -117,16 +137,17 @@ def _columns(first, last, words, a, a_flip, b, b_flip, bias, beta, y):
         address(b) + first * (b.strides[0] if b_flip else b.itemsize),
         beta,
         address(y) + first * y.itemsize,
+        address(sums) if sums.size and first == 0 else 0,
     )
 
 
 @kernel
-def _product(words, parts, a, a_flip, b, b_flip, bias, beta, y):
+def _product(words, parts, a, a_flip, b, b_flip, bias, beta, y, sums):
     """The longer side of y is split over the threads."""
     if y.shape[0] >= y.shape[1]:
-        split(words, parts, y.shape[0], _rows, (words, a, a_flip, b, b_flip, bias, beta, y))
+        split(words, parts, y.shape[0], _rows, (words, a, a_flip, b, b_flip, bias, beta, y, sums))
     else:
-        split(words, parts, y.shape[1], _columns, (words, a, a_flip, b, b_flip, bias, beta, y))
+        split(words, parts, y.shape[1], _columns, (words, a, a_flip, b, b_flip, bias, beta, y, sums))
 
 
 @loop
@@ -143,22 +164,6 @@ def _batch(words, parts, a, a_flip, b, b_flip, y):
     split(words, parts, len(y), _matrices, (words, a, a_flip, b, b_flip, y))
 
 
-@loop
-def _sums(first, last, x, y):
-    """Blocks of 64 columns, so that vectors do not depend on the number of threads."""
-    total = y[64 * first : 64 * last]
-    total[:] = 0
-    for n in range(x.shape[0]):
-        row = x[n, 64 * first : 64 * last]
-        for d in range(row.size):
-            total[d] += row[d]
-
-
-@kernel
-def _sum_rows(words, parts, x, y):
-    split(words, parts, (y.size + 63) // 64, _sums, (x, y))
-
-
 def laid_out(x):
     """Return a matrix, or a stack of them, with contiguous rows, and whether it is the transpose of x."""
     if not x.flags.aligned or any(step % x.itemsize for step in x.strides):  # a field of a record, say
@@ -170,12 +175,14 @@ def laid_out(x):
     return np.array(x, order="C"), False
 
 
-def add_matmul(a, b, y, beta=1, bias=None):
-    """Y ← A B + β Y for matrices; with a bias (N), Y ← A B + bias."""
+def add_matmul(a, b, y, beta=1, bias=None, sums=None):
+    """Y ← A B + β Y for matrices; with a bias (N), Y ← A B + bias; sums_m ← sums_m + Σ_k a_mk."""
     at_least = AT_LEAST // max(2 * a.shape[1] * min(y.shape), 1)
-    bias, beta = (np.empty(0, y.dtype), beta) if bias is None else (np.ascontiguousarray(bias), 1)
+    none = np.empty(0, y.dtype)
+    bias, beta = (none, beta) if bias is None else (np.ascontiguousarray(bias), 1)
     words, in_parts = multiplying(y.dtype), parts(max(y.shape), at_least)
-    _product(words, in_parts, *laid_out(a), *laid_out(b), bias, y.dtype.type(beta), y)
+    added = none if sums is None else sums
+    _product(words, in_parts, *laid_out(a), *laid_out(b), bias, y.dtype.type(beta), y, added)
     return y
 
 
@@ -207,9 +214,8 @@ def linear_forward(x, weight, bias):
     return add_matmul(x, weight.T, np.empty((len(x), len(weight)), x.dtype), bias=bias)
 
 
-def sum_rows(x):
-    """y_d = Σ_n x_nd    [linear]: the gradient of a bias."""
-    x = np.ascontiguousarray(x)
-    y = np.empty(x.shape[1], x.dtype)
-    _sum_rows(team(), parts(-(-y.size // 64), SUMS // max(64 * len(x), 1)), x, y)
-    return y
+def linear_weight_backward(grad_y, x):
+    """∂L/∂W = Gᵀ X, ∂L/∂b = Σ_n G_n    [linear]: G is summed where the product has it in the cache."""
+    grad_weight = np.empty((grad_y.shape[1], x.shape[1]), grad_y.dtype)
+    grad_bias = np.zeros(len(grad_weight), grad_y.dtype)
+    return add_matmul(grad_y.T, x, grad_weight, 0, sums=grad_bias), grad_bias

@@ -57,7 +57,7 @@ LANE = 16  # words: two lines of cache, because processors fetch them in pairs
 TAKEN, ACQUIRE, RELEASE, NEVER, PRODUCT_32, PRODUCT_64 = range(6)
 # Words of a helper, from its lane on: its state; its lock, released to wake it; its part of the work.
 STATE, LOCK, THUNK, FIRST, LAST, PLACE, FAILED = range(7)
-WAITING, WORKING, ASLEEP = range(3)
+WAITING, ASKED, WORKING, ASLEEP = range(4)
 CIRCLES = 2000  # of about 50 ns
 
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -105,7 +105,7 @@ def _help(words, lane):
     """What a helper does all its life: wait, first in a circle, then asleep; work."""
     while True:
         circles = 0
-        while load(words, lane + STATE) != WORKING:
+        while load(words, lane + STATE) != ASKED or not replace(words, lane + STATE, ASKED, WORKING):
             circles += 1
             if circles < CIRCLES:
                 pause()
@@ -131,18 +131,21 @@ def _run(words, parts, n, thunk, place):
         lane = LANE * k
         words[lane + THUNK], words[lane + PLACE] = thunk, place
         words[lane + FIRST], words[lane + LAST] = n * k // parts, n * (k + 1) // parts
-        if exchange(words, lane + STATE, WORKING) == ASLEEP:
+        if exchange(words, lane + STATE, ASKED) == ASLEEP:
             release_lock(words[RELEASE], words[lane + LOCK])
     failed = call_thunk(thunk, 0, n // parts, place)
     for k in range(1, parts):
-        circles = 0
-        while load(words, LANE * k + STATE) == WORKING:
+        lane, circles = LANE * k, 0
+        if replace(words, lane + STATE, ASKED, WAITING):  # not begun: its core is busy, or it still wakes up
+            failed |= call_thunk(thunk, words[lane + FIRST], words[lane + LAST], place)
+            continue
+        while load(words, lane + STATE) == WORKING:
             circles += 1
             if circles < CIRCLES:
                 pause()
             else:  # its core is busy otherwise: let it have this one
                 acquire_lock(words[ACQUIRE], words[NEVER], 50)
-        failed |= words[LANE * k + FAILED]
+        failed |= words[lane + FAILED]
     store(words, TAKEN, 0)
     if failed:
         raise MemoryError("A kernel of the cpu device found no memory to work in.")

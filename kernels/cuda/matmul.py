@@ -15,6 +15,6 @@ def linear_forward(x, weight, bias):
     return y
 
 
-def sum_rows(x):
-    """y_d = Σ_n x_nd    [linear]."""
-    return x.sum(axis=0)
+def linear_weight_backward(grad_y, x):
+    """∂L/∂W = Gᵀ X, ∂L/∂b = Σ_n G_n    [linear]."""
+    return array_module(x).matmul(grad_y.T, x), grad_y.sum(axis=0)

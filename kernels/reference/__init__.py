@@ -1,6 +1,7 @@
 """Every kernel in NumPy, written as the formula is: to read, to step through, and to hold the others to."""
 
 from .activation import (
+    add,
     gelu_backward,
     gelu_forward,
     relu_backward,
@@ -28,13 +29,14 @@ from .embedding import embedding_backward, embedding_forward
 from .generation import lstm_step, transformer_step
 from .gru import gru_backward, gru_forward
 from .lstm import lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
-from .matmul import linear_forward, matmul, sum_rows
+from .matmul import linear_forward, linear_weight_backward, matmul
 from .norm import layer_norm_backward, layer_norm_forward
 from .optimizer import adam_step, gradient_norm, sgd_step
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 
 __all__ = [
     "adam_step",
+    "add",
     "additive_attention_backward",
     "additive_attention_forward",
     "attention_backward",
@@ -56,6 +58,7 @@ __all__ = [
     "linear_cross_entropy",
     "linear_cross_entropy_losses",
     "linear_forward",
+    "linear_weight_backward",
     "log_softmax_backward",
     "log_softmax_forward",
     "lstm_backward",
@@ -71,7 +74,6 @@ __all__ = [
     "sigmoid_forward",
     "softmax_backward",
     "softmax_forward",
-    "sum_rows",
     "tanh_backward",
     "tanh_forward",
     "transformer_step",

@@ -13,6 +13,6 @@ def linear_forward(x, weight, bias):
     return x @ weight.T + bias
 
 
-def sum_rows(x):
-    """y_d = Σ_n x_nd    [linear]: of ∂L/∂Y it is the gradient of the bias, which every row has got."""
-    return x.sum(axis=0)
+def linear_weight_backward(grad_y, x):
+    """∂L/∂W = Gᵀ X, ∂L/∂b = Σ_n G_n with G = ∂L/∂Y    [linear]: each row has got the weight and the bias."""
+    return grad_y.T @ x, grad_y.sum(axis=0)

@@ -42,14 +42,9 @@ class GRU(Function):
         rows, h_rows = x_part.reshape(T * B, -1), h_part.reshape(T * B, -1)  # (TB, 3H)
         grad_x = self.kernels.matmul(rows, weight_ih).reshape(x.shape) if self.needs_grad[0] else None
         before = self.xp.concatenate([h0[None], h[:-1]]).reshape(T * B, -1)  # h_(t−1) (TB, H)
-        return (
-            grad_x,
-            grad_h0,
-            self.kernels.matmul(rows.T, x.reshape(T * B, D)),
-            self.kernels.matmul(h_rows.T, before),
-            self.kernels.sum_rows(rows),
-            self.kernels.sum_rows(h_rows),
-        )
+        grad_weight_ih, grad_bias_ih = self.kernels.linear_weight_backward(rows, x.reshape(T * B, D))
+        grad_weight_hh, grad_bias_hh = self.kernels.linear_weight_backward(h_rows, before)
+        return grad_x, grad_h0, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh
 
 
 def gru(

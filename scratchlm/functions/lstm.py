@@ -121,11 +121,10 @@ class LSTM(Function):
         )
         rows = grad_gates.reshape(T * B, -1)  # δ (TB, 4H)
         grad_x = self.kernels.matmul(rows, weight_ih).reshape(x.shape) if self.needs_grad[0] else None
-        grad_weight_ih = self.kernels.matmul(rows.T, x.reshape(T * B, D))
+        grad_weight_ih, grad_bias = self.kernels.linear_weight_backward(rows, x.reshape(T * B, D))
         grad_weight_hh = self.kernels.matmul(grad_gates[0].T, h0)
         if T > 1:
             grad_weight_hh += self.kernels.matmul(rows[B:].T, h[:-1].reshape((T - 1) * B, -1))
-        grad_bias = self.kernels.sum_rows(rows)  # (4H)
         return grad_x, grad_h0, grad_c0, grad_weight_ih, grad_weight_hh, grad_bias, grad_bias.copy()
 
 

@@ -78,14 +78,11 @@ class Linear(Function):
     def backward(self, grad_y: Array) -> tuple[Array | None, ...]:
         x, weight = self.saved
         rows = grad_y.reshape(math.prod(x.shape[:-1]), weight.shape[0])  # G (N, E)
-        grad_x = grad_weight = None
-        if self.needs_grad[0]:
-            grad_x = self.kernels.matmul(rows, weight).reshape(x.shape)
-        if self.needs_grad[1]:
-            grad_weight = self.kernels.matmul(rows.T, x.reshape(len(rows), weight.shape[1]))
-        if len(self.inputs) == 2:
-            return grad_x, grad_weight
-        return grad_x, grad_weight, self.kernels.sum_rows(rows)
+        grad_x = self.kernels.matmul(rows, weight).reshape(x.shape) if self.needs_grad[0] else None
+        if not any(self.needs_grad[1:]):
+            return grad_x, *[None] * (len(self.inputs) - 1)
+        grads = self.kernels.linear_weight_backward(rows, x.reshape(len(rows), weight.shape[1]))
+        return grad_x, *grads[: len(self.inputs) - 1]
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
