@@ -86,7 +86,17 @@ def train(
         if data:
             loaded.data.paths = list(data)
         folder = out or _new_folder(loaded.name)
-    _train(Trainer(loaded, folder, TerminalReporter(console), resume=resume is not None))
+    trainer = Trainer(loaded, folder, TerminalReporter(console), resume=resume is not None)
+    if resume is not None and trainer.is_over:
+        console.print(
+            f"{folder} is finished, after step {trainer.steps_done:,}. To train on from its weights:",
+            highlight=False,
+        )
+        console.print(
+            f"  scratchlm finetune {folder} --recipe {folder / 'recipe.toml'} --steps N", highlight=False
+        )
+        return
+    _train(trainer)
 
 
 def _train(trainer: "Trainer") -> None:
@@ -171,7 +181,7 @@ def _summary(trainer: "Trainer", ending: str, seconds: float) -> None:
             rows.append(("perplexity", best.shown_perplexity))
         if best.characters:
             rows.append(("bits a character", f"{best.bits_per_character:.3f}"))
-        if best.characters and best.loss > math.log(job.tokenizer.vocab_size):
+        if not best.figures and best.loss > math.log(job.tokenizer.vocab_size):
             rows.append(("warning", "worse than guessing among all tokens: try a lower training.lr"))
     rows += [
         ("parameters", f"{trainer.model.count_parameters():,}"),

@@ -75,9 +75,12 @@ def test_resume_of_a_finished_run_changes_nothing(scratchlm, run):
     before = files(run)
     code, out, err = scratchlm("train", "--resume", run)
     assert (code, err) == (0, "")
-    assert "going on after step 5" in out
-    after = files(run)
-    assert [name for name in before if before[name] != after.get(name) and name != "loss.png"] == []
+    first, command = out.splitlines()
+    assert first == f"{run} is finished, after step 5. To train on from its weights:"
+    assert command == f"  scratchlm finetune {run} --recipe {run / 'recipe.toml'} --steps N"
+    assert files(run) == before
+    options = [*command.split()[1:-1], 2, "--out", run.with_name("more")]
+    assert scratchlm(*options)[::2] == (0, "")
 
 
 def test_recipes_lists_every_recipe(scratchlm):

@@ -328,6 +328,7 @@ def test_l3_as_printed_ends_with_the_layer_to_add(scratchlm, story, tmp_path):
     assert_one_line(
         result, r"Listing L3 scores 8 tokens.*add a last layer Linear\(8, vocabulary\), as L3 has"
     )
+    assert not (tmp_path / "run").exists()
 
 
 def test_l4_as_printed_ends_with_the_number_of_its_weights(scratchlm, tmp_path):

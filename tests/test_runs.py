@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from scratchlm.training import load_recipe
+from scratchlm.training import Reporter, Trainer, load_recipe
 
 from .test_cli import SMALL, assert_one_line, files
 from .test_training import text
@@ -46,6 +46,48 @@ def test_a_number_of_threads_that_is_none_is_one_line(command, threads, tmp_path
     out, err = done.stdout.decode(), done.stderr.decode()
     assert_one_line((done.returncode, out, err), f"SCRATCHLM_THREADS is '{threads}'.* whole number")
     assert not (tmp_path / "run" / "recipe.toml").exists()
+
+
+# ---------------------------------------------------------------- the beginning and the end
+def test_a_run_that_fails_at_its_first_step_leaves_what_was_there(scratchlm, tmp_path, monkeypatch):
+    (tmp_path / "text.txt").write_text(text(), encoding="utf-8")
+    monkeypatch.setattr(Trainer, "_step", lambda trainer: 1 / 0)
+    for folder in (tmp_path / "run", tmp_path / "notes"):
+        if folder.name == "notes":
+            folder.mkdir()
+            (folder / "mine.txt").write_text("a note", encoding="utf-8")
+        with pytest.raises(ZeroDivisionError):
+            scratchlm("train", "--data", tmp_path / "text.txt", "--out", folder, *SMALL)
+    assert not (tmp_path / "run").exists()
+    assert [path.name for path in (tmp_path / "notes").iterdir()] == ["mine.txt"]
+
+
+def test_a_run_that_fails_later_stays(scratchlm, tmp_path, monkeypatch):
+    (tmp_path / "text.txt").write_text(text(), encoding="utf-8")
+    plain = Trainer._step
+    monkeypatch.setattr(Trainer, "_step", lambda trainer: 1 / 0 if trainer.steps_done else plain(trainer))
+    with pytest.raises(ZeroDivisionError):
+        scratchlm("train", "--data", tmp_path / "text.txt", "--out", tmp_path / "run", *SMALL)
+    assert (tmp_path / "run" / "recipe.toml").exists()
+
+
+def test_a_run_that_stopped_early_is_finished_too(scratchlm, run, monkeypatch):
+    monkeypatch.setattr(Trainer, "_stopped_early", lambda trainer: True)
+    monkeypatch.setattr(Trainer, "run", lambda trainer: pytest.fail("it went on"))
+    recipe = load_recipe(str(run / "recipe.toml"))
+    recipe.training.steps += 10
+    (run / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
+    code, out, err = scratchlm("train", "--resume", run)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{run} is finished, after step 5.")
+
+
+def test_the_preparation_of_a_task_is_told(tmp_path):
+    said = []
+    reporter = Reporter()
+    reporter.message = said.append
+    Trainer(load_recipe("addition", ["model.hidden_size=8"]), tmp_path / "run", reporter)
+    assert said == ["preparing task arithmetic …"]
 
 
 # ---------------------------------------------------------------- the text

@@ -99,6 +99,8 @@ class Trainer:
         if given is None and start:
             given = load_tokenizer(Path(start) / "tokenizer.json")
         manual_seed(recipe.training.seed)
+        if recipe.data.task:  # seconds, for some of them
+            self.reporter.message(f"preparing task {recipe.data.task} …")
         self.job = make_job(recipe, given)
         t, self.model, self.batches = recipe.training, self.job.model, self.job.batches
         if start and not stored:
@@ -136,8 +138,17 @@ class Trainer:
                         self.save()
                         return "interrupted"
             return "finished"
+        except Exception:
+            if not self.steps_done:
+                self._undo()
+            raise
         finally:
             self.reporter.close()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no step is left: all are done, or it stopped early."""
+        return self.steps_done >= self.recipe.training.steps or self._stopped_early()
 
     def _stopped_early(self) -> bool:
         patience = self.recipe.training.patience
@@ -261,6 +272,13 @@ class Trainer:
         self.job.tokenizer.save(self.folder / "tokenizer.json")
         if self.metrics.path.exists():
             self.metrics.keep_until(0)
+
+    def _undo(self) -> None:
+        """Take back a run that failed at its first step: with a recipe alone it could only fail again."""
+        for name in ("recipe.toml", "tokenizer.json"):
+            (self.folder / name).unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
     def save_weights(self) -> None:
         """Write the weights alone, as the best so far."""
