@@ -107,12 +107,15 @@ def evaluate(
         ("tokens", f"{result.tokens:,} ({loaded.tokenizer.kind}), {result.characters:,} characters"),
         ("loss", f"{result.loss:.4f} nats a token"),
         ("perplexity", result.shown_perplexity),
-        ("bits per character", f"{result.bits_per_character:.3f}"),
     ]
+    lossless = loaded.tokenizer.kind != "words"
+    if lossless:
+        rows.append(("bits per character", f"{result.bits_per_character:.3f}"))
+    else:
+        rows.append(("bits per token", f"{result.bits_per_token:.3f}"))
     if unknown:
         kinds = f"{len(set(unknown)):,} different {loaded.tokenizer.kind} are unknown and count as one token"
         rows.append(("unknown", kinds))
-    lossless = loaded.tokenizer.kind != "words"
     if not lossless:
         rows.append(
             ("note", "words leave out spaces, and what is rare: no bits per character to compare with")
@@ -181,7 +184,7 @@ def predict(
     """Ask the model in the folder RUN about each TEXT: its class, its answer, the words behind <mask>."""
     from .training import load_run
     from .training.alignment import draw_alignment
-    from .training.predicting import between
+    from .training.predicting import between, unknown_words
     from .training.predicting import predict as ask
 
     if other is not None and (beam > 1 or choices or picture):
@@ -196,13 +199,22 @@ def predict(
         return
     for text in texts:
         found = ask(loaded, text, beam, choices)
+        if unknown := unknown_words(loaded, text):
+            shown = ", ".join(map(repr, unknown[:5])) + (" and more" if len(unknown) > 5 else "")
+            click.echo(f"Note: the model does not know {shown}: read as <unk>.", err=True)
         if len(texts) > 1:
             click.echo(f"{text} →")
         for each in found:
-            click.echo(each.text if each.probability is None else f"{each.probability:7.2%}  {each.text}")
+            share = "" if each.probability is None else f"{_percent(each.probability)}  "
+            click.echo(share + each.text)
         if picture:
             draw_alignment(loaded, text, found[0].text, picture)
             click.echo(f"attention drawn into {picture}")
+
+
+def _percent(share: float) -> str:
+    """A share in 7 characters: 12.30%, but 4.5e-07 where percent would show 0.00."""
+    return f"{share:7.2%}" if share >= 0.00005 else f"{share:7.1e}"
 
 
 @click.command()

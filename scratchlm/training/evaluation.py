@@ -47,12 +47,18 @@ class Evaluation:
         return self.loss * self.tokens / math.log(2) / max(self.characters, 1)
 
     @property
+    def bits_per_token(self) -> float:
+        """The loss in bits."""
+        return self.loss / math.log(2)
+
+    @property
     def shown(self) -> str:
         """All of it in a line of text."""
         if self.figures:
             parts = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in self.figures.items()]
         else:
             parts = [f"perplexity {self.shown_perplexity}"]
+            parts += [] if self.characters else [f"{self.bits_per_token:.3f} bits/token"]
         if self.characters:
             parts.append(f"{self.bits_per_character:.3f} bits/char")
         return "  ".join([f"validation loss {self.loss:.4f}", *parts])

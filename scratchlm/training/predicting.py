@@ -35,12 +35,13 @@ def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> 
         choices: rank these answers instead of writing one (models that write).
 
     Raises:
-        TokenError: the text has what the model does not know.
+        TokenError: the text has characters that the model does not know, or a choice has words, or the text
+            no others (else they are read as <unk>: see `unknown_words`).
         OptionError: the text is empty, or an option does not fit the kind of model.
         CheckpointError: a language model without choices, which continues texts and predicts nothing.
     """
     kind = run.recipe.model.kind
-    ids = known_ids(run.tokenizer, text)
+    ids = _read(run, text)
     if len(ids) == 0:
         raise OptionError("There is nothing to predict from: the text is empty.")
     if (beam > 1 or choices) and kind in ("classifier", "l0", "l1", "bert", "l3", "l4", "autoencoder", "vae"):
@@ -65,7 +66,7 @@ def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> 
             )
         # The last spaces go with the choice, as words and pairs of bytes are cut in the training text.
         begin = text.rstrip(" ") or text
-        return _ranked(run, known_ids(run.tokenizer, begin), None, choices, space=text[len(begin) :])
+        return _ranked(run, _read(run, begin), None, choices, space=text[len(begin) :])
     ids = ids[-run.recipe.training.length :]
     with no_grad(), evaluating(run.model):
         state = run.model.start(ids[None])
@@ -78,6 +79,17 @@ def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> 
             Prediction(run.tokenizer.decode(each.ids), float(np.exp(each.log_probability))) for each in found
         ]
     return [Prediction(answer(run.model, run.tokenizer, [ids], 2 * run.recipe.training.length)[0])]
+
+
+def unknown_words(run: Run, text: str) -> list[str]:
+    """What a run of words reads as <unk> in a text, each once; other runs refuse what they do not know."""
+    return run.tokenizer.unknown_tokens(text) if run.tokenizer.kind == "words" else []
+
+
+def _read(run: Run, text: str) -> np.ndarray:
+    ids = run.tokenizer.encode(text)
+    some = unknown_words(run, text) and (ids != run.tokenizer.unknown_id).any()
+    return ids if some else known_ids(run.tokenizer, text)  # of <unk> alone, nothing can be said
 
 
 def between(run: Run, one: str, other: str, steps: int = 7) -> list[str]:

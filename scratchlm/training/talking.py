@@ -1,5 +1,6 @@
 """A talk with a trained run: what was said before goes in with every turn."""
 
+from ..errors import CheckpointError
 from .predicting import predict
 from .recipe import LANGUAGE_MODELS
 from .run import Run
@@ -12,9 +13,17 @@ class Talk:
 
     A run of the task "dialogue" reads the history as the task writes it; another model with answers reads
     each turn alone; a language model continues the turn to the end of its line.
+
+    Raises:
+        CheckpointError: the run is of another kind, which has nothing to say.
     """
 
     def __init__(self, run: Run):
+        if (kind := run.recipe.model.kind) not in (*LANGUAGE_MODELS, "encoder-decoder"):
+            raise CheckpointError(
+                f"{run.folder} is a model of kind {kind}, which has nothing to say in a talk: ask it with "
+                f"scratchlm predict {run.folder} 'a text'."
+            )
         self.run, self.history = run, ""
 
     def answer(self, said: str) -> str:

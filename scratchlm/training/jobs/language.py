@@ -45,8 +45,9 @@ class LanguageJob(Job):
         return loss, after if fresh else None
 
     def evaluate(self) -> Evaluation:
-        """All of the held-out text once."""
-        return evaluate(self.model, self.text.validation, self.text.validation_characters)
+        """All of the held-out text once; words leave out its spaces, so that its characters say nothing."""
+        characters = 0 if self.tokenizer.kind == "words" else self.text.validation_characters
+        return evaluate(self.model, self.text.validation, characters)
 
     def count(self, batch: Any) -> int:
         """Every place of the window."""
