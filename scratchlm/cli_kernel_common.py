@@ -49,14 +49,12 @@ def own_kernel(file: Path, name: str | None, shared: int, **settings: Any) -> "F
     """The kernel `name` of a file, or its only one, allowed `shared` bytes of dynamic shared memory.
 
     Raises:
-        OptionError: the file is a folder or has several kernels, or a block has not that much memory.
-        KernelError: the file cannot be compiled or has no such kernel.
+        OptionError: the file has several kernels, or a block has not that much memory.
+        KernelError: the file cannot be read or compiled, or has no such kernel.
     """
     from scratchlm.kernels.emulator import Emulator
     from scratchlm.kernels.emulator.launch import SHARED_OPT_IN
 
-    if file.is_dir():
-        raise OptionError(f"{file} is a folder: name a .cu file in it.")
     emulator = Emulator(file, **settings)
     kernels = emulator.source.kernels
     if name is None and len(kernels) > 1:
