@@ -1,4 +1,4 @@
-// tanh, sigmoid, ReLU, GELU: a thread for each four elements.
+// Sums, tanh, sigmoid, ReLU, GELU: a thread for each four elements.
 //
 // Bound by memory: 2 numbers an element forward (8 bytes in float), 3 backward (12 bytes), against 1 to 30
 // operations. So four elements move at once, and nothing else is worth a trick.
@@ -16,6 +16,10 @@ template <class F> __device__ inline void map(const real* a, const real* b, real
     Four v = load4(a + e, n - e, 0), w = load4(b + e, n - e, 0);
     FOUR v.at[k] = f(v.at[k], w.at[k]);
     store4(y + e, n - e, v);
+}
+
+extern "C" __global__ void add(const real* a, const real* b, real* y, int n) {
+    map(a, b, y, n, [](real v, real w) { return v + w; });
 }
 
 extern "C" __global__ void tanh_forward(const real* x, real* y, int n) {

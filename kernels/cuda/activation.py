@@ -1,4 +1,4 @@
-"""Sums (by CuPy), tanh, sigmoid, ReLU, GELU [add, tanh, sigmoid, relu, gelu]: a thread for four elements."""
+"""Sums, tanh, sigmoid, ReLU, GELU [add, tanh, sigmoid, relu, gelu]: a thread for each four elements."""
 
 from .launching import array_module, each, whole
 
@@ -11,7 +11,7 @@ def _each(kernel, arrays, *numbers):
 
 def add(a, b):
     """y = a + b    [add]."""
-    return a + b
+    return _each("add", (a, b)) if a.dtype.char in "fd" else a + b
 
 
 def tanh_forward(x):

@@ -22,7 +22,7 @@ SUMS = """extern "C" __global__ void sums(const float* x, float* y, int n) {
     y[blockIdx.x * 8 + t] = s[7 - t];
 }
 """
-COMPOSED = ("add", "matmul", "linear_forward", "linear_weight_backward", "lstm_step", "transformer_step")
+COMPOSED = ("matmul", "linear_forward", "linear_weight_backward", "lstm_step", "transformer_step")
 NAMES = [row.name for row in CONTRACT if row.name not in COMPOSED]
 NAMES += ladders.VERSIONS
 ARGUMENTS = ["--args", "float32[16]", "float32[16]=0", "3"]
