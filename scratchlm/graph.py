@@ -48,9 +48,17 @@ def run_function(function: Any, grads: dict[Any, list[Any]]) -> None:
         grad = results[index]
         if grad is None or not t.requires_grad:
             continue
-        # Kept without a copy only where nobody else can reach it: memory of its own, known to the tuple
-        # `results`, to the name `grad` and to the call of getrefcount alone.
-        owned = grad.base is None and sys.getrefcount(grad) <= 3
+        # Kept without a copy only where nobody else can reach it: memory of its own, or all of an array that
+        # it alone still knows (reshaped), known to the tuple `results`, to the name `grad` and to the call of
+        # getrefcount alone.
+        base = grad.base
+        whole = base is None or (
+            getattr(base, "base", base) is None  # an array of its own, not a file's memory
+            and base.nbytes == grad.nbytes
+            and grad.flags.c_contiguous
+            and sys.getrefcount(base) <= 3
+        )
+        owned = whole and sys.getrefcount(grad) <= 3
         if grad.dtype != t.dtype:
             grad = grad.astype(t.dtype)  # beside a float64 operand, say
         maker = t._function

@@ -343,43 +343,6 @@ def test_requires_grad_is_for_float_leaves(device):
         (leaf(1) * 2).requires_grad_(False)
 
 
-# ---------------------------------------------------------------- a student's own Function
-class Wrong(sl.Function):
-    def __init__(self, *grads):
-        self.grads = grads
-
-    def forward(self, a, b):
-        return a + b
-
-    def backward(self, grad_y):
-        return self.grads
-
-
-def test_wrong_number_of_gradients_is_named(device):
-    with pytest.raises(GraphError, match=r"Wrong\.backward returned 1 gradients for 2 inputs"):
-        Wrong(np.ones(2))(leaf(1, 2), leaf(3, 4)).sum().backward()
-
-
-def test_wrong_shape_of_a_gradient_is_named(device):
-    grads = np.ones(2, np.float32), np.ones((1, 2), np.float32)
-    with pytest.raises(GraphError, match=r"Wrong\.backward .* shape \(1, 2\) for input 1 of shape \(2,\)"):
-        Wrong(*grads)(leaf(1, 2), leaf(3, 4)).sum().backward()
-
-
-def test_a_gradient_that_a_function_saved_is_copied(device):
-    class Kept(Wrong):
-        def forward(self, a, b):
-            self.save(kept)
-            return a + b
-
-    kept = np.ones(2, np.float32)
-    x = leaf(1, 2)
-    for _ in range(2):
-        Kept(kept, None)(x, 1.0).sum().backward()
-    assert kept.tolist() == [1, 1]
-    assert x.grad.numpy().tolist() == [2, 2]
-
-
 def test_a_missing_numba_says_what_to_install():
     code = """
 import sys

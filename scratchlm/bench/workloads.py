@@ -172,6 +172,7 @@ class LSTMGeneration:
 
 def kernels() -> list[Workload]:
     """W5: single kernels at the sizes of the models above."""
+    from .. import Function
     from .. import functions as F
 
     def torch_f(name: str, *args: Any, **options: Any) -> Any:
@@ -190,6 +191,23 @@ def kernels() -> list[Workload]:
 
     def heads() -> tuple[Any, ...]:
         return tuple(normal(8, 6, 256, 64) for _ in range(3))
+
+    class Cell(Function):
+        """The kernels of one LSTM step alone, without its products."""
+
+        def forward(self, gates: Any, c_before: Any) -> Any:
+            gates = gates.copy()  # the kernel writes into them what backward needs
+            h, c = self.kernels.lstm_cell_forward(gates, c_before)
+            self.save(gates, c_before, c)
+            return h, c
+
+        def backward(self, grad_h: Any, grad_c: Any) -> Any:
+            gates, c_before, c = self.saved
+            return self.kernels.lstm_cell_backward(grad_h, grad_c, gates, c_before, c)
+
+    def torch_gates(gates: Any, c: Any) -> Any:
+        i, f, g, o = gates.chunk(4, 1)
+        return o.sigmoid() * (f.sigmoid() * c + i.sigmoid() * g.tanh()).tanh()
 
     def cell() -> tuple[Any, ...]:
         shapes = (32, 256), (32, 256), (32, 256), (1024, 256), (1024, 256), (1024,), (1024,)
@@ -230,6 +248,13 @@ def kernels() -> list[Workload]:
         ),
         Single(
             "W5.lstm_cell",
+            lambda: (normal(32, 1024), normal(32, 256)),
+            lambda gates, c: Cell()(gates, c)[0],
+            torch_gates,
+            "LSTM cell (32, 4·256)",
+        ),
+        Single(
+            "W5.lstm_step",
             cell,
             lambda *inputs: F.lstm_cell(*inputs)[0],
             torch_cell,

@@ -60,7 +60,8 @@ class LSTMCell(Function):
             raise ShapeError(f"{self.name} takes an input (batch, features), got {x.shape}.")
         weights = (weight_ih, weight_hh, bias_ih, bias_hh)
         check_shapes(self.name, 4, x, {"h": h, "c": c}, weights)
-        gates = x @ weight_ih.T + h @ weight_hh.T + (bias_ih + bias_hh)  # (B, 4H)
+        gates = self.kernels.linear_forward(x, weight_ih, bias_ih + bias_hh)  # (B, 4H)
+        gates += self.kernels.matmul(h, weight_hh.T)
         h_new, c_new = self.kernels.lstm_cell_forward(gates, c)
         self.save(x, h, c, weight_ih, weight_hh, gates, c_new)
         return h_new, c_new
@@ -68,16 +69,11 @@ class LSTMCell(Function):
     def backward(self, grad_h_new: Array, grad_c_new: Array) -> tuple[Array, ...]:
         x, h, c, weight_ih, weight_hh, gates, c_new = self.saved
         grad_gates, grad_c = self.kernels.lstm_cell_backward(grad_h_new, grad_c_new, gates, c, c_new)
-        grad_bias = grad_gates.sum(axis=0)  # (4H)
-        return (
-            grad_gates @ weight_ih,
-            grad_gates @ weight_hh,
-            grad_c,
-            grad_gates.T @ x,
-            grad_gates.T @ h,
-            grad_bias,
-            grad_bias.copy(),
-        )
+        grad_x = self.kernels.matmul(grad_gates, weight_ih)
+        grad_h = self.kernels.matmul(grad_gates, weight_hh)
+        grad_weight_ih, grad_bias = self.kernels.linear_weight_backward(grad_gates, x)
+        grad_weight_hh = self.kernels.matmul(grad_gates.T, h)
+        return grad_x, grad_h, grad_c, grad_weight_ih, grad_weight_hh, grad_bias, grad_bias.copy()
 
 
 class LSTM(Function):

@@ -1,0 +1,64 @@
+"""A student's own Function: what it may give back, and what becomes of that."""
+
+import numpy as np
+import pytest
+
+import scratchlm as sl
+from scratchlm.errors import GraphError
+
+from .test_graph import leaf
+
+
+class Wrong(sl.Function):
+    def __init__(self, *grads):
+        self.grads = grads
+
+    def forward(self, a, b):
+        return a + b
+
+    def backward(self, grad_y):
+        return self.grads
+
+
+def test_wrong_number_of_gradients_is_named(device):
+    with pytest.raises(GraphError, match=r"Wrong\.backward returned 1 gradients for 2 inputs"):
+        Wrong(np.ones(2))(leaf(1, 2), leaf(3, 4)).sum().backward()
+
+
+def test_wrong_shape_of_a_gradient_is_named(device):
+    grads = np.ones(2, np.float32), np.ones((1, 2), np.float32)
+    with pytest.raises(GraphError, match=r"Wrong\.backward .* shape \(1, 2\) for input 1 of shape \(2,\)"):
+        Wrong(*grads)(leaf(1, 2), leaf(3, 4)).sum().backward()
+
+
+class Given(Wrong):
+    """Its gradient is what it is given, as it is, as a view made anew, or as a view of nothing but itself."""
+
+    def backward(self, grad_y):
+        give, array = self.grads
+        return give(array), None
+
+
+@pytest.mark.parametrize(
+    "give", [lambda a: a, lambda a: a.reshape(2), lambda a: a[:]], ids=["", "reshaped", "view"]
+)
+def test_a_gradient_that_a_function_saved_is_copied(give, device):
+    kept = np.ones(2, np.float32)
+    x = leaf(1, 2)
+    for _ in range(2):
+        Given(give, kept)(x, 1.0).sum().backward()
+    assert kept.tolist() == [1, 1]
+    assert x.grad.numpy().tolist() == [2, 2]
+
+
+def test_a_gradient_that_nobody_else_knows_is_not_copied():
+    places = []
+
+    def fresh(array):
+        made = array.reshape(1, 2) + 1
+        places.append(made.ctypes.data)
+        return made.reshape(2)
+
+    x = leaf(1, 2)
+    Given(fresh, np.ones(2, np.float32))(x, 1.0).sum().backward()
+    assert [x.grad.data.ctypes.data] == places
