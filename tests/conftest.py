@@ -36,7 +36,13 @@ def no_card():
 NO_CARD = no_card()
 CUDA = pytest.param("cuda", marks=pytest.mark.skipif(bool(NO_CARD), reason=NO_CARD))
 DEVICES = ["reference", "cpu"] + ([] if NO_CARD else ["cuda"])
-HOST_ONLY = ("test_generation_choice", "test_generation_search", "test_graph", "test_own_function", "test_tensor")
+HOST_ONLY = (
+    "test_generation_choice",
+    "test_generation_search",
+    "test_graph",
+    "test_own_function",
+    "test_tensor",
+)
 if not NO_CARD and os.environ.get("SCRATCHLM_CUPY_POOL") == "0":
     # compute-sanitizer sees an access beyond an array only where the array has memory of its own.
     sl.get_device("cuda").xp.cuda.set_allocator(None)
