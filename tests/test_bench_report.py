@@ -56,6 +56,7 @@ def test_all_peers_run_in_turn(started, scratchlm, tmp_path):
     assert "does 2,000 GFLOP/s, a copy moves 20 GB/s" in " ".join(out.split())
     assert drawn.read_bytes()[:4] == PNG
     lines = table.rows(file.read_text(encoding="utf-8"))
+    assert table.rows(*[file.read_text(encoding="utf-8")] * 2) == lines + lines[2:]
     assert len(lines) == 4
     assert lines[2].startswith("| W1: words, LSTM 2×128 | 10.00 ms (1047 GFLOP/s, 52 % of the bound) |")
     assert "| 2.50× (2.00 to 3.00, 2 pairs) | 1 of 4 MB: 0.25× | 1.00 s (8.00 s), torch 2.00 s |" in lines[2]

@@ -1,4 +1,4 @@
-"""What `scratchlm bench --json FILE` wrote, as Markdown: `python -m scratchlm.bench.table FILE`."""
+"""What `scratchlm bench --json FILE` wrote, as Markdown: `python -m scratchlm.bench.table FILE…`."""
 
 import json
 import sys
@@ -10,14 +10,15 @@ from ..errors import DataError, ScratchLMError
 HEAD = ("what", "ours", "peer", "ratio (pairs)", "memory", "first step after (without compiled kernels)")
 
 
-def rows(text: str) -> list[str]:
-    """The lines of a Markdown table, two of its head and one a workload and peer, from the JSON text.
+def rows(*texts: str) -> list[str]:
+    """The lines of a Markdown table, two of its head and one a workload and peer, from JSON texts.
 
     Raises:
-        DataError: the text is not what `scratchlm bench --json` writes.
+        DataError: a text is not what `scratchlm bench --json` writes.
     """
     try:
-        return [_line(HEAD), "|---" * len(HEAD) + "|", *(_row(r) for r in json.loads(text)["workloads"])]
+        found = [r for text in texts for r in json.loads(text)["workloads"]]
+        return [_line(HEAD), "|---" * len(HEAD) + "|", *map(_row, found)]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"This is not what `scratchlm bench --json FILE` of this version writes ({error}): measure again."
@@ -45,11 +46,11 @@ def _line(cells: tuple[str, ...]) -> str:
 
 
 def main() -> None:
-    """Print the table of the file named on the command line."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m scratchlm.bench.table FILE.json")
+    """Print the table of the files named on the command line."""
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m scratchlm.bench.table FILE.json…")
     try:
-        print("\n".join(rows(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+        print("\n".join(rows(*(Path(name).read_text(encoding="utf-8") for name in sys.argv[1:]))))
     except (ScratchLMError, OSError) as error:
         print(f"scratchlm: {error}", file=sys.stderr)
         sys.exit(2)
