@@ -24,6 +24,7 @@ SMALL = {
     "dropout.BLOCKS": 1,
     "generation.AT_LEAST": 2,
     "gru.ROWS": 1,
+    "lstm.AT_LEAST": 2,
     "lstm.ROWS": 1,
     "matmul.AT_LEAST": 4,
     "norm.AT_LEAST": 2,

@@ -16,7 +16,7 @@ from .draw import Draw, Fixed, copied, flat
 from .parts import small_parts, spied_parts
 from .test_graph import python
 
-UNSPLIT = {"embedding_forward", "embedding_backward", "lstm_cell_forward", "lstm_cell_backward"}
+UNSPLIT = {"embedding_forward", "embedding_backward"}
 SPLIT = [kernel for kernel in CONTRACT if kernel.name not in UNSPLIT]
 ELEMENTWISE = {"add", "tanh", "sigmoid", "relu", "gelu", "sgd", "adam"}
 PRODUCTS = {

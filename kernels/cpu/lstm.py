@@ -8,8 +8,9 @@ import numpy as np
 
 from .compiling import inner, kernel, loop, sigmoid, tanh
 from .matmul import add_product, multiplying, packed
-from .threads import parts, split
+from .threads import parts, split, team
 
+AT_LEAST = 1 << 11  # elements of h a thread, where there are no products: about 10 µs of work
 ROWS = 4  # fewer batch rows a thread are not worth the hand-over: the product reads all of W_hh for each
 
 
@@ -87,14 +88,28 @@ def _backward(words, parts, grad_h, grad_c, gates, c_before, c, weight, grad_gat
     split(words, parts, len(c_before), _backward_rows, arguments)
 
 
-@kernel
-def _one_forward(gates, c_before, h, c):
-    _cell_forward(gates, c_before, h, c)
+@loop
+def _rows_of_one_forward(first, last, gates, c_before, h, c):
+    _cell_forward(gates[first:last], c_before[first:last], h[first:last], c[first:last])
 
 
 @kernel
-def _one_backward(grad_h, grad_h_next, grad_c, gates, c_before, c, grad_gates, grad_c_before):
-    _cell_backward(grad_h, grad_h_next, grad_c, gates, c_before, c, grad_gates, grad_c_before)
+def _one_forward(words, parts, gates, c_before, h, c):
+    split(words, parts, len(c), _rows_of_one_forward, (gates, c_before, h, c))
+
+
+@loop
+def _rows_of_one_backward(first, last, grad_h, zero, grad_c, gates, c_before, c, grad_gates, grad_c_before):
+    _cell_backward(
+        grad_h[first:last], zero[first:last], grad_c[first:last], gates[first:last], c_before[first:last],
+        c[first:last], grad_gates[first:last], grad_c_before[first:last],
+    )  # fmt: skip
+
+
+@kernel
+def _one_backward(words, parts, grad_h, grad_h_next, grad_c, gates, c_before, c, grad_gates, grad_c_before):
+    arguments = (grad_h, grad_h_next, grad_c, gates, c_before, c, grad_gates, grad_c_before)
+    split(words, parts, len(c), _rows_of_one_backward, arguments)
 
 
 def lstm_cell_forward(gates, c_before):
@@ -102,7 +117,7 @@ def lstm_cell_forward(gates, c_before):
     work = np.ascontiguousarray(gates)
     c_before = np.ascontiguousarray(c_before)
     h, c = np.empty_like(c_before), np.empty_like(c_before)
-    _one_forward(work, c_before, h, c)
+    _one_forward(team(), parts(len(c), AT_LEAST // max(c.shape[1], 1)), work, c_before, h, c)
     if work is not gates:
         gates[...] = work
     return h, c
@@ -112,7 +127,8 @@ def lstm_cell_backward(grad_h, grad_c, gates, c_before, c):
     """Derivative of one step    [lstm.cell]."""
     grad_h, grad_c, gates, c_before, c = map(np.ascontiguousarray, (grad_h, grad_c, gates, c_before, c))
     grad_gates, grad_c_before = np.empty_like(gates), np.empty_like(c)
-    _one_backward(grad_h, np.zeros_like(c), grad_c, gates, c_before, c, grad_gates, grad_c_before)
+    in_parts, zero = parts(len(c), AT_LEAST // max(c.shape[1], 1)), np.zeros_like(c)
+    _one_backward(team(), in_parts, grad_h, zero, grad_c, gates, c_before, c, grad_gates, grad_c_before)
     return grad_gates, grad_c_before
 
 
