@@ -35,7 +35,7 @@ def multiply(a, b, y, alpha=1.0, beta=0.0, packed=False, sums=None):
     at_b = (b.ctypes.data, *b.strides)
     if packed:
         panels = in_panels(b, kind(1))
-        at_b = (panels.ctypes.data, own.PACKED, 0)
+        at_b = (panels.ctypes.data, own.PACKED, len(b))
     sizes = (len(a), b.shape[1], len(b))
     at_a = (a.ctypes.data, *a.strides)
     at_y = (y.ctypes.data, y.strides[0], 0 if sums is None else sums.ctypes.data)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .compiling import inner, kernel, loop
 from .native import bytes_of
-from .product import PACKED, THIN, address_of_product, call_product, pack, panels_of, width_of
+from .product import PACKED, THIN, address_of_product, call_product, pack, panels_of
 from .threads import PRODUCT_32, PRODUCT_64, parts, split, team
 
 AT_LEAST = 1 << 20  # floating-point operations a thread: about 10 µs at 100 GFLOP/s a core
@@ -56,7 +56,7 @@ def add_product(words, a, weight, panels, beta, y):
     (M, K), N, size, one = a.shape, weight.shape[1], y.itemsize, y.dtype.type(1)
     b = (address(weight), weight.strides[0], weight.strides[1])
     if panels.size:
-        b = (address(panels), PACKED, size)
+        b = (address(panels), PACKED, K)
     function = words[PRODUCT_32] if size == 4 else words[PRODUCT_64]
     at_y = (address(y), N * size, 0)
     if call_product(function, (M, N, K), (address(a), K * size, size), b, at_y, one, beta) != 0:
@@ -69,14 +69,11 @@ def add_panels(words, sizes, alpha, a, panels, beta, y):
 
     sizes: M, N, K, how far apart rows of a are, rows of the panels (K of them or more are there), rows of y.
     """
-    M, N, K, lda, rows, ldy = sizes
+    M, N, K, lda, depth, ldy = sizes
     size = bytes_of(alpha)
-    function, width = words[PRODUCT_32] if size == 4 else words[PRODUCT_64], width_of(size)
-    for first in range(0, N, width):
-        part, b = (M, min(width, N - first), K), (panels + first * rows * size, PACKED, size)
-        at_y = (y + first * size, ldy * size, 0)
-        if call_product(function, part, (a, lda * size, size), b, at_y, alpha, beta):
-            raise MemoryError
+    function, b = words[PRODUCT_32] if size == 4 else words[PRODUCT_64], (panels, PACKED, depth)
+    if call_product(function, (M, N, K), (a, lda * size, size), b, (y, ldy * size, 0), alpha, beta) != 0:
+        raise MemoryError
 
 
 @inner

@@ -40,7 +40,7 @@ M_BLOCK = 128  # 128 kB of A beside it
 AHEAD = 8  # rows of B that are asked for before they are copied
 COPIED = 64  # columns from which on copying A pays, too
 THIN = 4  # with fewer rows copying B would cost more than multiplying
-PACKED = -1  # no step between rows: B is in panels
+PACKED = -1  # no step between rows: B is in panels; how many rows those have is given as the other step
 
 
 @inner
@@ -120,8 +120,8 @@ def _add_rows(rows, terms, a, a_row, a_column, sums, one):
 
 
 @inner
-def _multiply(M, N, K, a, a_row, a_column, panels, y, y_row, alpha, beta):
-    """Y ← α A B + β Y, tile by tile."""
+def _multiply(M, N, K, a, a_row, a_column, panels, depth, y, y_row, alpha, beta):
+    """Y ← α A B + β Y, tile by tile; panels have `depth` rows, of which K are used."""
     size, none = bytes_of(alpha), type(alpha)(0)
     width = width_of(size)
     edge = np.empty(ROWS * width, type(alpha))  # a tile of which only a part is wanted
@@ -131,7 +131,7 @@ def _multiply(M, N, K, a, a_row, a_column, panels, y, y_row, alpha, beta):
             rows, place = min(ROWS, M - m), y + m * y_row + first * size
             whole = rows == ROWS and columns == width
             tile(
-                K, rows, a + m * a_row, a_row, a_column, panels + first * K * size,
+                K, rows, a + m * a_row, a_row, a_column, panels + first * depth * size,
                 place if whole else edge.ctypes.data, y_row if whole else width * size,
                 alpha, beta if whole else none,
             )  # fmt: skip
@@ -191,7 +191,7 @@ def _blocks(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, sums, alp
     """
     size = bytes_of(alpha)
     if b_row == PACKED:
-        _multiply(M, N, K, a, a_row, a_column, b, y, y_row, alpha, beta)
+        _multiply(M, N, K, a, a_row, a_column, b, b_column, y, y_row, alpha, beta)
         return
     if M < THIN:
         if sums:
@@ -218,7 +218,7 @@ def _blocks(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, sums, alp
                     at_a = block.ctypes.data
                 if sums and n == 0:
                     _add_rows(rows, terms, at_a, row, column, sums + m * size, alpha)
-                _multiply(rows, columns, terms, at_a, row, column, at_b, place, y_row, alpha, before)
+                _multiply(rows, columns, terms, at_a, row, column, at_b, terms, place, y_row, alpha, before)
 
 
 def _product(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, sums, alpha, beta):
