@@ -52,14 +52,27 @@ def test_a_number_of_threads_that_is_none_is_one_line(command, threads, tmp_path
 def test_a_run_that_fails_at_its_first_step_leaves_what_was_there(scratchlm, tmp_path, monkeypatch):
     (tmp_path / "text.txt").write_text(text(), encoding="utf-8")
     monkeypatch.setattr(Trainer, "_step", lambda trainer: 1 / 0)
-    for folder in (tmp_path / "run", tmp_path / "notes"):
-        if folder.name == "notes":
-            folder.mkdir()
-            (folder / "mine.txt").write_text("a note", encoding="utf-8")
+    run, notes, empty = tmp_path / "run", tmp_path / "notes", tmp_path / "empty"
+    notes.mkdir()
+    empty.mkdir()
+    (notes / "mine.txt").write_text("a note", encoding="utf-8")
+    for folder in (run, notes, empty):
         with pytest.raises(ZeroDivisionError):
             scratchlm("train", "--data", tmp_path / "text.txt", "--out", folder, *SMALL)
-    assert not (tmp_path / "run").exists()
-    assert [path.name for path in (tmp_path / "notes").iterdir()] == ["mine.txt"]
+    assert not run.exists()
+    assert [path.name for path in notes.iterdir()] == ["mine.txt"]
+    assert list(empty.iterdir()) == []
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_is_never_taken_back(scratchlm, tmp_path, monkeypatch):
+    (tmp_path / "text.txt").write_text(text(), encoding="utf-8")
+    scratchlm("train", "--data", tmp_path / "text.txt", "--out", tmp_path / "run", *SMALL)
+    (tmp_path / "run" / "checkpoint.safetensors").unlink()
+    before = sorted(path.name for path in (tmp_path / "run").iterdir())
+    monkeypatch.setattr(Trainer, "_step", lambda trainer: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        scratchlm("train", "--resume", tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before
 
 
 def test_a_run_that_fails_later_stays(scratchlm, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ class Trainer:
         ]  # since the last line of metrics: sum of losses, steps, seconds, tokens
         self.new_weights: list[str] = []  # where it begins with another run's
         self.state: Any = None  # of the LSTM, carried along streams
+        self.made: list[Path] = []  # what a failure before the first step takes back, the folder last
         self.metrics = Metrics(folder / "metrics.jsonl")
         stored = self._open(resume)
         given = load_tokenizer(folder / "tokenizer.json") if stored else None
@@ -140,7 +141,7 @@ class Trainer:
             return "finished"
         except Exception:
             if not self.steps_done:
-                self._undo()
+                self._take_back()
             raise
         finally:
             self.reporter.close()
@@ -264,21 +265,23 @@ class Trainer:
 
     def _begin(self) -> None:
         """The first files of a run: not before text and model are made, so that bad input leaves none."""
+        files = [self.folder / "recipe.toml", self.folder / "tokenizer.json"]
+        if not files[0].exists():  # else the run began earlier, and may have weights
+            self.made = files + [self.folder] * (not self.folder.exists())
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CheckpointError(f"Cannot make the folder {self.folder}: {error.strerror}.") from None
-        write_text(self.folder / "recipe.toml", self.recipe.to_toml())
-        self.job.tokenizer.save(self.folder / "tokenizer.json")
+        write_text(files[0], self.recipe.to_toml())
+        self.job.tokenizer.save(files[1])
         if self.metrics.path.exists():
             self.metrics.keep_until(0)
 
-    def _undo(self) -> None:
-        """Take back a run that failed at its first step: with a recipe alone it could only fail again."""
-        for name in ("recipe.toml", "tokenizer.json"):
-            (self.folder / name).unlink(missing_ok=True)
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+    def _take_back(self) -> None:
+        """Remove what a run made that failed at its first step: with a recipe alone it can only fail again."""
+        with suppress(OSError):  # the folder is not empty, say: what failed is what the user has to read
+            for path in self.made:
+                path.rmdir() if path == self.folder else path.unlink(missing_ok=True)
 
     def save_weights(self) -> None:
         """Write the weights alone, as the best so far."""
