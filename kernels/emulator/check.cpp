@@ -163,6 +163,7 @@ static bool own(const char *p) {
 static void check(const void *address, size_t size, int access, size_t alignment, const void *pc, bool whole = false) {
     const char *p = (const char *)address;
     if (p >= stacks && p < stacks + STACKS) return;
+    if (!launch) return;  // the loader gives variables of the file their first values
     if ((failed | (puzzled != nullptr)) && explains(p, size, access, pc)) stop();
     if (failed) return;
     if (guess.open && access == EMU_WRITE && p < (char *)guess.told.address + guess.told.size &&
@@ -207,7 +208,7 @@ static void check(const void *address, size_t size, int access, size_t alignment
 
 extern "C" {
 void emu_access(const void *address, size_t size, int kind, const void *pc) {
-    if (emu::launch->checking) emu::check(address, size, kind, size, pc, true);
+    if (emu::launch && emu::launch->checking) emu::check(address, size, kind, size, pc, true);
 }
 
 // Before an atomicCAS.

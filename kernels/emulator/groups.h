@@ -3,7 +3,8 @@
 
 namespace cooperative_groups {
 struct thread_group {
-    unsigned emu_width;  // threads of a piece; 0: the whole block
+    unsigned emu_width;   // threads of a piece; 0: the whole block
+    unsigned emu_parent;  // and of what it is a piece of
 
     unsigned size() const { return emu_width ? emu_width : blockDim.x * blockDim.y * blockDim.z; }
     unsigned num_threads() const { return size(); }
@@ -25,13 +26,14 @@ struct thread_block : thread_group {
     static dim3 group_dim() { return blockDim; }
     static dim3 dim_threads() { return blockDim; }
 };
-inline thread_block this_thread_block() { return thread_block{{0}}; }
+inline thread_block this_thread_block() { return thread_block{{0, 0}}; }
 
 template <unsigned N, class Parent = void> struct thread_block_tile;
 template <unsigned N> struct thread_block_tile<N, void> : thread_group {
     static_assert(N && N <= 32 && !(N & (N - 1)), "a tile has 1, 2, 4, 8, 16 or 32 threads");
-    unsigned meta_group_rank() const { return emu_thread / N; }
-    unsigned meta_group_size() const { return (blockDim.x * blockDim.y * blockDim.z + N - 1) / N; }
+    unsigned emu_all() const { return emu_parent ? emu_parent : blockDim.x * blockDim.y * blockDim.z; }
+    unsigned meta_group_rank() const { return emu_thread % emu_all() / N; }
+    unsigned meta_group_size() const { return (emu_all() + N - 1) / N; }
     template <class T> EMU_QUIET T shfl(T v, int source, EMU_HERE) const {
         return __shfl_sync(emu_lanes(), v, source, N, file, line);
     }
@@ -57,8 +59,12 @@ template <unsigned N> struct thread_block_tile<N, void> : thread_group {
 template <unsigned N, class Parent> struct thread_block_tile : thread_block_tile<N> {
     thread_block_tile(const thread_block_tile<N> &tile) : thread_block_tile<N>(tile) {}
 };
-template <unsigned N, class Parent> thread_block_tile<N> tiled_partition(const Parent &) {
-    return thread_block_tile<N>{{N}};
+template <unsigned N, class Parent> thread_block_tile<N> tiled_partition(const Parent &parent) {
+    return thread_block_tile<N>{{N, parent.emu_width}};
 }
-template <class Parent> thread_group tiled_partition(const Parent &, unsigned n) { return thread_group{n}; }
+template <class Parent> thread_group tiled_partition(const Parent &parent, unsigned n, EMU_HERE) {
+    if (n == 0 || n > 32 || n & (n - 1))
+        emu_assertion("tiled_partition(g, n), where n is not 1, 2, 4, 8, 16 or 32", file, line);
+    return thread_group{n, parent.emu_width};
+}
 }  // namespace cooperative_groups

@@ -238,16 +238,17 @@ def explain(
 def orders_differ(function: "Function", array: str, off: float) -> KernelError:
     """The error for an array that another order of the threads fills with numbers up to `off` apart.
 
-    It is one where the kernel uses no atomics (`function.atomics`): with them, sums differ by their rounding.
+    It is one where the kernel uses no atomics (`function.atomics`), as with them sums differ by their rounding,
+    and where `off` is not finite.
     """
     guess = read_too_early(function.emulator.source, function.emulator.options)
     name, file, line = guess or ("", "", 0)
     advice = "see what a thread reads before it has a value, or while another changes it"
     if guess:
         advice = f"{name}, declared here, may be read before it has a value: give it one"
-    amount = f" (by up to {off:.1e})" if math.isfinite(off) else ""
+    amount, why = (f" (by up to {off:.1e})", "no atomic") if math.isfinite(off) else ("", "no rounding")
     text = (
-        f"{function.name}: the numbers in {array} depend on the order in which threads run{amount}, and no "
-        f"atomic explains it: {advice}."
+        f"{function.name}: the numbers in {array} depend on the order in which threads run{amount}, and {why} "
+        f"explains it: {advice}."
     )
     return KernelError("order", text, file, line)

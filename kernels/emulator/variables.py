@@ -33,7 +33,8 @@ def variables(image: Image, base: int, source: Source) -> list[Memory]:
     for symbol in image.symbols.values():
         name = _written(symbol.name)
         own = symbol.variable and "emu" not in symbol.name and name not in ("", *BUILT_IN)
-        if own and not re.search(rf"\b__constant__\b[^;{{}}()]*\b{name}\b", source.text):
+        constant = rf"\b__constant__\b[^;{{}}()]*\b{name}\b|\*const {name}\b[^;]*\)emu_dynamic;"
+        if own and not re.search(constant, source.text):
             found.append(Memory(name, base + symbol.address, symbol.size, 0, False))
     return found
 

@@ -85,3 +85,31 @@ def test_what_it_prints_before_a_fault_that_comes_in_another_order(check, capfd)
     assert capfd.readouterr().out == "0\n1\n"
     assert lines[:2] == ["The kernel printed, threads reversed:", "1"]
     assert lines[2].startswith("f.cu:3: f, thread 1, block 0, writes y[40]")
+
+
+@pytest.mark.parametrize("first", [0, 31])
+def test_atomics_of_one_order_count(check, first):
+    """The thread comes first in one order alone, and uses one only there."""
+    code, lines = check(f"int old = set(1); if (threadIdx.x == {first} && !old) atomicAdd(z, 1);", *ARRAYS)
+    assert code == 0, lines
+    assert lines[1].endswith("differ by up to 1.0e+00 (by atomics: no fault where it is rounding)")
+
+
+def test_no_rounding_makes_nan_of_a_number(check):
+    code, lines = check(
+        "float s; for (int k = 0; k < 4; k++) s += z[k];\ny[threadIdx.x] = s;\natomicAdd(z + 4, 1);",
+        "--args", "float32[32]=0", "float32[5]=1",
+    )  # fmt: skip
+    assert code == 1
+    assert lines[0].endswith("differ by up to inf")
+    assert (
+        "the numbers in y depend on the order in which threads run, and no rounding explains it" in lines[2]
+    )
+
+
+def test_whole_numbers_are_not_rounded(tmp_path):
+    path = tmp_path / "slots.cu"
+    path.write_text("__global__ void slots(int* y, int* n) { y[atomicAdd(n, 1)] = threadIdx.x; }")
+    found = CliRunner().invoke(cli, ["kernel", "check", str(path), "--args", "int32[32]", "int32[1]=0"])
+    assert found.exit_code == 0
+    assert "differ by up to 3.1e+01 (by atomics: no fault where their order is free)" in found.output

@@ -71,3 +71,33 @@ def test_what_is_wrong_with_them_is_found(part, instead, kind):
     with pytest.raises(KernelError) as caught:
         kernel(1, 64, (np.arange(64, dtype=np.int32), np.zeros(88, np.int32)))
     assert caught.value.kind == kind
+
+
+PIECES = """#include <cooperative_groups.h>
+namespace cg = cooperative_groups;
+__global__ void pieces(int* rank, int* size, int n) {
+    cg::thread_block block = cg::this_thread_block();
+    auto warp = cg::tiled_partition<32>(block);
+    auto four = cg::tiled_partition<4>(warp);
+    auto two = cg::tiled_partition<2>(cg::tiled_partition(four, n));
+    int i = threadIdx.x;
+    rank[i] = warp.meta_group_rank() + 100 * four.meta_group_rank() + 10000 * two.meta_group_rank();
+    size[i] = warp.meta_group_size() + 100 * four.meta_group_size() + 10000 * two.meta_group_size();
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_a_tile_is_counted_in_what_it_is_a_piece_of(mode):
+    i, rank, size = np.arange(80), np.zeros(80, np.int32), np.zeros(80, np.int32)
+    pieces = Emulator(PIECES, mode=mode).get_function("pieces")
+    pieces(1, 80, (rank, size, np.int32(4)))
+    assert rank.tolist() == (i // 32 + 100 * (i % 32 // 4) + 10000 * (i % 4 // 2)).tolist()
+    assert size.tolist() == [3 + 100 * 8 + 10000 * 2] * 80
+
+
+@pytest.mark.parametrize("n", [0, 3, 64])
+def test_tiles_of_sizes_that_there_are_not(n):
+    pieces = Emulator(PIECES).get_function("pieces")
+    with pytest.raises(KernelError, match=r":7: .*tiled_partition\(g, n\), where n is not 1, 2, 4, 8, 16 or"):
+        pieces(1, 64, (np.zeros(64, np.int32), np.zeros(64, np.int32), np.int32(n)))
