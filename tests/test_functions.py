@@ -74,6 +74,32 @@ def test_every_function_has_a_case():
     assert concrete == {case.makes for case in CASES}
 
 
+@pytest.mark.parametrize("learns", [(False, True), (True, False), (False, False)], ids=repr)
+def test_what_a_linear_layer_learns_beside_frozen_parts(learns, device):
+    x, w, b = np.ones((5, 3)), np.ones((4, 3)), np.ones(4)
+    weight, bias = (sl.tensor(a, requires_grad=on) for a, on in zip((w, b), learns, strict=True))
+    inputs = sl.tensor(x, requires_grad=True)
+    F.linear(inputs, weight, bias).sum().backward()
+    found = [None if t.grad is None else t.grad.numpy().tolist() for t in (inputs, weight, bias)]
+    full = [np.full((5, 3), 4.0), np.full((4, 3), 5.0), np.full(4, 5.0)]
+    assert found == [a.tolist() if on else None for a, on in zip(full, (True, *learns), strict=True)]
+
+
+def test_a_layer_without_inputs_has_a_bias(device):
+    bias = sl.tensor(np.ones(4), requires_grad=True)
+    y = F.linear(sl.tensor(np.ones((5, 0))), sl.tensor(np.ones((4, 0))), bias)
+    y.sum().backward()
+    assert y.numpy().tolist() == [[1.0] * 4] * 5
+    assert bias.grad.numpy().tolist() == [5.0] * 4
+
+
+def test_large_arrays_of_two_types_are_added_in_the_wider_one(device):
+    one, other = np.full(20_000, 1, np.float32), np.full(20_000, 1e-12)
+    y = F.elementwise.Add()(sl.tensor(one), sl.tensor(other))
+    assert y.dtype == np.float64
+    assert np.array_equal(y.numpy(), one + other)
+
+
 def test_equal_maxima_share_the_gradient(device):
     x = sl.tensor(TIES, requires_grad=True)
     x.max(axis=1).sum().backward()

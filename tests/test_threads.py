@@ -73,6 +73,17 @@ def test_results_do_not_depend_on_the_number_of_threads(kernel, dtype):
                 assert np.array_equal(one, other)
 
 
+@pytest.mark.parametrize(("E", "D"), [(60, 7), (7, 60)], ids=["rows", "columns"])
+def test_a_bias_gets_the_sums_of_all_parts(E, D):
+    rng = np.random.default_rng(0)
+    grad_y, x = rng.standard_normal((11, E)), rng.standard_normal((11, D))
+    with small_parts(), spied_parts() as pieces:
+        weight, bias = get_device("cpu").kernels.linear_weight_backward(grad_y, x)
+    assert pieces == [3]
+    np.testing.assert_allclose(weight, grad_y.T @ x, rtol=1e-12)
+    np.testing.assert_allclose(bias, grad_y.sum(0), rtol=1e-12)
+
+
 def test_kernels_that_do_not_split_are_those_that_are_named():
     for kernel in CONTRACT:
         if kernel.name in UNSPLIT:

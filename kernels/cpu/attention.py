@@ -16,10 +16,11 @@ import math
 import numpy as np
 
 from .compiling import exp, inner, kernel, loop
-from .matmul import AS_IS, FLIPPED, add_panels, address, multiplying, product
-from .product import pack, panels_of
+from .matmul import AS_IS, FLIPPED, address, multiplying, product
+from .native import bytes_of
+from .product import PACKED, THIN, call_product, pack, panels_of
 from .softmax import row_max
-from .threads import parts, split
+from .threads import PRODUCT_32, PRODUCT_64, parts, split
 
 BLOCK = 32  # queries at a time: less than 64 leaves out more of what causal hides, 16 makes products slow
 
@@ -84,35 +85,58 @@ def _at(x, b, t, h):
 
 
 @inner
-def _pack(x, b, h, panels, one):
-    """One head of x (B, S, H, D) into panels of (S, D)."""
-    pack(x.shape[1], x.shape[3], _at(x, b, 0, h), x.strides[1], x.strides[3], address(panels), one)
+def _panels(queries, K, N, one):
+    """Room for the panels of a head; none for so few queries that copying it does not pay."""
+    return panels_of(K, N if queries >= THIN else 0, one)
 
 
 @inner
-def _pack_flipped(x, b, h, panels, one):
-    """Its transpose (D, S)."""
-    pack(x.shape[3], x.shape[1], _at(x, b, 0, h), x.strides[3], x.strides[1], address(panels), one)
+def _steps(x, flip):
+    """From row to row and column to column of a head of x (B, S, H, D), or of its transpose, in bytes."""
+    return (x.strides[3], x.strides[1]) if flip else (x.strides[1], x.strides[3])
+
+
+@inner
+def _pack(x, b, h, flip, panels, one):
+    """One head of x (B, S, H, D) into panels of (S, D), or flipped of (D, S)."""
+    K, N = (x.shape[3], x.shape[1]) if flip else (x.shape[1], x.shape[3])
+    row, column = _steps(x, flip)
+    if panels.size:
+        pack(K, N, _at(x, b, 0, h), row, column, address(panels), one)
+
+
+@inner
+def _times(words, sizes, alpha, a, x, b, h, flip, panels, y):
+    """y ← α a X, X the first rows of one head of x or of its transpose; sizes: M, N, K, steps of a and y."""
+    M, N, K, lda, ldy = sizes
+    row, column = _steps(x, flip)
+    right = (_at(x, b, 0, h), row, column)
+    if panels.size:
+        right = (address(panels), PACKED, x.shape[3] if flip else x.shape[1])
+    size, zero = bytes_of(alpha), type(alpha)(0)
+    function = words[PRODUCT_32] if size == 4 else words[PRODUCT_64]
+    if call_product(function, (M, N, K), (a, lda * size, size), right, (y, ldy * size, 0), alpha, zero) != 0:
+        raise MemoryError
 
 
 @loop
 def _forward_sequences(first, last, words, block, q, k, v, lengths, causal, scale, y, logsumexp):
     (T, H, D), S, E = q.shape[1:], k.shape[1], v.shape[3]
     scores = np.empty((min(block, T), S), y.dtype)
-    place, one, zero = address(scores), y.dtype.type(1), y.dtype.type(0)
-    keys, values = panels_of(D, S, one), panels_of(S, E, one)
+    place, one = address(scores), y.dtype.type(1)
+    keys, values = _panels(T, D, S, one), _panels(T, S, E, one)
     for n in range(first, last):
         b, h = n // H, n % H
-        _pack_flipped(k, b, h, keys, one)
-        _pack(v, b, h, values, one)
+        _pack(k, b, h, FLIPPED, keys, one)
+        _pack(v, b, h, AS_IS, values, one)
         for t in range(0, T, block):
             rows = min(block, T - t)
             width = _seen(t + rows - 1, T, S, lengths[b], causal)
-            sizes = (rows, width, D, _step(q), D, S)
-            add_panels(words, sizes, scale, _at(q, b, t, h), address(keys), zero, place)
+            sizes = (rows, width, D, _step(q), S)
+            _times(words, sizes, scale, _at(q, b, t, h), k, b, h, FLIPPED, keys, place)
             _weights(scores, rows, width, t, T, S, lengths[b], causal, logsumexp[b, h])
-            sizes = (rows, E, width, S, S, _step(y))
-            add_panels(words, sizes, one, place, address(values), zero, _at(y, b, t, h))
+            sizes = (rows, E, width, S, _step(y))
+            _times(words, sizes, one, place, v, b, h, AS_IS, values, _at(y, b, t, h))
 
 
 @kernel
@@ -128,12 +152,16 @@ def _backward_sequences(
     (T, H, D), S, E = q.shape[1:], k.shape[1], v.shape[3]
     weights, grads = np.empty((min(block, T), S), y.dtype), np.empty((min(block, T), S), y.dtype)
     p, g, one, zero = address(weights), address(grads), y.dtype.type(1), y.dtype.type(0)
-    keys, keys_flipped, values_flipped = panels_of(S, D, one), panels_of(D, S, one), panels_of(E, S, one)
+    keys, keys_flipped, values_flipped = (
+        _panels(T, S, D, one),
+        _panels(T, D, S, one),
+        _panels(T, E, S, one),
+    )
     for n in range(first, last):
         b, h, length = n // H, n % H, lengths[n // H]
-        _pack(k, b, h, keys, one)
-        _pack_flipped(k, b, h, keys_flipped, one)
-        _pack_flipped(v, b, h, values_flipped, one)
+        _pack(k, b, h, AS_IS, keys, one)
+        _pack(k, b, h, FLIPPED, keys_flipped, one)
+        _pack(v, b, h, FLIPPED, values_flipped, one)
         for s in range(length, S):
             for d in range(D):
                 grad_k[b, s, h, d] = 0
@@ -145,16 +173,16 @@ def _backward_sequences(
             rows = min(block, T - t)
             width = _seen(t + rows - 1, T, S, length, causal)
             at_q, at_gy = _at(q, b, t, h), _at(grad_y, b, t, h)
-            sizes = (rows, width, D, _step(q), D, S)
-            add_panels(words, sizes, scale, at_q, address(keys_flipped), zero, p)
+            sizes = (rows, width, D, _step(q), S)
+            _times(words, sizes, scale, at_q, k, b, h, FLIPPED, keys_flipped, p)
             _weights_again(weights, rows, width, t, T, S, length, causal, logsumexp[b, h])
             sizes = (width, E, rows, S, _step(grad_y), _step(grad_v))
             product(words, sizes, FLIPPED, AS_IS, one, p, at_gy, before, _at(grad_v, b, 0, h))
-            sizes = (rows, width, E, _step(grad_y), E, S)
-            add_panels(words, sizes, one, at_gy, address(values_flipped), zero, g)
+            sizes = (rows, width, E, _step(grad_y), S)
+            _times(words, sizes, one, at_gy, v, b, h, FLIPPED, values_flipped, g)
             _grad_scores(weights, grads, rows, width, t, grad_y[b], y[b], h)
-            sizes = (rows, D, width, S, S, _step(grad_q))
-            add_panels(words, sizes, scale, g, address(keys), zero, _at(grad_q, b, t, h))
+            sizes = (rows, D, width, S, _step(grad_q))
+            _times(words, sizes, scale, g, k, b, h, AS_IS, keys, _at(grad_q, b, t, h))
             sizes = (width, D, rows, S, _step(q), _step(grad_k))
             product(words, sizes, FLIPPED, AS_IS, scale, g, at_q, before, _at(grad_k, b, 0, h))
             before = one

@@ -64,19 +64,6 @@ def add_product(words, a, weight, panels, beta, y):
 
 
 @inner
-def add_panels(words, sizes, alpha, a, panels, beta, y):
-    """y ← α a b + β y, where b lies in panels; a, y and sizes as in `product`, except for b's rows.
-
-    sizes: M, N, K, how far apart rows of a are, rows of the panels (K of them or more are there), rows of y.
-    """
-    M, N, K, lda, depth, ldy = sizes
-    size = bytes_of(alpha)
-    function, b = words[PRODUCT_32] if size == 4 else words[PRODUCT_64], (panels, PACKED, depth)
-    if call_product(function, (M, N, K), (a, lda * size, size), b, (y, ldy * size, 0), alpha, beta) != 0:
-        raise MemoryError
-
-
-@inner
 def address(x):
     """Of an array's first number."""
     return np.int64(x.ctypes.data)

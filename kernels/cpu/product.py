@@ -201,7 +201,7 @@ def _blocks(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, sums, alp
     panels = panels_of(min(K, K_BLOCK), min(N, N_BLOCK), alpha)
     m_most, k_most = min(M, M_BLOCK), min(K, K_BLOCK)
     block = np.empty(m_most * k_most + 64 // size * max(m_most, k_most), type(alpha))
-    for n in range(0, N, N_BLOCK):
+    for n in range(0, max(N, 1), N_BLOCK):  # without columns, there are still sums
         columns = min(N_BLOCK, N - n)
         for k in range(0, max(K, 1), K_BLOCK):
             terms, before = min(K_BLOCK, K - k), beta if k == 0 else type(alpha)(1)

@@ -278,7 +278,7 @@ class Trainer:
             self.metrics.keep_until(0)
 
     def _take_back(self) -> None:
-        """Remove what a run made that failed at its first step: with a recipe alone it can only fail again."""
+        """Remove what a run made that failed at its first step: with a recipe alone it fails again."""
         with suppress(OSError):  # the folder is not empty, say: what failed is what the user has to read
             for path in self.made:
                 path.rmdir() if path == self.folder else path.unlink(missing_ok=True)
