@@ -57,8 +57,8 @@ SIZES = st.one_of(st.integers(1, 70), st.sampled_from([127, 128, 129, 200, 256, 
 
 
 @given(SIZES, st.one_of(st.just(0), SIZES, st.sampled_from([1023, 1024, 1025, 1100])),
-       st.one_of(st.just(0), SIZES), LAYOUTS, LAYOUTS, st.sampled_from([0.0, 1.0, -0.5]), st.booleans(), st.sampled_from(list(EPS)),
-       st.integers(0, 2**31))  # fmt: skip
+       st.one_of(st.just(0), SIZES), LAYOUTS, LAYOUTS, st.sampled_from([0.0, 1.0, -0.5]), st.booleans(),
+       st.sampled_from(list(EPS)), st.integers(0, 2**31))  # fmt: skip
 def test_products_are_numpys(M, N, K, layout_a, layout_b, beta, packed, dtype, seed):
     rng = np.random.default_rng(seed)
     a, b = laid(rng, M, K, layout_a, dtype), laid(rng, K, N, layout_b, dtype)
