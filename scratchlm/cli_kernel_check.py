@@ -131,9 +131,7 @@ def _show(name: str, before: Any, after: Any, off: float | None, atomics: bool) 
     if off is not None:
         line += f"; other orders of the threads differ by up to {off:.1e}"
         if atomics and math.isfinite(off):
-            rounds = after.dtype.kind == "f"
-            line += " (by atomics: no fault where " + (
-                "it is rounding)" if rounds else "their order is free)"
-            )
+            why = "it is rounding" if after.dtype.kind == "f" else "their order is free"
+            line += f" (by atomics: no fault where {why})"
     click.echo(line)
     return changed > 0 or off is not None

@@ -111,9 +111,14 @@ class _Value:
                 self.refuse(f"{do} 0 or 1 ({dtype.name})")
             return dtype.type(TRUTHS[text])
         try:
-            return dtype.type(float(text) if dtype.kind == "f" else int(text))
+            with np.errstate(over="ignore"):
+                value = dtype.type(float(text) if dtype.kind == "f" else int(text))
         except ValueError:
             self.refuse(f"{do} a {'number' if dtype.kind == 'f' else 'whole number'} ({dtype.name})")
         except OverflowError:
             about = np.iinfo(dtype)
             self.refuse(f"{do} a whole number from {about.min:,} to {about.max:,} ({dtype.name})")
+        if dtype.kind == "f" and np.isinf(value) and np.isfinite(float(text)):
+            most = np.finfo(dtype).max
+            self.refuse(f"{do} a number between {-most:.1e} and {most:.1e} ({dtype.name})")
+        return value

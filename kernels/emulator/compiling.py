@@ -89,7 +89,11 @@ def _run(arguments: list[str], source: Source | None) -> None:
             Path(place[1]).name,
             int(place[2]),
         )
-    if "initialized" in says:
+    if "emu_value" in says or "variable length array declaration not" in says:
+        says = (
+            "a shared array's size must be a constant; extern __shared__ float s[] takes it from the launch"
+        )
+    elif "initialized" in says:
         kind, says = "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
     elif re.search("declaration of C function|conflicting types for", says):
         says += '; a function of C has this name: give yours another one, or leave out extern "C"'
@@ -126,7 +130,7 @@ def _made(name: str, key: str, make) -> Path:
         with tempfile.TemporaryDirectory(dir=folder) as work:
             os.replace(make(Path(work)), path)
         _forget(folder)
-    except PermissionError:  # a cache that only others may fill
+    except OSError:  # a cache that only others may fill
         pass
     return path
 

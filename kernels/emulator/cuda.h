@@ -95,6 +95,20 @@ inline float rsqrt(float x) { return rsqrtf(x); }
 inline float normcdff(float x) { return 0.5f * erfcf(-x * 0.70710678118654752f); }
 inline double normcdf(double x) { return 0.5 * erfc(-x * 0.70710678118654752); }
 
+#undef isnan
+#undef isinf
+#undef isfinite
+template <class T> inline bool isnan(T x) { return __builtin_isnan((double)x); }
+template <class T> inline bool isinf(T x) { return __builtin_isinf((double)x); }
+template <class T> inline bool isfinite(T x) { return __builtin_isfinite((double)x); }
+// Of <cmath> and <cstddef>.
+namespace std {
+using ::abs, ::acos, ::asin, ::atan, ::atan2, ::cbrt, ::ceil, ::copysign, ::cos, ::cosh, ::erf, ::erfc, ::exp;
+using ::exp2, ::expm1, ::fabs, ::floor, ::fma, ::fmax, ::fmin, ::fmod, ::hypot, ::isfinite, ::isinf, ::isnan;
+using ::log, ::log10, ::log1p, ::log2, ::pow, ::rint, ::round, ::sin, ::sinh, ::sqrt, ::tan, ::tanh, ::trunc;
+using ::int16_t, ::int32_t, ::int64_t, ::int8_t, ::size_t, ::uint16_t, ::uint32_t, ::uint64_t, ::uint8_t;
+}  // namespace std
+
 #define EMU_MIN_MAX(type)                                                                                    \
     inline type min(type a, type b) { return b < a ? b : a; }                                                \
     inline type max(type a, type b) { return a < b ? b : a; }
@@ -157,7 +171,12 @@ inline unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)((uint64_t)a
 inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
     return (unsigned long long)((unsigned __int128)a * b >> 64);
 }
-template <class T> inline T __ldg(const T *p) { return *p; }
+template <class T> EMU_UNSEEN T __ldg(const T *p) {
+    emu_access(p, sizeof(T), EMU_READ, __builtin_return_address(0));
+    T value;
+    memcpy((void *)&value, (const void *)p, sizeof value);
+    return value;
+}
 
 // ---------------------------------------------------------------------------------------------- waiting
 EMU_QUIET void __syncthreads(EMU_HERE) { emu_barrier(0, file, line, EMU_AT); }
@@ -248,9 +267,13 @@ template <class T> EMU_UNSEEN T atomicCAS(T *p, emu_value<T> expected, emu_value
 template <class T, bool = __is_enum(T)> struct emu_code { static constexpr const char *text = "?"; };
 template <class T> struct emu_code<T, true> : emu_code<__underlying_type(T)> {};
 template <class T> struct emu_code<T *, false> { static constexpr const char *text = "?*"; };
+template <class T> struct emu_code<T **, false> { static constexpr const char *text = "?**"; };
+template <class T> struct emu_code<T *const *, false> { static constexpr const char *text = "?**"; };
 #define EMU_POINTED(type, code)                                                                              \
     template <> struct emu_code<type *> { static constexpr const char *text = code "*"; };                   \
     template <> struct emu_code<const type *> { static constexpr const char *text = code "*"; };             \
+    template <> struct emu_code<type **> { static constexpr const char *text = code "**"; };                 \
+    template <> struct emu_code<const type **> { static constexpr const char *text = code "**"; };           \
     template <> struct emu_code<type *const *> { static constexpr const char *text = code "**"; };           \
     template <> struct emu_code<const type *const *> { static constexpr const char *text = code "**"; };
 #define EMU_CODE(type, code)                                                                                 \

@@ -275,7 +275,7 @@ class Function:
                 )
             if found == code or (code == "?*" and found.endswith("*") and not found.endswith("**")):
                 continue
-            kind = "structures" if code == "?*" else np.dtype(code.rstrip("*")).name
+            kind = "structures" if code[0] == "?" else np.dtype(code.rstrip("*")).name
             wanted = f"an array of {kind}" if code.endswith("*") else f"np.{kind}(…)"
             if code.endswith("**"):
                 wanted = f"Pointers of arrays of {kind}"

@@ -27,6 +27,10 @@ REFUSED = {
     r"\bcuda(?:Malloc|Free|Mem(?:cpy|set)|[GS]et[A-Z]|Device|Event|Stream|Launch|Error|Func)\w*": HOST,
     r"\bcuda_fp16\.h|\bcuda_bf16\.h|\b__half2?\b|\b__nv_bfloat16\b": "16-bit floats: compute in float",
     r"\b__nanosleep\b|\bclock64\b|\bclock(?=\s*\()": "clocks: time kernels on a GPU",
+    r"\bstd\s*::\s*(?:min|max)\b": "nvcc wants --expt-relaxed-constexpr for it: write it without std::",
+    r"\bstd\s*::\s*numeric_limits\b": (
+        "nvcc wants --expt-relaxed-constexpr for it: write FLT_MAX, INT_MAX, INFINITY and the like"
+    ),
     r"\btex[123]D\w*|\bsurf[123]D\w*": "textures: read the array itself",
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .compiling import read_too_early
 from .errors import KernelError
+from .variables import base_name
 
 if TYPE_CHECKING:
     from .launch import Function, Report
@@ -26,7 +27,10 @@ STEPS_OF_A_WAIT = 1000  # as in runtime.cpp
 # What may be wrong in a kernel of which mode "check" says nothing.
 NOT_SEEN = (
     "not looked for: local variables that are read before they have a value, where no result shows it; "
-    "local arrays indexed through pointers or macros; writes to a const array by a cast; "
+    "local arrays indexed through pointers or macros (compiled by clang or zig: also arrays in structures); "
+    "writes to a const array by a cast; "
+    "plain reads of what others change by atomics, by a line that at other times reads an atomicCAS's first "
+    "guess; "
     "numbers that overflow or become NaN; faults that only other sizes, inputs or orders bring about"
 )
 
@@ -194,10 +198,15 @@ class _Sentence:
             )
         emulator = self.function.emulator
         if told.kind == ENDLESS:
+            needs = "waiting for another thread needs a barrier"
+            if math.prod(self.grid) > 1:
+                needs += (
+                    "; blocks run one after another here: one that waits for another takes its number from "
+                    "an atomicAdd, not from blockIdx"
+                )
             return "endless loop", (
                 f"ran {emulator.steps:,} steps without a wait and was still in this loop: see whether its "
-                "condition can become false (waiting for another thread needs a barrier), or raise steps "
-                "(--steps)."
+                f"condition can become false ({needs}), or raise steps (--steps)."
             )
         if told.kind == WAITS:
             return "endless loop", (
@@ -238,17 +247,19 @@ def explain(
 def orders_differ(function: "Function", array: str, off: float) -> KernelError:
     """The error for an array that another order of the threads fills with numbers up to `off` apart.
 
-    It is one where the kernel uses no atomics (`function.atomics`), as with them sums differ by their rounding,
-    and where `off` is not finite.
+    It is one where the kernel uses no atomics (`function.atomics`), as with them sums differ by rounding, and
+    where `off` is not finite.
     """
-    guess = read_too_early(function.emulator.source, function.emulator.options)
-    name, file, line = guess or ("", "", 0)
-    advice = "see what a thread reads before it has a value, or while another changes it"
+    source = function.emulator.source
+    guess = read_too_early(source, function.emulator.options)
+    names, file, line = guess or source.without_value(base_name(function.name))
+    declared = f" ({names}: declared without one)" if names else ""
+    advice = f"see what a thread reads before it has a value{declared}, or while another changes it"
     if guess:
-        advice = f"{name}, declared here, may be read before it has a value: give it one"
+        advice = f"{names}, declared here, may be read before it has a value: give it one"
     amount, why = (f" (by up to {off:.1e})", "no atomic") if math.isfinite(off) else ("", "no rounding")
     text = (
-        f"{function.name}: the numbers in {array} depend on the order in which threads run{amount}, and {why} "
-        f"explains it: {advice}."
+        f"{function.name}: the numbers in {array} depend on the order in which threads run{amount}, and "
+        f"{why} explains it: {advice}."
     )
     return KernelError("order", text, file, line)

@@ -31,6 +31,10 @@ static const size_t GUARD = 1 << 20;    // below all of them, never mapped
 static const long SLICE = 1 << 20;      // steps (basic blocks) after which a fiber looks up
 static const long WAIT = 1000;          // steps that a wait counts as: 1024 threads do 100,000 waits in 20 s
 static long fuel;                       // steps left of the slice
+// Of the slice: the last basic block of the outermost function that ran one. That function has the loop that a
+// slice is spent in, whatever it calls.
+static const char *outermost;
+static const void *outermost_pc;
 bool failed;
 
 extern "C" __attribute__((noinline)) void emu_left() { asm volatile(""); }
@@ -216,7 +220,7 @@ static void run(Fiber &f) {
     current = &f;
     emu_thread = t;
     threadIdx = {t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y)};
-    fuel = SLICE;
+    fuel = SLICE, outermost = nullptr;
     for (long slices = 0;;) {
         enter(f);
         if (!failed && f.state == ASKS && answer()) {
@@ -232,7 +236,7 @@ static void run(Fiber &f) {
         f.file = nullptr;
         if (interrupted()) return;
         f.state = READY;
-        fuel = SLICE;
+        fuel = SLICE, outermost = nullptr;
     }
 }
 
@@ -313,12 +317,14 @@ void emu_assertion(const char *text, const char *file, int line) {
 void __sanitizer_cov_trace_pc() {
     if (!launch) return;  // the loader runs what the compiler adds to the file
     current->path = (current->path ^ (uintptr_t)__builtin_return_address(0)) * 0x100000001b3;
-    if ((char *)__builtin_frame_address(0) < current->floor) {
+    const char *frame = (const char *)__builtin_frame_address(0);
+    if (frame >= outermost) outermost = frame, outermost_pc = __builtin_return_address(0);
+    if (frame < current->floor) {
         fail(TOO_DEEP, *current, nullptr, 0, __builtin_return_address(0));
         stop();
     }
     if (--fuel > 0) return;
-    current->pc = __builtin_return_address(0);
+    current->pc = outermost_pc;
     leave_as(SPENT);
 }
 

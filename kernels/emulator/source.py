@@ -15,7 +15,7 @@ from .refused import refuse
 OWNER = r"\w+(?:\[[^\[\]]*\])*\s*(?:\.|->)\s*"  # of a member
 GAP = 256  # bytes before and after each shared array, so that an index past its end meets nothing
 # What cuda.h has already; as far as they are C's, they would put back an `assert` that ends the process.
-KNOWN = r"c?assert|c?(?:float|limits|math|stdint|stdio|stdlib|string)|cuda(?:_runtime\w*)?|device_\w+"
+KNOWN = r"c?assert|c?(?:float|limits|math|stddef|stdint|stdio|stdlib|string)|cuda(?:_runtime\w*)?|device_\w+"
 KNOWN += "|cooperative_groups"
 
 
@@ -79,6 +79,20 @@ class Source:
             outside, last = outside + self.text[last:begin] + ";", end
         return name != "" and _declares(outside + self.text[last:], name)
 
+    def without_value(self, kernel: str) -> tuple[str, str, int]:
+        """The local variables that a kernel declares without a value, and the first one's file and line.
+
+        Where it has none, "" and the place of the kernel.
+        """
+        for begin, body, end in self._functions:
+            if not re.search(rf"__global__[^;{{}}]*\b{kernel}\s*\(", self.text[begin:body]):
+                continue
+            heading = begin + self.text[begin:body].index("__global__")
+            found = [m for m in re.finditer(BARE, self.text[body:end]) if "emu_" not in m[0]]
+            at = body + found[0].start(1) if found else heading
+            return ", ".join(re.sub(r"\[[^\]]*\]|\*\s*", "", m[1]) for m in found), *place(self.text, at)
+        return "", "", 0
+
     @cached_property
     def _functions(self) -> list[tuple[int, int, int]]:
         """Where each function's heading, body and end are in the text."""
@@ -112,6 +126,13 @@ class Source:
         return rows
 
 
+# `float v;`, `unsigned long v[4], *w;`
+BARE = (
+    r"(?<=[;{}])\s*(?!(?:return|else|goto|typedef|using|static|extern|delete)\b)(?:\w+\s+)*[\w:]+[\s*]+"
+    r"(\w+(?:\[[^\]]*\])*(?:\s*,[\s*]*\w+(?:\[[^\]]*\])*)*)\s*(?=;)"
+)
+
+
 def _declares(text: str, name: str) -> bool:
     """Whether a variable of that name, no pointer or reference, is declared: `float name[4], …`."""
     text, changed = re.sub(r"=\s*{[^;]*?}(?=\s*[,;])", "= 0", text), 1
@@ -128,7 +149,7 @@ def _shared(found: re.Match) -> str:
 
     Static ones become members of a struct with a gap on both sides, dynamic ones pointers into one buffer.
     """
-    dynamic, declaration = found[1], found[2]
+    dynamic, declaration = (found[1] or "").startswith("extern"), found[2]
     alignment = re.search(r"__align__\(\s*\w+\s*\)|alignas\(\s*\w+\s*\)", declaration)
     plain = declaration.replace(alignment[0], " ") if alignment else declaration
     first = re.match(r"\s*((?:[\w:]+\s+)*[\w:]+[\s*]+)(\w+\s*(?:\[[^\]]*\]\s*)*(?:,.*)?)$", plain, flags=re.S)
@@ -254,9 +275,12 @@ def read(code: str | Path) -> Source:
         raise KernelError(
             "compile", f'{name} has no kernel: write extern "C" __global__ void NAME(...) {{ ... }}.'
         )
+    if given := re.search(r"\b__shared__\b[^;(){}]*=", text):
+        message = "A shared variable takes no initial value: let a thread write it, then put __syncthreads()."
+        raise KernelError("compile", message, *place(text, given.end() - 1))
     entries = [_entry(text, k, name, *kernel) for k, (name, kernel) in enumerate(kernels.items())]
     text = re.sub(
-        r"\b(extern\s+)?__shared__\s+([^;{}=()]*(?:\([^)]*\)[^;{}=()]*)?)(?=;)",
+        r"\b(extern\s+|static\s+)?__shared__\s+([^;{}=()]*(?:\([^)]*\)[^;{}=()]*)?)(?=;)",
         _shared,
         text,
     )

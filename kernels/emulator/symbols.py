@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+HEADERS = [
+    path.name for path in Path(__file__).parent.glob("*.h")
+]  # the table has their names without folders
+
 
 @dataclass(frozen=True)
 class Symbol:
@@ -66,9 +70,19 @@ class Image:
         return sorted(rows)
 
     def line(self, address: int) -> tuple[str, int]:
-        """File and line of the call that returns to this address."""
-        found = bisect_right(self._lines, (address - 1, chr(0x10FFFF), 0)) - 1
-        return self._lines[found][1:] if found >= 0 else ("", 0)
+        """File and line of the call that returns to this address.
+
+        What was put in there from a header of ours is said to be of the line before it in the same function.
+        """
+        found = last = bisect_right(self._lines, (address - 1, chr(0x10FFFF), 0)) - 1
+        if found < 0:
+            return "", 0
+        begin = max((s.address for s in self.symbols.values() if s.address < address), default=0)
+        while self._lines[found][0] >= begin:
+            if Path(self._lines[found][1]).name not in HEADERS:
+                return self._lines[found][1:]
+            found -= 1
+        return self._lines[last][1:]
 
 
 def _leb(data: bytes, at: int, signed: bool = False) -> tuple[int, int]:

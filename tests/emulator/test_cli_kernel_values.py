@@ -5,7 +5,7 @@ import pytest
 
 from scratchlm.cli_kernel_values import read_values
 from scratchlm.errors import OptionError
-from scratchlm.kernels.emulator import Emulator
+from scratchlm.kernels.emulator import Emulator, KernelError
 
 TYPES = "const float *x, int *y, int n, float f, bool b, unsigned char c, double *const *t, pair s, pair *p"
 CODE = f"struct pair {{ int a, b; }};\n__global__ void f({TYPES}) {{ y[0] = n; }}\n__global__ void g() {{ }}"
@@ -86,3 +86,20 @@ def test_what_fits():
     assert [type(each) for each in (n, f, b, c)] == [np.int32, np.float32, np.bool_, np.uint8]
     assert (n, f, b, c) == (-1, np.float32(1e-3), True, 255)
     assert (z.min(), z.max()) == (0, 99)
+
+
+@pytest.mark.parametrize("text", ["float32[32]=1e60", "float32[4]=-1e60"])
+def test_numbers_that_a_type_cannot_hold(text):
+    f = Emulator("__global__ void f(float* x, float a) { x[0] = a; }").get_function("f")
+    says = "give a number between -3.4e+38 and 3.4e+38 (float32)"
+    assert said(f, [text, "1"]) == f"f: argument 1, x, is '{text}': {says.replace('give', 'fill it with')}."
+    assert said(f, ["float32[4]", "1e60"]) == f"f: argument 2, a, is '1e60': {says}."
+    assert [str(value) for value in read_values(f, ("float32[1]=inf", "-inf"))] == ["[inf]", "-inf"]
+
+
+@pytest.mark.parametrize("kind", ["float**", "const float**", "float* const*", "pair**", "float***"])
+def test_a_pointer_to_pointers_takes_no_array(kind):
+    f = Emulator(f"struct pair {{ int a, b; }};\n__global__ void f({kind} x) {{ }}").get_function("f")
+    assert said(f, ["float32[4]"]).startswith("f: argument 1, x, is a table of addresses, which cannot be")
+    with pytest.raises(KernelError, match="x, is an array of float32: pass Pointers of arrays of"):
+        f(1, 1, (np.zeros(4, np.float32),))

@@ -95,6 +95,10 @@ BODIES = {
         int old = y[0];
         atomicCAS(&y[1], old, old + 1);
         atomicAdd(&y[0], 1);""",
+    "a read on another line than the guess": """
+        int old = y[0], seen;
+        do { seen = old; old = atomicCAS(&y[0], seen, seen + 1); } while (old != seen);
+        if (y[0] == 1000) y[1] = 1;""",
     "half of what atomicCAS changes": """
         int old = y[0];
         atomicCAS((unsigned long long*)y, (unsigned long long)old, (unsigned long long)n);""",

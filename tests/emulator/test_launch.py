@@ -1,5 +1,6 @@
 """The call: arguments, sizes, compilers, the cache, signals."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -231,6 +232,18 @@ def test_a_cache_that_only_others_may_fill(tmp_path, monkeypatch):
     assert (x == 2).all()
 
 
+def test_a_cache_on_a_disk_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCRATCHLM_CACHE", str(tmp_path))
+    Emulator(SCALE)
+
+    def read_only(path):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(os, "utime", read_only)
+    Emulator(SCALE).get_function("scale")(2, 64, (x := X.copy(), A, N))
+    assert (x == 2).all()
+
+
 def test_what_is_not_used_leaves_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SCRATCHLM_CACHE", str(tmp_path))
     monkeypatch.setattr(compiling, "KEPT", 250)
@@ -308,5 +321,5 @@ def test_an_array_that_the_order_of_the_threads_changes():
     error = orders_differ(k, "x", 0.25)
     assert error.kind == "order"
     assert str(error).startswith(
-        "k: the numbers in x depend on the order in which threads run (by up to 2.5e-01)"
+        "<source>:1: k: the numbers in x depend on the order in which threads run (by up to 2.5e-01)"
     )

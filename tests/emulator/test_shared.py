@@ -33,3 +33,41 @@ def test_dynamic_shared_memory_of_the_whole_file(pool, mode):
     if mode == "check":
         with pytest.raises(KernelError, match=r":4: turn, thread \d+, block 0, writes dynamic shared memory"):
             turn(1, 64, (x, y), shared_mem=128)
+
+
+SUM = """__device__ float sum(float v) {
+    static __shared__ float part[32];
+    part[threadIdx.x % 32] = v;
+    __syncthreads();
+    return part[threadIdx.x % 32 ^ 1];
+}
+__global__ void k(const float* x, float* y) { y[threadIdx.x] = sum(x[threadIdx.x]); }
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_static_shared_memory(mode):
+    emulator = Emulator(SUM, mode=mode)
+    k, x, y = emulator.get_function("k"), np.arange(32, dtype=np.float32), np.zeros(32, np.float32)
+    k(1, 32, (x, y))
+    assert y.tolist() == x.reshape(16, 2)[:, ::-1].ravel().tolist()
+    assert [(memory.name, memory.size) for memory in k.shared] == [("part", 128)]
+    if mode == "check":
+        with pytest.raises(
+            KernelError, match=r":3: k, thread 32, block 0, writes part\[0\], which thread 0 wrote"
+        ):
+            k(1, 64, (np.zeros(64, np.float32), np.zeros(64, np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("declaration", "says"),
+    [
+        ("__shared__ float s[32] = {0};", "A shared variable takes no initial value: let a thread write it"),
+        ("__shared__ int s = 0;", "A shared variable takes no initial value"),
+        ("__shared__ float s[n];", "a shared array's size must be a constant; extern __shared__ float s"),
+    ],
+)
+def test_shared_arrays_that_cannot_be(declaration, says):
+    with pytest.raises(KernelError, match=rf"^<source>:2: .*{says}") as caught:
+        Emulator(f"__global__ void k(int n) {{\n    {declaration}\n    if (n == 2) s[0] = 1;\n}}")
+    assert caught.value.kind == "compile"

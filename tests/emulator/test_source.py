@@ -35,6 +35,14 @@ from .test_launch import SCALE, A, N, X
             "this_thread_block and tiled_partition: add up",
         ),
         ("x[0] = clock64();", "clocks"),
+        (
+            "x[0] = std::max(a, 1.f);",
+            "`std::max` .nvcc wants --expt-relaxed-constexpr for it: write it without",
+        ),
+        (
+            "x[0] = std::numeric_limits<float>::max();",
+            "for it: write FLT_MAX, INT_MAX, INFINITY and the like",
+        ),
     ],
 )
 def test_what_it_cannot_run_is_refused_by_name(line, says):
@@ -280,3 +288,19 @@ def test_a_local_variable_without_a_value_gives_each_order_other_results(kind):
     if "g++" in compiling.compiler()[0]:
         assert (error.file, error.line) == ("<source>", 2)
         assert "s, declared here, may be read before it has a value: give it one." in str(error)
+
+
+STD = """#include <cmath>
+#include <cstddef>
+__global__ void k(const double* x, double* y) {
+    std::size_t i = threadIdx.x;
+    y[i] = std::sqrt(x[i]) + std::abs(-1.5f) + std::isnan(x[0]) + isinf(1.0f / 0) + std::fmax(1.0, 2.0);
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_mathematics_of_the_standard_library(mode):
+    x, y = np.arange(8, dtype=np.float64), np.zeros(8)
+    Emulator(STD, mode=mode).get_function("k")(1, 8, (x, y))
+    assert np.allclose(y, np.sqrt(x) + 4.5, 0, 1e-12)
