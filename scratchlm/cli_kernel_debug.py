@@ -1,7 +1,6 @@
 """`scratchlm kernel debug`: gdb inside one thread of a kernel."""
 
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -108,10 +107,10 @@ def _place(file: Path, name: str | None, values: tuple[str, ...], shared: int) -
     except KernelError as error:
         stop(error)
     read_values(function, values)
-    # The name alone might be a function of Python or a library as well; it may stand in an #include.
-    text = function.emulator.source.text
-    found = re.search(rf'#line \d+ "(.*)"\nEMU_ENTRY void emu_call_{function.number}\(', text)
-    return f'"{found[1] if found else file.name}":{function.name}'
+    # The name alone might be a function of Python or a library as well. That of an instance has blanks, at which
+    # gdb would cut it; of others the line is no better, as the emulator's call has it too.
+    where, line = function.emulator.source.places[function.name]
+    return f'"{where}":{line if "<" in function.name else function.name}'
 
 
 def _number(index: tuple[int, ...], size: tuple[int, ...], what: str, of: str) -> int:

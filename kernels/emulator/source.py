@@ -27,11 +27,13 @@ class Source:
         name: for messages; the file's name or "<source>".
         text: C++ for the compiler.
         kernels: parameter names of each kernel, in order.
+        places: file and line of each kernel's heading; of an instance, the template's.
     """
 
     name: str
     text: str
     kernels: dict[str, tuple[str, ...]]
+    places: dict[str, tuple[str, int]]
 
     def indexed(self, file: str, line: int, column: int) -> str:
         """The array whose name (clang), `]` or, in templates, `[` (g++) is at a line's column of bytes."""
@@ -190,16 +192,16 @@ HEAD = rf"\btemplate\s+(?:__global__\s+)?{BOUNDS}void\s+(?:__global__\s+)?"
 INSTANCE = rf"{HEAD}(\w+)\s*<([^;{{}}()]*)>\s*\(([^()]*)\)\s*;"
 
 
-def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...]]]:
-    """Parameters, as they are written, position and parameters' names of every kernel.
+def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...], int]]:
+    """Parameters, as they are written, position, parameters' names and heading's position of every kernel.
 
     Of a template, every explicit instantiation is one: `template __global__ void f<float>(float*);`.
 
     Raises:
         KernelError: a kernel's heading cannot be read, or is a template that is never instantiated.
     """
-    found: dict[str, tuple[str, int, tuple[str, ...]]] = {}
-    templates: dict[str, tuple[str, ...]] = {}
+    found: dict[str, tuple[str, int, tuple[str, ...], int]] = {}
+    templates: dict[str, tuple[tuple[str, ...], int]] = {}
     instances = list(re.finditer(INSTANCE, text))
     read_at = {m.start() + m[0].index("__global__") for m in instances if "__global__" in m[0]}
     for match in re.finditer(KERNEL, text):
@@ -218,12 +220,13 @@ def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...]]]:
             )
             raise KernelError("unsupported", message, *place(text, at))
         if made_of:
-            templates[name] = _names(parameters)
+            templates[name] = _names(parameters), at
         elif end == "{":
-            found[name] = parameters, at, _names(parameters)
+            found[name] = parameters, at, _names(parameters), at
     for match in instances:
         name = f"{match[1]}<{', '.join(' '.join(part.split()) for part in match[2].split(','))}>"
-        found[name] = match[3], match.start(), templates.get(match[1], _names(match[3]))
+        names, heading = templates.get(match[1], (_names(match[3]), match.start()))
+        found[name] = match[3], match.start(), names, heading
     for match in re.finditer(r"__global__", text):
         row = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         if match.start() not in read_at and not row.lstrip().startswith("#"):
@@ -238,7 +241,7 @@ def _example(parameters: str) -> str:
     return ", ".join("4" if kind is None else "true" if kind[1] == "bool" else "float" for kind in kinds)
 
 
-def _entry(text: str, number: int, name: str, parameters: str, at: int, _: tuple[str, ...]) -> str:
+def _entry(text: str, number: int, name: str, parameters: str, at: int) -> str:
     """What Python calls for a kernel, and the codes of what it takes.
 
     The parameters pick the kernel where functions have the same name; `#line` gives errors the user's line.
@@ -278,14 +281,15 @@ def read(code: str | Path) -> Source:
     if given := re.search(r"\b__shared__\b[^;(){}]*=", text):
         message = "A shared variable takes no initial value: let a thread write it, then put __syncthreads()."
         raise KernelError("compile", message, *place(text, given.end() - 1))
-    entries = [_entry(text, k, name, *kernel) for k, (name, kernel) in enumerate(kernels.items())]
+    places = {name: place(text, heading) for name, (_, _, _, heading) in kernels.items()}
+    entries = [_entry(text, k, name, *kernel[:2]) for k, (name, kernel) in enumerate(kernels.items())]
     text = re.sub(
         r"\b(extern\s+|static\s+)?__shared__\s+([^;{}=()]*(?:\([^)]*\)[^;{}=()]*)?)(?=;)",
         _shared,
         text,
     )
-    parameters = {name: names for name, (_, _, names) in kernels.items()}
-    return Source(name, text + "".join(entries), parameters)
+    parameters = {name: names for name, (_, _, names, _) in kernels.items()}
+    return Source(name, text + "".join(entries), parameters, places)
 
 
 def _names(parameters: str) -> tuple[str, ...]:

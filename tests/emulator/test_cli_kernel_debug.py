@@ -96,6 +96,21 @@ def test_a_thread_of_two_axes_in_an_included_file(gdb):
     assert found[5].endswith("{0, 1, 2, 3, 4, 5}\n")
 
 
+def test_an_instance_of_a_template(gdb, file):
+    text = (
+        "template <class T, int N>\n__global__ void scale(T* y)\n{\n    T v = y[0];\n    y[0] = N * v;\n}\n"
+    )
+    instances = ("float, 4", "float, 5")
+    file.write_text(
+        text + "".join(f"template __global__ void scale<{each}>(float*);\n" for each in instances)
+    )
+    options = ["--kernel", "scale<float, 5>", "--block", "1", "--args", "float32[8]=3"]
+    found, _ = gdb(["next", "print v", "print N"], *options)
+    assert "scale<float, 5> (y=" in found[0]
+    assert found[0].endswith("\n4\t    T v = y[0];\n")
+    assert found[2:4] == ["$1 = 3\n", "$2 = 5\n"]
+
+
 def test_a_configuration_of_ones_own_kernel(scratchlm, file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["--grid", "2", "--block", "2,4", "--thread", "1,2", "--block-index", "1", "--shared", 16]
