@@ -107,8 +107,8 @@ def _place(file: Path, name: str | None, values: tuple[str, ...], shared: int) -
     except KernelError as error:
         stop(error)
     read_values(function, values)
-    # The name alone might be a function of Python or a library as well. That of an instance has blanks, at which
-    # gdb would cut it; of others the line is no better, as the emulator's call has it too.
+    # The name alone might be a function of Python or a library as well. That of an instance has blanks, at
+    # which gdb would cut it; of others the line is no better, as the emulator's call has it too.
     where, line = function.emulator.source.places[function.name]
     return f'"{where}":{line if "<" in function.name else function.name}'
 

@@ -89,7 +89,7 @@ class _Value:
         except TypeError:
             self.refuse(f"give an array of {_kind(code)}; {name} is no type")
         if not re.fullmatch(r"\d+(,\d+)*", lengths):
-            such = ",".join(re.findall(r"\d+", lengths)) or "64"
+            such = "64" if "." in lengths else ",".join(re.findall(r"\d+", lengths)) or "64"
             self.refuse(f"write its lengths as whole numbers with commas between, such as {name}[{such}]")
         if dtype.kind not in "fiub" or (code != "?*" and dtype.name != _kind(code)):
             self.refuse(f"give an array of {_kind(code)}, {_kind(code)}[{lengths}]")

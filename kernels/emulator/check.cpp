@@ -208,7 +208,7 @@ static void check(const void *address, size_t size, int access, size_t alignment
 
 extern "C" {
 void emu_access(const void *address, size_t size, int kind, const void *pc) {
-    if (emu::launch && emu::launch->checking) emu::check(address, size, kind, size, pc, true);
+    if (emu::launch && emu::launch->checking) emu::check(address, size, kind, size & -size, pc, true);
 }
 
 // Before an atomicCAS.
@@ -241,8 +241,10 @@ SIZED(2)
 SIZED(4)
 SIZED(8)
 SIZED(16)
-void __tsan_read_range(void *p, size_t n) { emu::check(p, n, EMU_READ, n % 16 ? 4 : 16, HERE); }
-void __tsan_write_range(void *p, size_t n) { emu::check(p, n, EMU_WRITE, n % 16 ? 4 : 16, HERE); }
+// A structure: of 16 bytes or several times that as vectors are aligned, else as its parts may be.
+static size_t aligned(size_t n) { return n % 16 == 0 ? 16 : n % 4 == 0 ? 4 : n % 2 == 0 ? 2 : 1; }
+void __tsan_read_range(void *p, size_t n) { emu::check(p, n, EMU_READ, aligned(n), HERE); }
+void __tsan_write_range(void *p, size_t n) { emu::check(p, n, EMU_WRITE, aligned(n), HERE); }
 void *__tsan_memcpy(void *to, const void *from, size_t n) {
     emu::check(from, n, EMU_READ, 1, HERE);
     emu::check(to, n, EMU_WRITE, 1, HERE);

@@ -18,6 +18,7 @@ from stat import S_ISREG
 
 from ..cache import cache_home, digest
 from .errors import KernelError
+from .reading import unclosed
 from .source import Source
 
 HERE = Path(__file__).parent
@@ -76,6 +77,8 @@ def _run(arguments: list[str], source: Source | None) -> None:
     first = re.search(r"^(.*?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$", done.stderr, re.M)
     if source is None or first is None:
         raise KernelError("compiler", f"{compiler()[0]} failed: {done.stderr.strip()[-2000:]}")
+    if brace := unclosed(source.text):
+        raise KernelError("compile", "This { is never closed: put its }.", *brace)
     places = [first, *re.finditer(r"^(?:In file included from )?(\S.*?):(\d+)[:,]", done.stderr, re.M)]
     # An error in cuda.h came from a line of the kernel's that stands around it.
     own = (p for p in places if Path(p[1]).parent != HERE and p[1] != "<built-in>")

@@ -57,22 +57,28 @@ static const int warpSize = 32;
     struct alignas(2 * sizeof(type)) name {                                                                  \
         type x, y;                                                                                           \
         EMU_COPIES(name)                                                                                     \
-        name(type x, type y) : x(x), y(y) {}                                                                 \
+        name(type x, type y = 0) : x(x), y(y) {}                                                             \
     };                                                                                                       \
     inline name make_##name(type x, type y) { return name(x, y); }
 #define EMU_VECTOR4(type, name)                                                                              \
     struct alignas(4 * sizeof(type) < 16 ? 4 * sizeof(type) : 16) name {                                     \
         type x, y, z, w;                                                                                     \
         EMU_COPIES(name)                                                                                     \
-        name(type x, type y, type z, type w) : x(x), y(y), z(z), w(w) {}                                     \
+        name(type x, type y = 0, type z = 0, type w = 0) : x(x), y(y), z(z), w(w) {}                         \
     };                                                                                                       \
     inline name make_##name(type x, type y, type z, type w) { return name(x, y, z, w); }
+#define EMU_VECTOR3(type, name)                                                                              \
+    struct name {                                                                                            \
+        type x, y, z;                                                                                        \
+        EMU_COPIES(name)                                                                                     \
+        name(type x, type y = 0, type z = 0) : x(x), y(y), z(z) {}                                           \
+    };                                                                                                       \
+    inline name make_##name(type x, type y, type z) { return name(x, y, z); }
+EMU_VECTOR2(char, char2) EMU_VECTOR2(unsigned char, uchar2) EMU_VECTOR4(char, char4)
 EMU_VECTOR2(float, float2) EMU_VECTOR2(double, double2) EMU_VECTOR2(int, int2) EMU_VECTOR2(unsigned, uint2)
 EMU_VECTOR4(float, float4) EMU_VECTOR4(int, int4) EMU_VECTOR4(unsigned, uint4) EMU_VECTOR4(unsigned char, uchar4)
-struct float3 {
-    float x, y, z;
-};
-inline float3 make_float3(float x, float y, float z) { return {x, y, z}; }
+EMU_VECTOR3(float, float3) EMU_VECTOR3(double, double3) EMU_VECTOR3(int, int3) EMU_VECTOR3(char, char3)
+EMU_VECTOR3(unsigned char, uchar3)
 inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
 
 // ---------------------------------------------------------------------------------------------- numbers

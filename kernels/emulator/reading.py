@@ -8,6 +8,10 @@ from pathlib import Path
 
 from .errors import KernelError
 
+# What cuda.h has already; as far as they are C's, they would put back an `assert` that ends the process.
+KNOWN = r"(?:c?assert|c?(?:float|limits|math|stddef|stdint|stdio|stdlib|string)|cuda(?:_runtime\w*)?"
+KNOWN += r"|device_\w+|cooperative_groups)(?:\.h)?"
+
 
 def expand(path: Path, seen: set[Path] | None = None) -> str:
     """The text of a file with its own `#include "…"` put in, once each; NVRTC takes it too."""
@@ -27,6 +31,9 @@ def expand(path: Path, seen: set[Path] | None = None) -> str:
             lines.append(line)
             continue
         inner = path.parent / found[1]
+        if not inner.is_file() and re.fullmatch(KNOWN, found[1]):
+            lines.append("")
+            continue
         if not inner.is_file():
             raise KernelError("compile", f"There is no file {found[1]} to include.", path.name, number)
         if inner.resolve() not in seen:
@@ -100,3 +107,14 @@ def place(text: str, at: int) -> tuple[str, int]:
         found = re.match(r'#line (\d+) "(.*)"', row)
         file, line = (found[2], int(found[1])) if found else (file, line + 1)
     return Path(file).name, line
+
+
+def unclosed(text: str) -> tuple[str, int] | None:
+    """File and line of the first { that has no }; None where each has one."""
+    opened = []
+    for token in re.finditer(rf"{STRING}|'(?:\\.|[^'\\\n])+'|[{{}}]", text):
+        if token[0] == "{":
+            opened.append(token.start())
+        elif token[0] == "}" and opened:
+            opened.pop()
+    return place(text, opened[0]) if opened else None

@@ -31,6 +31,11 @@ REFUSED = {
     r"\bstd\s*::\s*numeric_limits\b": (
         "nvcc wants --expt-relaxed-constexpr for it: write FLT_MAX, INT_MAX, INFINITY and the like"
     ),
+    r"\b__match_\w+_sync\b|\b__reduce_\w+_sync\b": "newer cards' own: use __ballot_sync and __shfl_xor_sync",
+    r"\b__(?:shfl(?:_up|_down|_xor)?|ballot|any|all)(?=\s*\()": (
+        "cards since 2017 do not have it: use the one with _sync, whose first argument is the mask of lanes"
+    ),
+    r"\batomic\w+_(?:block|system)\b": "the emulator knows one scope: use the atomic without it",
     r"\btex[123]D\w*|\bsurf[123]D\w*": "textures: read the array itself",
 }
 

@@ -222,6 +222,8 @@ class _Sentence:
         told = self.told
         element, size = self.array()
         text = f"{DID[told.access]} {element}, but {size}: test the index before it is used"
+        if "dynamic shared" in element:
+            text += ", or ask for more with shared_mem (--shared)"
         if "dynamic shared" in element and size.startswith("it has 0 "):
             text = (
                 f"{DID[told.access]} {element}, but it has no bytes: ask for some with shared_mem (--shared)"

@@ -9,14 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 from .errors import KernelError
-from .reading import blank, chosen, expand, place, without_comments
+from .reading import KNOWN, blank, chosen, expand, place, without_comments
 from .refused import refuse
 
 OWNER = r"\w+(?:\[[^\[\]]*\])*\s*(?:\.|->)\s*"  # of a member
 GAP = 256  # bytes before and after each shared array, so that an index past its end meets nothing
-# What cuda.h has already; as far as they are C's, they would put back an `assert` that ends the process.
-KNOWN = r"c?assert|c?(?:float|limits|math|stddef|stdint|stdio|stdlib|string)|cuda(?:_runtime\w*)?|device_\w+"
-KNOWN += "|cooperative_groups"
 
 
 @dataclass(frozen=True)
@@ -230,7 +227,10 @@ def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...], int]]:
     for match in re.finditer(r"__global__", text):
         row = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         if match.start() not in read_at and not row.lstrip().startswith("#"):
-            message = 'No heading of a kernel: write extern "C" __global__ void NAME(float* x, int n) {.'
+            message = (
+                "No heading of a kernel that can be read (it returns void, and takes numbers and plain "
+                'pointers): write extern "C" __global__ void NAME(float* x, int n) {.'
+            )
             raise KernelError("compile", message, *place(text, match.start()))
     return found
 
@@ -271,7 +271,7 @@ def read(code: str | Path) -> Source:
     else:
         name, text = "<source>", f'#line 1 "<source>"\n{code}\n'
     text = chosen(without_comments(text))
-    text = re.sub(rf"^[ \t]*#[ \t]*include[ \t]*<({KNOWN})(\.h)?>", blank, text, flags=re.M)
+    text = re.sub(rf"^[ \t]*#[ \t]*include[ \t]*<{KNOWN}>", blank, text, flags=re.M)
     refuse(text)
     kernels = _kernels(text)
     if not kernels:

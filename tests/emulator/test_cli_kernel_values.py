@@ -33,6 +33,7 @@ def said(function, texts):
         (1, "floot[3]", "x, is 'floot[3]': give an array of float32; floot is no type."),
         (1, "str[3]", "x, is 'str[3]': give an array of float32, float32[3]."),
         (1, "float32[33*20]", f"x, is 'float32[33*20]': {LENGTHS}[33,20]."),
+        (1, "float32[3.5]", f"x, is 'float32[3.5]': {LENGTHS}[64]."),
         (1, "float32[n]", f"x, is 'float32[n]': {LENGTHS}[64]."),
         (1, "float32[4]=x", "x, is 'float32[4]=x': fill it with a number (float32)."),
         (2, "int32[4]=1.9", "y, is 'int32[4]=1.9': fill it with a whole number (int32)."),

@@ -35,6 +35,9 @@ from .test_launch import SCALE, A, N, X
             "this_thread_block and tiled_partition: add up",
         ),
         ("x[0] = clock64();", "clocks"),
+        ("x[0] = __shfl_down(a, 1);", "`__shfl_down` .cards since 2017 do not have it: use the one with _"),
+        ("n = __reduce_add_sync(~0u, n);", "newer cards' own: use __ballot_sync and __shfl_xor_sync"),
+        ("atomicAdd_block(x, a);", "the emulator knows one scope: use the atomic without it"),
         (
             "x[0] = std::max(a, 1.f);",
             "`std::max` .nvcc wants --expt-relaxed-constexpr for it: write it without",
@@ -195,7 +198,8 @@ def test_templates_of_helpers_with_shared_memory(mode):
             "unsupported",
             "k is a template: add an instance behind it, such as `template __global__ void k<4>",
         ),
-        ("\n__global__ void (*k)(float*);", "compile", "No heading of a kernel: write extern"),
+        ("\n__global__ void (*k)(float*);", "compile", "and takes numbers and plain pointers.: write extern"),
+        ("\n__global__ int k(float* x) { return 0; }", "compile", "can be read .it returns void"),
         (
             '\nextern "C" __global__ void remove(float* x) {}',
             "compile",
@@ -304,3 +308,19 @@ def test_mathematics_of_the_standard_library(mode):
     x, y = np.arange(8, dtype=np.float64), np.zeros(8)
     Emulator(STD, mode=mode).get_function("k")(1, 8, (x, y))
     assert np.allclose(y, np.sqrt(x) + 4.5, 0, 1e-12)
+
+
+def test_a_brace_that_is_never_closed():
+    with pytest.raises(KernelError, match=r"^<source>:1: This { is never closed: put its }\.") as caught:
+        Emulator(SCALE.rpartition("}")[0])
+    assert caught.value.kind == "compile"
+    with pytest.raises(KernelError, match=r"^<source>:3: The compiler says"):
+        Emulator(SCALE.replace("x[i] *= a", "x[i] *= b"))
+
+
+def test_headers_of_cuda_between_quotes(tmp_path):
+    (tmp_path / "own.cu").write_text(
+        '#include "cuda_runtime.h"\n#include "device_launch_parameters.h"\n' + SCALE
+    )
+    Emulator(tmp_path / "own.cu").get_function("scale")(2, 64, (x := X.copy(), A, N))
+    assert (x == 2).all()
