@@ -92,7 +92,7 @@ def _run(arguments: list[str], source: Source | None) -> None:
             Path(place[1]).name,
             int(place[2]),
         )
-    if "emu_value" in says or "variable length array declaration not" in says:
+    if "emu_value" in says or ("in enclosing function" in says and "emu_value[" in done.stderr):
         says = (
             "a shared array's size must be a constant; extern __shared__ float s[] takes it from the launch"
         )
