@@ -37,7 +37,7 @@ def test_results_that_depend_on_the_order_are_a_fault(check, code, off):
         lines[0],
     ), lines
     assert lines[1] == "z: unchanged"
-    assert lines[2].startswith("f: the numbers in y depend on the order in which threads run")
+    assert lines[2].startswith("f.cu:2: f: the numbers in y depend on the order in which threads run")
 
 
 def test_what_only_another_order_writes_is_no_unchanged_array(check):
