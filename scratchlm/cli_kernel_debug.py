@@ -132,11 +132,8 @@ def run_file(file: str, name: str, grid: str, block: str, shared: str, *values: 
 
     try:
         function = own_kernel(Path(file), name or None, int(shared), mode="debug")
-        function(
-            *(tuple(map(int, size.split(","))) for size in (grid, block)),
-            read_values(function, values),
-            int(shared),
-        )
+        blocks, threads = (tuple(map(int, size.split(","))) for size in (grid, block))
+        function(blocks, threads, read_values(function, values), int(shared))
     except KernelError as error:
         stop(error)
 

@@ -176,15 +176,15 @@ def _backward_sequences(
             sizes = (rows, width, D, _step(q), S)
             _times(words, sizes, scale, at_q, k, b, h, FLIPPED, keys_flipped, p)
             _weights_again(weights, rows, width, t, T, S, length, causal, logsumexp[b, h])
-            sizes = (width, E, rows, S, _step(grad_y), _step(grad_v))
-            product(words, sizes, FLIPPED, AS_IS, one, p, at_gy, before, _at(grad_v, b, 0, h))
+            into_v = (width, E, rows, S, _step(grad_y), _step(grad_v))
+            product(words, into_v, FLIPPED, AS_IS, one, p, at_gy, before, _at(grad_v, b, 0, h))
             sizes = (rows, width, E, _step(grad_y), S)
             _times(words, sizes, one, at_gy, v, b, h, FLIPPED, values_flipped, g)
             _grad_scores(weights, grads, rows, width, t, grad_y[b], y[b], h)
             sizes = (rows, D, width, S, _step(grad_q))
             _times(words, sizes, scale, g, k, b, h, AS_IS, keys, _at(grad_q, b, t, h))
-            sizes = (width, D, rows, S, _step(q), _step(grad_k))
-            product(words, sizes, FLIPPED, AS_IS, scale, g, at_q, before, _at(grad_k, b, 0, h))
+            into_k = (width, D, rows, S, _step(q), _step(grad_k))
+            product(words, into_k, FLIPPED, AS_IS, scale, g, at_q, before, _at(grad_k, b, 0, h))
             before = one
 
 
