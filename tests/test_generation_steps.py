@@ -191,3 +191,16 @@ def test_the_addresses_keep_no_weight_alive():
 def test_a_transformer_has_a_layer():
     with pytest.raises(OptionError, match="num_layers is 0"):
         models.GPTLanguageModel(11, num_layers=0)
+
+
+@pytest.mark.parametrize("H", [5, 9])
+def test_an_lstm_step_gives_the_same_bits_wherever_its_arrays_lie(H):
+    rng, kept, seen = np.random.default_rng(0), [], set()
+    shapes = (1, 1), (1, H), (1, H), (4 * H, 1), (4 * H, H), (4 * H,), (4 * H,)
+    arguments = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+    step = sl.get_device("cpu").kernels.lstm_step
+    for _ in range(2000):
+        kept = [*kept[-50:], bytearray(int(rng.integers(1, 40)))]
+        h, c = step(*[a.copy() for a in arguments])
+        seen.add(h.tobytes() + c.tobytes())
+    assert len(seen) == 1

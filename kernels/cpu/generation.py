@@ -36,9 +36,13 @@ def _add_rows(words, first, last, x, weight, y):
 # ------------------------------------------------------------------------------------------ LSTM
 @loop
 def _units(first, last, words, x, h_before, c_before, weight_ih, weight_hh, bias_ih, bias_hh, h, c):
-    """Units first … last−1: the four gates of each, then the cell."""
+    """Units first … last−1: the four gates of each, then the cell.
+
+    The cell is computed in one array of its own: between arrays that lie near each other by chance, compiled
+    code does not use vectors, and then the last bit of a few units would depend on where they lie.
+    """
     (B, H), n = c.shape, last - first
-    gates = np.empty((4, B, n), c.dtype)
+    gates = np.empty((5, B, n), c.dtype)
     for k in range(4):
         start = k * H + first
         for b in range(B):
@@ -47,11 +51,14 @@ def _units(first, last, words, x, h_before, c_before, weight_ih, weight_hh, bias
         _add_rows(words, start, start + n, x, weight_ih, gates[k])
         _add_rows(words, start, start + n, h_before, weight_hh, gates[k])
     for b in range(B):
-        i, f, g, o = gates[0, b], gates[1, b], gates[2, b], gates[3, b]
-        before, c_row, h_row = c_before[b, first:last], c[b, first:last], h[b, first:last]
+        i, f, g, o, cell = gates[0, b], gates[1, b], gates[2, b], gates[3, b], gates[4, b]
         for j in range(n):
-            c_row[j] = sigmoid(f[j]) * before[j] + sigmoid(i[j]) * tanh(g[j])
-            h_row[j] = sigmoid(o[j]) * tanh(c_row[j])
+            cell[j] = c_before[b, first + j]
+        for j in range(n):
+            cell[j] = sigmoid(f[j]) * cell[j] + sigmoid(i[j]) * tanh(g[j])
+            o[j] = sigmoid(o[j]) * tanh(cell[j])
+        for j in range(n):
+            c[b, first + j], h[b, first + j] = cell[j], o[j]
 
 
 @kernel
