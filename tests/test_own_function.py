@@ -62,3 +62,15 @@ def test_a_gradient_that_nobody_else_knows_is_not_copied():
     x = leaf(1, 2)
     Given(fresh, np.ones(2, np.float32))(x, 1.0).sum().backward()
     assert [x.grad.data.ctypes.data] == places
+
+
+def test_two_gradients_in_one_memory_are_parted():
+    class Both(Wrong):
+        def backward(self, grad_y):
+            base = np.ones((1, 2), np.float32)
+            return base.reshape(2), base.reshape(2)
+
+    x, y = leaf(1, 2), leaf(3, 4)
+    Both()(x, y).sum().backward()
+    x.grad.data[0] = 7
+    assert y.grad.numpy().tolist() == [1, 1]
