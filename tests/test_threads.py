@@ -4,6 +4,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numba
 import numpy as np
 import pytest
 
@@ -105,12 +106,12 @@ def fail(first, last, seen):
             raise ValueError
 
 
-@inner
+@numba.njit(nogil=True)
 def split_count(words, parts, seen):
     pool.split(words, parts, seen.size, count, (seen,))
 
 
-@inner
+@numba.njit(nogil=True)
 def split_fail(words, parts, seen):
     pool.split(words, parts, seen.size, fail, (seen,))
 
@@ -166,6 +167,7 @@ def test_a_forked_process_gets_a_team_of_its_own():
     code = """
 import os
 os.environ["SCRATCHLM_THREADS"] = "2"
+import numba
 import numpy as np
 from scratchlm.kernels.cpu import matmul
 a = np.ones((512, 512), np.float32)
@@ -190,3 +192,14 @@ for n in [*range(2, 9), *range(8, 1, -1)]:
 print(threading.active_count() - 1)
 """
     assert int(python(code)) == 7
+
+
+def test_a_part_of_kernels_is_made_into_machine_code_there_alone():
+    part = inner(lambda x: x + 1)
+    whole = numba.njit(lambda x: part(x) * 2)
+    assert whole(3) == 8
+    for function, there in ((part, False), (whole, True)):
+        (compiled,) = function.overloads.values()
+        assert bool(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)) == there
+    with pytest.raises(TypeError):
+        part(3)

@@ -16,8 +16,8 @@ import math
 import numpy as np
 
 from .compiling import exp, inner, kernel, loop
-from .matmul import AS_IS, FLIPPED, address, multiplying, product
-from .native import bytes_of
+from .matmul import AS_IS, FLIPPED, multiplying, product
+from .native import address, bytes_of
 from .product import PACKED, THIN, call_product, pack, panels_of
 from .softmax import row_max
 from .threads import PRODUCT_32, PRODUCT_64, parts, split

@@ -15,8 +15,8 @@ import numpy as np
 from numba import carray
 
 from .compiling import exp, inner, kernel, loop, normal_cdf, sigmoid, tanh
-from .matmul import AS_IS, FLIPPED, address, multiplying, product
-from .native import at_address
+from .matmul import AS_IS, FLIPPED, multiplying, product
+from .native import address, at_address
 from .softmax import row_max
 from .threads import parts, split
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .compiling import inner, kernel, loop
-from .native import bytes_of
+from .native import address, bytes_of
 from .product import PACKED, THIN, address_of_product, call_product, pack, panels_of
 from .threads import PRODUCT_32, PRODUCT_64, parts, split, team
 
@@ -61,12 +61,6 @@ def add_product(words, a, weight, panels, beta, y):
     at_y = (address(y), N * size, 0)
     if call_product(function, (M, N, K), (address(a), K * size, size), b, at_y, one, beta) != 0:
         raise MemoryError
-
-
-@inner
-def address(x):
-    """Of an array's first number."""
-    return np.int64(x.ctypes.data)
 
 
 @inner

@@ -197,6 +197,16 @@ def at_address(typingctx, address, like):
 
 
 @intrinsic
+def address(typingctx, array):
+    """Of an array's first number."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ptrtoint(context.make_array(array)(context, builder, args[0]).data, WORD)
+
+    return types.int64(array), codegen
+
+
+@intrinsic
 def bytes_of(typingctx, number):
     """4 for a float32, 8 for a float64."""
 

@@ -31,7 +31,7 @@ from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
 from .compiling import OPTIONS, inner, keep
-from .native import WORD, at_address, bytes_of, read
+from .native import WORD, address, at_address, bytes_of, read
 from .tile import ROWS, VECTOR, fetch, tile, transpose
 
 K_BLOCK = 256  # 256 × 32 float32 are 32 kB: a panel in the first cache
@@ -132,7 +132,7 @@ def _multiply(M, N, K, a, a_row, a_column, panels, depth, y, y_row, alpha, beta)
             whole = rows == ROWS and columns == width
             tile(
                 K, rows, a + m * a_row, a_row, a_column, panels + first * depth * size,
-                place if whole else edge.ctypes.data, y_row if whole else width * size,
+                place if whole else address(edge), y_row if whole else width * size,
                 alpha, beta if whole else none,
             )  # fmt: skip
             if not whole:
@@ -205,17 +205,17 @@ def _blocks(M, N, K, a, a_row, a_column, b, b_row, b_column, y, y_row, sums, alp
         columns = min(N_BLOCK, N - n)
         for k in range(0, max(K, 1), K_BLOCK):
             terms, before = min(K_BLOCK, K - k), beta if k == 0 else type(alpha)(1)
-            at_b = panels.ctypes.data
+            at_b = address(panels)
             pack(terms, columns, b + k * b_row + n * b_column, b_row, b_column, at_b, alpha)
             for m in range(0, M, M_BLOCK):
                 rows, place = min(M_BLOCK, M - m), y + m * y_row + n * size
                 at_a, row, column = a + m * a_row + k * a_column, a_row, a_column
                 if columns >= COPIED and a_column == size:
                     row = _copy(rows, terms, at_a, a_row, block, alpha)
-                    at_a = block.ctypes.data
+                    at_a = address(block)
                 elif columns >= COPIED and a_row == size:
                     column = _copy(terms, rows, at_a, a_column, block, alpha)
-                    at_a = block.ctypes.data
+                    at_a = address(block)
                 if sums and n == 0:
                     _add_rows(rows, terms, at_a, row, column, sums + m * size, alpha)
                 _multiply(rows, columns, terms, at_a, row, column, at_b, terms, place, y_row, alpha, before)
