@@ -205,7 +205,7 @@ CONTRACT: tuple[Kernel, ...] = (
         "transformer_step",
         "transformer.step",
         "x (B, D), keys (L, B, S, D), values (L, B, S, D), heads:number, eps:number, weights:list",
-        "y (B, D), key (L, B, D), value (L, B, D)",
+        "y (B, V), seen_keys (L, B, S+1, D), seen_values (L, B, S+1, D)",
     ),
     _kernel("dropout", "dropout", "x (…), p:number, seed:number, call:number", "y (…)"),
     _kernel("gradient_norm", "gradient_norm", "gradients:list", "norm:number"),

@@ -87,17 +87,18 @@ class Draw:
                 fixed["y"], fixed["logsumexp"] = made
             return fixed
         if kernel.name == "transformer_step":
-            return self.layers(len(drawn["keys"]), drawn["x"].shape[1], self.length("E"))
+            return self.layers(len(drawn["keys"]), drawn["x"].shape[1], self.length("E"), self.length("V"))
         if kernel.name == "additive_attention_backward":
             inputs = [drawn[name] for name in ("query", "keys", "values", "weight")]
             return {"p": reference.additive_attention_forward(*inputs)[1]}
         return {}
 
-    def layers(self, L, D, E):
-        """Weights of L blocks of a Transformer, and into how many heads their D features fall."""
+    def layers(self, L, D, E, V):
+        """Weights of L blocks of a Transformer and what follows, and into how many heads D features fall."""
         shapes = [(D,), (D,), (3 * D, D), (3 * D,), (D, D), (D,), (D,), (D,), (E, D), (E,), (D, E), (D,)]
+        all_of_them = [*shapes * L, (D,), (D,), (V, D)]
         heads = st.sampled_from([h for h in (1, 2, 3, 4) if D % h == 0])
-        weights = [self.floats(shape, min(1, self.scale) * shape[-1] ** -0.5) for shape in shapes * L]
+        weights = [self.floats(shape, min(1, self.scale) * shape[-1] ** -0.5) for shape in all_of_them]
         return {"heads": self.data.draw(heads, label="heads"), "weights": weights}
 
     def argument(self, kernel, argument):

@@ -154,6 +154,11 @@ def test_a_model_with_a_method_of_its_own_writes_what_that_says(make, method):
     np.testing.assert_array_equal(scores, expected)
 
 
+class Doubled(nn.Embedding):
+    def forward(self, ids):
+        return 2 * super().forward(ids)
+
+
 REPLACED = {
     "bidirectional": ("lstm", lambda m: vars(m).update(lstm=nn.LSTM(6, 4, 2, bidirectional=True))),
     "head without bias": ("lstm", lambda m: vars(m).update(head=nn.Linear(8, 11, bias=False))),
@@ -163,6 +168,8 @@ REPLACED = {
     "another eps": ("gpt", lambda m: vars(m.blocks[1].norm2).update(eps=0.5)),
     "no GELU's layer": ("gpt", lambda m: vars(m.blocks[0]).update(linear2=nn.Linear(32, 8, bias=False))),
     "another last norm": ("gpt", lambda m: vars(m).update(norm=nn.Dropout(0.0))),
+    "another last eps": ("gpt", lambda m: vars(m.norm).update(eps=0.5)),
+    "an embedding that adds": ("gpt", lambda m: vars(m).update(embedding=Doubled(11, 8))),
     "no norm": ("gpt", lambda m: vars(m.blocks[0]).update(norm1=nn.Dropout(0.0))),
 }
 

@@ -117,7 +117,8 @@ def of_lstm_step(x, h_before, c_before, weight_ih, weight_hh, bias_ih, bias_hh):
 
 def of_transformer_step(x, keys, values, heads, eps, weights):
     size = big(x) + len(keys) * (1 + big(values) + big(weights))
-    return size, size, size
+    gain, offset, table = weights[-3:]
+    return len(gain) ** 0.5 * (big(gain) + big(offset)) * long(table), size, size
 
 
 def of_gru_forward(gates, h_before, weight_hh, bias_hh):
@@ -174,7 +175,7 @@ TERMS = {
     "lstm_forward": ("the cell's, step after step", of_lstm_forward),
     "lstm_backward": ("the cell's, step after step", of_lstm_backward),
     "lstm_step": ("f ⊙ c + i ⊙ g of either sign, gates sums over D and H", of_lstm_step),
-    "transformer_step": ("sums over D and E, layer after layer", of_transformer_step),
+    "transformer_step": ("sums over D and E, layer after layer; scores sums over D", of_transformer_step),
     "gru_forward": ("(1 − z) ⊙ n + z ⊙ h of either sign", of_gru_forward),
     "gru_backward": ("h − n, step after step", of_gru_backward),
     "layer_norm_forward": ("x − μ of a nearly constant row", of_layer_norm_forward),

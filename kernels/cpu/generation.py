@@ -21,7 +21,7 @@ from .softmax import row_max
 from .threads import parts, split
 
 # Not Python's own: Numba would compile a function for each of them.
-NO, YES = np.bool_(False), np.bool_(True)
+NO, YES, NOWHERE = np.bool_(False), np.bool_(True), np.int64(0)
 AT_LEAST = 1 << 14  # multiplications a thread: 64 kB of weights, about 1 µs
 
 
@@ -104,13 +104,18 @@ def _normed(x, weight, bias, eps):
 
 @loop
 def _affine(first, last, words, x, weight, bias, gelu, added, y):
-    """Columns first … last−1 of y = x Wᵀ + b (at addresses), through GELU, or plus `added` if it has rows."""
-    (B, K), n, one = x.shape, last - first, y.dtype.type(1)
-    part, offsets = np.empty((B, n), y.dtype), vector(bias + first * y.itemsize, n, one)
+    """Columns first … last−1 of y = x Wᵀ + b (at addresses, no b at 0), through GELU, or plus `added`."""
+    (B, K), n, one, zero = x.shape, last - first, y.dtype.type(1), y.dtype.type(0)
+    part = np.empty((B, n), y.dtype)
     for b in range(B):
         row = part[b]
-        for j in range(n):
-            row[j] = offsets[j]
+        if bias:
+            offsets = vector(bias + first * y.itemsize, n, one)
+            for j in range(n):
+                row[j] = offsets[j]
+        else:
+            for j in range(n):
+                row[j] = zero
     at = weight + first * K * y.itemsize
     product(words, (B, n, K, K, K, n), AS_IS, FLIPPED, one, address(x), at, one, address(part))
     for b in range(B):
@@ -123,79 +128,94 @@ def _affine(first, last, words, x, weight, bias, gelu, added, y):
                 out[j] += more[j]
 
 
+@inner
+def _grow(earlier, b, at, own, seen):
+    """Into `seen` (B, S + 1, D) a head of a sequence: the earlier ones of (B, S, D), and the token's own."""
+    S, E = earlier.shape[1], own.size
+    for s in range(S + 1):
+        row, out = own if s == S else earlier[b, s, at : at + E], seen[b, s, at : at + E]
+        for e in range(E):
+            out[e] = row[e]
+
+
 @loop
-def _heads(first, last, heads, qkv, keys, values, scale, y):
-    """softmax(q Kᵀ / √(D/H)) V of heads first … last−1 of all, over S earlier tokens and this one."""
-    S, D, zero = keys.shape[1], keys.shape[2], y.dtype.type(0)
+def _heads(first, last, heads, qkv, keys, values, scale, seen_keys, seen_values, y):
+    """softmax(q Kᵀ / √(D/H)) V of heads first … last−1 of all, over the earlier tokens and this one."""
+    T, D, zero = seen_keys.shape[1], seen_keys.shape[2], y.dtype.type(0)
     E = D // heads
-    scores = np.empty(S + 1, y.dtype)
+    scores = np.empty(T, y.dtype)
     for n in range(first, last):
         b, at = n // heads, n % heads * E
         q, out = qkv[b, at : at + E], y[b, at : at + E]
-        for s in range(S + 1):
-            k, total = keys[b, s, at : at + E] if s < S else qkv[b, D + at : D + at + E], zero
+        _grow(keys, b, at, qkv[b, D + at : D + at + E], seen_keys)
+        _grow(values, b, at, qkv[b, 2 * D + at : 2 * D + at + E], seen_values)
+        for t in range(T):
+            k, total = seen_keys[b, t, at : at + E], zero
             for e in range(E):
                 total += q[e] * k[e]
-            scores[s] = total * scale
+            scores[t] = total * scale
         m, total = row_max(scores), zero
-        for s in range(S + 1):
-            scores[s] = exp(scores[s] - m)
-            total += scores[s]
+        for t in range(T):
+            scores[t] = exp(scores[t] - m)
+            total += scores[t]
         for e in range(E):
             out[e] = zero
-        for s in range(S + 1):
-            v = values[b, s, at : at + E] if s < S else qkv[b, 2 * D + at : 2 * D + at + E]
-            weight = scores[s] / total
+        for t in range(T):
+            v, weight = seen_values[b, t, at : at + E], scores[t] / total
             for e in range(E):
                 out[e] += weight * v[e]
 
 
 @kernel
-def _transformer_step(words, parts, heads, eps, scale, x, keys, values, table, hidden, y, own):
-    """`table` (L, 12): addresses of the weights; `parts`: of heads, and of rows of 3D, D, E and D weights."""
-    L, (B, D), none = len(table), x.shape, np.empty((0, x.shape[1]), x.dtype)
-    heard, middle = np.empty((B, D), x.dtype), np.empty((B, D), x.dtype)
-    for b in range(B):
-        for d in range(D):
-            y[b, d] = x[b, d]
+def _transformer_step(
+    words, parts, heads, eps, scale, x, keys, values, at, seen_keys, seen_values, hidden, y
+):
+    """`at`: addresses of the weights; `parts`: of heads, and of rows of 3D, D, E, D and V weights."""
+    L, (B, D), none = len(keys), x.shape, np.empty((0, x.shape[1]), x.dtype)
+    qkv, heard = np.empty((B, 3 * D), x.dtype), np.empty((B, D), x.dtype)
+    before, after = x.copy(), np.empty((B, D), x.dtype)
     for layer in range(L):
-        w, qkv = table[layer], own[layer]
-        normed = _normed(y, w[0], w[1], eps)
+        w = at[12 * layer : 12 * (layer + 1)]
+        normed = _normed(before, w[0], w[1], eps)
         split(words, parts[1], 3 * D, _affine, (words, normed, w[2], w[3], NO, none, qkv))
-        split(words, parts[0], B * heads, _heads, (heads, qkv, keys[layer], values[layer], scale, heard))
-        split(words, parts[2], D, _affine, (words, heard, w[4], w[5], NO, y, middle))
-        normed = _normed(middle, w[6], w[7], eps)
+        seen = seen_keys[layer], seen_values[layer]
+        attended = (heads, qkv, keys[layer], values[layer], scale, seen[0], seen[1], heard)
+        split(words, parts[0], B * heads, _heads, attended)
+        split(words, parts[2], D, _affine, (words, heard, w[4], w[5], NO, before, after))
+        normed = _normed(after, w[6], w[7], eps)
         split(words, parts[3], hidden.shape[1], _affine, (words, normed, w[8], w[9], YES, none, hidden))
-        split(words, parts[4], D, _affine, (words, hidden, w[10], w[11], NO, middle, y))
+        split(words, parts[4], D, _affine, (words, hidden, w[10], w[11], NO, after, before))
+    normed = _normed(before, at[12 * L], at[12 * L + 1], eps)
+    split(words, parts[5], y.shape[1], _affine, (words, normed, at[12 * L + 2], NOWHERE, NO, none, y))
 
 
 def transformer_step(x, keys, values, heads, eps, weights):
-    """x + attention(norm x), then x + MLP(norm x) in each layer, for one token    [transformer.step]."""
+    """x + attention(norm x), then x + MLP(norm x) in each layer; scores norm(x) Tᵀ    [transformer.step]."""
     x, keys, values = map(np.ascontiguousarray, (x, keys, values))
-    (L, B, S, D), E = keys.shape, len(weights[8])
-    own, y = np.empty((L, B, 3 * D), x.dtype), np.empty((B, D), x.dtype)
-    rows = [parts(n, AT_LEAST // k) for n, k in ((3 * D, D), (D, D), (E, D), (D, E))]
+    (L, B, S, D), E, V, kind = keys.shape, len(weights[8]), len(weights[-1]), x.dtype
+    y, hidden = np.empty((B, V), kind), np.empty((B, E), kind)
+    seen = np.empty((L, B, S + 1, D), kind), np.empty((L, B, S + 1, D), kind)
+    rows = [parts(n, AT_LEAST // k) for n, k in ((3 * D, D), (D, D), (E, D), (D, E), (V, D))]
     in_parts = (parts(B * heads, AT_LEAST * heads // (2 * S * D + 1)), *rows)
-    eps, scale = x.dtype.type(eps), x.dtype.type((D // heads) ** -0.5)
-    table, _kept_alive = _addresses(weights)
+    at, _kept_alive = _addresses(weights)
     _transformer_step(
-        multiplying(x.dtype), in_parts, heads, eps, scale, x, keys, values, table,
-        np.empty((B, E), x.dtype), y, own,
+        multiplying(kind), in_parts, heads, kind.type(eps), kind.type((D // heads) ** -0.5),
+        x, keys, values, at, *seen, hidden, y,
     )  # fmt: skip
-    return y, own[..., D : 2 * D].copy(), own[..., 2 * D :].copy()
+    return y, *seen
 
 
-_last: tuple = (), np.empty((0, 12), np.int64)  # weights of the last call, where they are: 0.5 µs each to ask
+_last: tuple = (), np.empty(0, np.int64)  # weights of the last call, where they are: 0.5 µs each to ask
 
 
 def _addresses(weights):
-    """Addresses of 12 weights a layer (L, 12), and arrays that have to live while they are used."""
+    """Addresses of the weights, and arrays that have to live while they are used."""
     global _last
     known, table = _last
     if len(weights) == len(known) and all(weight is seen() for weight, seen in zip(weights, known)):  # noqa: B905
         return table, weights
     arrays = [np.ascontiguousarray(weight) for weight in weights]
-    table = np.array([array.ctypes.data for array in arrays], np.int64).reshape(-1, 12)
+    table = np.array([array.ctypes.data for array in arrays], np.int64)
     if all(map(operator.is_, weights, arrays)):  # a copy may be out of date at the next call
         _last = [weakref.ref(weight) for weight in weights], table
     return table, arrays

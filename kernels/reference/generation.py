@@ -9,7 +9,7 @@ import numpy as np
 from .activation import gelu_forward
 from .attention import attention_forward
 from .lstm import lstm_cell_forward
-from .matmul import linear_forward
+from .matmul import linear_forward, matmul
 from .norm import layer_norm_forward
 
 
@@ -20,32 +20,39 @@ def lstm_step(x, h_before, c_before, weight_ih, weight_hh, bias_ih, bias_hh):
 
 
 def transformer_step(x, keys, values, heads, eps, weights):
-    """x + attention(norm x), then x + MLP(norm x) in each layer, for one token    [transformer.step].
+    """x + attention(norm x), then x + MLP(norm x) in each layer; scores norm(x) Tᵀ    [transformer.step].
 
-    The token sees itself and the S earlier ones, whose keys and values (L, B, S, D) were kept; heads lie side
-    by side in D. `weights`: of each layer in turn weight and bias of norm1, in_proj (3D, D), out_proj (D, D),
-    norm2, linear1 (E, D), linear2 (D, E). Returns y (B, D) and the token's own keys and values (L, B, D).
+    For one token x (B, D), that sees itself and the S earlier ones, whose keys and values (L, B, S, D) were
+    kept; heads lie side by side in D. `weights`: of each layer in turn weight and bias of norm1, in_proj
+    (3D, D), out_proj (D, D), norm2, linear1 (E, D), linear2 (D, E); then of the last norm, and the table T
+    (V, D). Returns scores (B, V), and keys and values (L, B, S + 1, D) with the token's own.
     """
-    own = []
+    seen = []
     for layer in range(len(keys)):
         w = weights[12 * layer : 12 * (layer + 1)]
         normed, _, _ = layer_norm_forward(x, w[0], w[1], eps)
         q, k, v = np.split(linear_forward(normed, w[2], w[3]), 3, axis=1)  # each (B, D)
-        own.append((k, v))
-        x = x + linear_forward(_attend(q, k, keys[layer], v, values[layer], heads), w[4], w[5])
+        seen.append([_and(keys[layer], k), _and(values[layer], v)])
+        x = x + linear_forward(_attend(q, *seen[-1], heads), w[4], w[5])
         normed, _, _ = layer_norm_forward(x, w[6], w[7], eps)
         hidden = gelu_forward(linear_forward(normed, w[8], w[9]), False)  # (B, E)
         x = x + linear_forward(hidden, w[10], w[11])
-    return x, *(np.stack(parts) for parts in zip(*own, strict=True))
+    gain, offset, table = weights[-3:]
+    normed, _, _ = layer_norm_forward(x, gain, offset, eps)
+    return matmul(normed, table.T), *(np.stack(parts) for parts in zip(*seen, strict=True))
 
 
-def _attend(q, k, keys, v, values, heads):
-    """What queries (B, D) get from their own key and value and the earlier ones (B, S, D)."""
+def _and(earlier, own):
+    """(B, S, D) and the token's own (B, D) → (B, S + 1, D)."""
+    return np.concatenate([earlier, own[:, None]], axis=1)
+
+
+def _attend(q, keys, values, heads):
+    """What queries (B, D) get from keys and values (B, S + 1, D)."""
     B, D = q.shape
-    k, v = (np.concatenate([a, b[:, None]], axis=1) for a, b in ((keys, k), (values, v)))  # (B, S + 1, D)
     q, k, v = (
         a.reshape(B, -1, heads, D // heads).swapaxes(1, 2).reshape(B * heads, -1, D // heads)
-        for a in (q, k, v)
+        for a in (q, keys, values)
     )  # (BH, 1, D/H), (BH, S + 1, D/H) twice
     y, _ = attention_forward(q, k, v, np.full(B * heads, k.shape[1]), False)
     return y.reshape(B, D)

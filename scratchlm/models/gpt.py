@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
+from .. import nn
 from ..device import to_host
 from ..errors import ShapeError
 from ..tensor import Tensor
 from .transformer import Transformer
 
 State = tuple[np.ndarray, Tensor, Tensor]  # token ids read so far (B, S), keys and values (L, B, S, D)
+
+OWN = [nn.Embedding, nn.Embedding, nn.LayerNorm]  # parts that the kernel computes as `forward` does
 
 
 class GPTLanguageModel(Transformer):
@@ -52,32 +55,25 @@ class GPTLanguageModel(Transformer):
         blocks: list[Any] = [block for _, block in self.blocks.children()]
         weights = [weight for block in blocks for weight in block.step_weights() or ()]
         own = type(self).forward is GPTLanguageModel.forward and type(self).features is Transformer.features
+        own = own and [type(part) for part in (self.embedding, self.position, self.norm)] == OWN
         if not own or before.shape[1] == self.context or len(weights) != 12 * len(blocks):
             return None
-        sizes = {(block.self_attn.num_heads, block.norm1.eps) for block in blocks}
-        x = self.embedding(ids).data + self.position.weight.data[before.shape[1]]  # (B, D)
-        shapes, kept = (
-            [weight.shape for weight in weights],
-            (len(blocks), len(ids), before.shape[1], x.shape[1]),
-        )
-        alike = len({array.dtype for array in (x, keys, values, *weights)}) == 1
-        if (
-            len(sizes) > 1
-            or not alike
-            or shapes != shapes[:12] * len(blocks)
-            or not keys.shape == values.shape == kept
-        ):
+        table, device, new = self.embedding.weight.data, self.embedding.weight.device, to_host(ids)
+        heads, eps = blocks[0].self_attn.num_heads, self.norm.eps
+        known = new.dtype.kind in "iu" and all(0 <= token < len(table) for token in new.tolist())
+        if not known or any((block.self_attn.num_heads, block.norm1.eps) != (heads, eps) for block in blocks):
             return None
-        ((heads, eps),) = sizes
-        device, table = self.embedding.weight.device, self.embedding.weight.data
-        kernels, xp = device.kernels, device.xp
-        x, key, value = kernels.transformer_step(x, keys.data, values.data, heads, eps, weights)
-        keys = xp.concatenate([keys.data, key[:, :, None]], axis=2)
-        values = xp.concatenate([values.data, value[:, :, None]], axis=2)
-        x = self.norm(Tensor(x, device=device)).data
-        read = np.concatenate([before, to_host(ids)[:, None]], axis=1)
-        state = read, Tensor(keys, device=device), Tensor(values, device=device)
-        return kernels.matmul(x, table.T), state
+        x = device.kernels.embedding_forward(table, device.xp.asarray(ids))  # (B, D)
+        x = x + self.position.weight.data[before.shape[1]]
+        weights += [self.norm.weight.data, self.norm.bias.data, table]
+        arrays = [keys.data, values.data, *weights]
+        kept = (len(blocks), len(new), *before.shape[1:], x.shape[1])
+        expected = [kept, kept, *_shapes(len(blocks), *x.shape[1:], *weights[9].shape), table.shape]
+        if [array.shape for array in arrays] != expected or len({a.dtype for a in (x, *arrays)}) > 1:
+            return None
+        scores, *seen = device.kernels.transformer_step(x, keys.data, values.data, heads, eps, weights)
+        read = np.concatenate([before, new[:, None]], axis=1)
+        return scores, (read, *(Tensor(array, device=device) for array in seen))
 
     def select(self, state: State, rows: Any) -> State:
         """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
@@ -92,3 +88,9 @@ class GPTLanguageModel(Transformer):
     def loss(self, ids: Any, targets: Any, state: Any = None) -> tuple[Tensor, None]:
         """Mean cross-entropy in nats a token for targets (B, T), T ≤ context; no state is carried."""
         return self.mean_loss(ids, targets), None
+
+
+def _shapes(L: int, D: int, E: int) -> list[tuple[int, ...]]:
+    """Of the weights of L blocks with E hidden features, in the kernel's order, and of the last norm."""
+    block = [(D,), (D,), (3 * D, D), (3 * D,), (D, D), (D,), (D,), (D,), (E, D), (E,), (D, E), (D,)]
+    return [*block * L, (D,), (D,)]
