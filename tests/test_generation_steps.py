@@ -213,3 +213,14 @@ def test_an_lstm_step_gives_the_same_bits_wherever_its_arrays_lie(H):
         h, c = step(*[a.copy() for a in arguments])
         seen.add(h.tobytes() + c.tobytes())
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_layers_step_without_a_graph(bias, device, rng):
+    layer, table = nn.Linear(5, 3, bias=bias), nn.Embedding(7, 5)
+    ids = np.array([6, 0])
+    x = table.step(ids)
+    np.testing.assert_array_equal(x, table(ids).numpy())
+    np.testing.assert_allclose(layer.step(x), layer(sl.Tensor(x)).numpy(), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ShapeError):  # the kernels trust their shapes
+        layer.step(x[:, :4])

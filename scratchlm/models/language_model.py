@@ -63,13 +63,11 @@ class LSTMLanguageModel(nn.Module):
 
         None where a part or a method was replaced: then only `forward` knows what the model does.
         """
-        own = type(self).forward, type(self).features, type(self.lstm), type(self.head)
-        if own != (LSTMLanguageModel.forward, LSTMLanguageModel.features, nn.LSTM, nn.Linear):
+        own = type(self).forward, type(self).features, type(self.embedding), type(self.lstm), type(self.head)
+        if own != OWN or self.lstm.bidirectional:
             return None
-        if self.lstm.bidirectional:
-            return None
-        h, state = self.lstm.step(self.embedding(ids).data, state)
-        return self.head(h).data, state
+        h, state = self.lstm.step(self.embedding.step(ids), state)
+        return self.head.step(h), state
 
     def select(self, state: State, rows: Any) -> State:
         """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
@@ -87,3 +85,6 @@ class LSTMLanguageModel(nn.Module):
     def encode(self, ids: Any) -> Tensor:
         """Token ids (B, T) → LSTM outputs (B, T, H), for a classifier to read."""
         return self.features(ids)[0].swapaxes(0, 1)
+
+
+OWN = LSTMLanguageModel.forward, LSTMLanguageModel.features, nn.Embedding, nn.LSTM, nn.Linear
