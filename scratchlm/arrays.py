@@ -25,8 +25,9 @@ def as_array(data: Any, device: Device) -> Any:
         ShapeError: nested lists of unequal lengths.
         DtypeError: something that is no number.
     """
-    if type(data) is not np.ndarray:
-        data = plain(data)
+    if type(data) is np.ndarray and data.dtype.kind == "f" and not device.on_card:
+        return data  # most of all: half a microsecond instead of two
+    data = plain(data)
     if isinstance(data, device.xp.ndarray):
         array = data
     else:

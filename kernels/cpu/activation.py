@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .compiling import exp, inner, kernel, loop, normal_cdf, sigmoid, tanh
+from .compiling import inner, kernel, loop, normal, sigmoid, tanh
 from .threads import parts, split, team
 
 AT_LEAST = 1 << 13  # elements a thread: about 5 µs of work
@@ -201,7 +201,7 @@ def _gelu_tanh_backward(words, parts, x, grad_y, c, a, half, grad_x):
 def _on_part_gelu_forward(first, last, x, y):
     x, y = x[64 * first : 64 * last], y[64 * first : 64 * last]
     for i in range(y.size):
-        y[i] = x[i] * normal_cdf(x[i])
+        y[i] = x[i] * normal(x[i])[0]
 
 
 @kernel
@@ -210,19 +210,20 @@ def _gelu_forward(words, parts, x, y):
 
 
 @loop
-def _on_part_gelu_backward(first, last, x, grad_y, half, peak, grad_x):
+def _on_part_gelu_backward(first, last, x, grad_y, peak, grad_x):
     x, grad_y, grad_x = (
         x[64 * first : 64 * last],
         grad_y[64 * first : 64 * last],
         grad_x[64 * first : 64 * last],
     )
     for i in range(grad_x.size):
-        grad_x[i] = (normal_cdf(x[i]) + x[i] * peak * exp(-half * x[i] * x[i])) * grad_y[i]
+        cdf, e = normal(x[i])
+        grad_x[i] = (cdf + x[i] * peak * e) * grad_y[i]
 
 
 @kernel
-def _gelu_backward(words, parts, x, grad_y, half, peak, grad_x):
-    split(words, parts, _blocks(grad_x), _on_part_gelu_backward, (x, grad_y, half, peak, grad_x))
+def _gelu_backward(words, parts, x, grad_y, peak, grad_x):
+    split(words, parts, _blocks(grad_x), _on_part_gelu_backward, (x, grad_y, peak, grad_x))
 
 
 def gelu_forward(x, approximate):
@@ -236,4 +237,4 @@ def gelu_backward(x, grad_y, approximate):
     """∂L/∂x = (Φ(x) + x φ(x)) ∂L/∂y, exact or with tanh    [gelu]."""
     if approximate:
         return _each(_gelu_tanh_backward, x, grad_y, constants=TANH_FORM)
-    return _each(_gelu_backward, x, grad_y, constants=(0.5, 1 / math.sqrt(2 * math.pi)))
+    return _each(_gelu_backward, x, grad_y, constants=(1 / math.sqrt(2 * math.pi),))

@@ -14,7 +14,7 @@ import weakref
 import numpy as np
 from numba import carray
 
-from .compiling import exp, inner, kernel, loop, normal_cdf, sigmoid, tanh
+from .compiling import exp, inner, kernel, loop, normal, sigmoid, tanh
 from .matmul import AS_IS, FLIPPED, multiplying, product
 from .native import address, at_address
 from .softmax import row_max
@@ -121,7 +121,7 @@ def _affine(first, last, words, x, weight, bias, gelu, added, y):
     for b in range(B):
         row, out = part[b], y[b, first:last]
         for j in range(n):
-            out[j] = row[j] * normal_cdf(row[j]) if gelu else row[j]
+            out[j] = row[j] * normal(row[j])[0] if gelu else row[j]
         if len(added):
             more = added[b, first:last]
             for j in range(n):

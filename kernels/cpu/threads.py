@@ -79,12 +79,11 @@ def parts(n: int, at_least: int = 1) -> int:
 
 def team() -> np.ndarray:
     """The words of the team, for kernels that split their work."""
-    return _team(os.getpid(), _threads)
+    return _team(_threads)
 
 
 @cache
-def _team(process: int, count: int) -> np.ndarray:
-    """Made anew in each process, because no thread survives a fork."""
+def _team(count: int) -> np.ndarray:
     words = np.zeros(LANE * count, np.int64)
     python, address = ctypes.pythonapi, ctypes.c_void_p
     new_lock, take = python.PyThread_allocate_lock, python.PyThread_acquire_lock
@@ -98,6 +97,10 @@ def _team(process: int, count: int) -> np.ndarray:
     for lane in range(LANE, LANE * count, LANE):
         threading.Thread(target=_help, args=(words, lane), name="scratchlm", daemon=True).start()
     return words
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_team.cache_clear)  # no thread survives a fork
 
 
 @kernel
