@@ -144,7 +144,10 @@ def _batch(words, parts, a, a_flip, b, b_flip, y):
 
 def laid_out(x):
     """Return a matrix, or a stack of them, with contiguous rows, and whether it is the transpose of x."""
-    if not x.flags.aligned or any(step % x.itemsize for step in x.strides):  # a field of a record, say
+    flags = x.flags
+    if flags.c_contiguous and flags.aligned:
+        return x, False
+    if not flags.aligned or any(step % x.itemsize for step in x.strides):  # a field of a record, say
         return np.array(x, order="C"), False
     if x.strides[-1] == x.itemsize and x.strides[-2] >= x.shape[-1] * x.itemsize:
         return x, False
