@@ -71,7 +71,8 @@ class GPTLanguageModel(Transformer):
             return None
         scores, *seen = device.kernels.transformer_step(x, keys.data, values.data, heads, eps, weights)
         read = np.concatenate([before, new[:, None]], axis=1)
-        return scores, (read, *(Tensor(array, device=device) for array in seen))
+        keys, values = (Tensor(array, device=device) for array in seen)
+        return scores, (read, keys, values)
 
     def select(self, state: State, rows: Any) -> State:
         """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
