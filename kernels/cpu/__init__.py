@@ -30,6 +30,7 @@ from .generation import lstm_step, transformer_step
 from .gru import gru_backward, gru_forward
 from .lstm import lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
 from .matmul import linear_forward, linear_weight_backward, matmul
+from .memory import keep_memory
 from .norm import layer_norm_backward, layer_norm_forward
 from .optimizer import adam_step, gradient_norm, sgd_step
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
@@ -78,3 +79,5 @@ __all__ = [
     "tanh_forward",
     "transformer_step",
 ]
+
+keep_memory()

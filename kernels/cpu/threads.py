@@ -14,7 +14,6 @@ LANE words for each helper, apart enough that no two threads write to the same l
 
 import ctypes
 import os
-import sys
 import threading
 from functools import cache
 
@@ -34,23 +33,6 @@ from .native import (
     store,
     thunk_of,
 )
-
-
-def _keep_memory() -> None:
-    """Let the C library keep what is freed: a training step asks for the same arrays again.
-
-    glibc gives arrays of 128 kB and more back to Linux, which then clears each page anew: 4600 page faults,
-    13 of 74 ms, in a GPT step of 12 × 64 tokens. Other C libraries have no such switch.
-    """
-    if sys.platform == "linux" and (adjust := getattr(ctypes.CDLL(None), "mallopt", None)):
-        # glibc before 2.35 takes 32 MB at most; without this one the other does harm
-        if adjust(M_MMAP_THRESHOLD, LARGEST) or adjust(M_MMAP_THRESHOLD, 32 << 20):
-            adjust(M_TRIM_THRESHOLD, LARGEST)
-
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-LARGEST = 1 << 30  # bytes
-_keep_memory()
 
 LANE = 16  # words: two lines of cache, because processors fetch them in pairs
 # Words of the team: taken while a loop is split; addresses of functions; a lock that is never free.
