@@ -207,9 +207,9 @@ class Function:
         for saved in self._saved:
             if saved is array:
                 return True
-            # Arrays that both have memory of their own share none, and are known quicker.
-            views = saved is not None and (saved.base is not None or array.base is not None)
-            if views and self.xp.may_share_memory(saved, array):
+            # NumPy's arrays that both have memory of their own share none, and are known quicker.
+            views = getattr(saved, "base", None) is not None or array.base is not None or self.device.on_card
+            if saved is not None and views and self.xp.may_share_memory(saved, array):
                 return True
         return False
 

@@ -159,6 +159,16 @@ class Doubled(nn.Embedding):
         return 2 * super().forward(ids)
 
 
+class Doubling(nn.Dropout):
+    def forward(self, x):
+        return x + x
+
+
+class Added(nn.Linear):
+    def forward(self, x):
+        return super().forward(x) + 1
+
+
 REPLACED = {
     "bidirectional": ("lstm", lambda m: vars(m).update(lstm=nn.LSTM(6, 4, 2, bidirectional=True))),
     "head without bias": ("lstm", lambda m: vars(m).update(head=nn.Linear(8, 11, bias=False))),
@@ -170,6 +180,9 @@ REPLACED = {
     "another last norm": ("gpt", lambda m: vars(m).update(norm=nn.Dropout(0.0))),
     "another last eps": ("gpt", lambda m: vars(m.norm).update(eps=0.5)),
     "an embedding that adds": ("gpt", lambda m: vars(m).update(embedding=Doubled(11, 8))),
+    "a dropout that adds": ("gpt", lambda m: vars(m).update(dropout=Doubling(0.0))),
+    "an LSTM's dropout that adds": ("lstm", lambda m: vars(m).update(dropout=Doubling(0.0))),
+    "a projection that adds": ("gpt", lambda m: vars(m.blocks[0].self_attn).update(out_proj=Added(8, 8))),
     "no norm": ("gpt", lambda m: vars(m.blocks[0]).update(norm1=nn.Dropout(0.0))),
 }
 
@@ -224,3 +237,28 @@ def test_layers_step_without_a_graph(bias, device, rng):
     np.testing.assert_allclose(layer.step(x), layer(sl.Tensor(x)).numpy(), rtol=1e-5, atol=1e-6)
     with pytest.raises(ShapeError):  # the kernels trust their shapes
         layer.step(x[:, :4])
+    with pytest.raises(TokenError):
+        table.step(np.array([7]))
+    np.testing.assert_array_equal(table.step(ids[:, None]), table(ids[:, None]).numpy())
+    if bias:
+        layer.bias.data = np.ones(400, np.float32)
+        with pytest.raises(ShapeError, match="bias"):
+            layer.step(x)
+
+
+def test_shapes_that_do_not_fit_are_refused(device):
+    """The kernels would read, or write, outside their arrays."""
+    model = disturbed(MAKE["gpt"]).eval()
+    _, state = last_scores(model, np.array([[1, 2]]), None)
+    table = model.embedding.weight.data
+    model.embedding.weight.data = table[:, :1].copy()
+    with pytest.raises(ShapeError):
+        last_scores(model, np.array([[3]]), state)
+    model.embedding.weight.data = table
+    model.blocks[1].self_attn.num_heads = model.blocks[0].self_attn.num_heads = 3
+    assert model.one_token(np.array([3]), state) is None
+    model = disturbed(MAKE["lstm"]).eval()
+    _, state = last_scores(model, np.array([[1, 2]]), None)
+    model.embedding = nn.Embedding(11, 60)
+    with pytest.raises(ShapeError, match="60"):
+        last_scores(model, np.array([[3]]), state)

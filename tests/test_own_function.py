@@ -74,3 +74,18 @@ def test_two_gradients_in_one_memory_are_parted():
     Both()(x, y).sum().backward()
     x.grad.data[0] = 7
     assert y.grad.numpy().tolist() == [1, 1]
+
+
+def test_save_takes_what_is_no_array():
+    class Scaled(sl.Function):
+        def forward(self, x):
+            self.save(x, 2.0, (1, 2))
+            return 2 * x
+
+        def backward(self, grad_y):
+            _, factor, _ = self.saved
+            return factor * grad_y
+
+    x = sl.tensor([1.0, 2.0], requires_grad=True)
+    Scaled()(x).sum().backward()
+    assert x.grad.numpy().tolist() == [2.0, 2.0]

@@ -136,8 +136,8 @@ class _LowerPart(NativeLowering):
         state.library = _Part(state.targetctx.codegen(), state.func_id.func_qualname)
         state.flags.no_compile = True
         super().run_pass(state)
-        # Numba tells functions apart by what Python would call, which has to be built in. This one belongs to
-        # the library alone, and refuses the arguments of a kernel.
+        # Numba tells functions apart by what Python would call, which has to be built in and to take *args
+        # and **kwargs. This one belongs to the library alone, and refuses what nearly all kernels take.
         name = {"library": state.library}.update
         state.targetctx.insert_user_function(name, state.cr.fndesc, [state.library])
         state.cr = state.cr._replace(cfunc=name)
@@ -149,7 +149,8 @@ class _Parts(CompilerBase):
 
     def define_pipelines(self) -> list[Any]:
         steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        steps.passes = [(_LowerPart if step is NativeLowering else step, why) for step, why in steps.passes]
+        place = [step for step, _ in steps.passes].index(NativeLowering)
+        steps.passes[place] = (_LowerPart, "code of a part")
         steps.finalize()
         return [steps]
 

@@ -1,4 +1,4 @@
-"""One token through a layer, for text that is written token by token [lstm.step, transformer.step].
+"""One token through the layers of a model, for text written token by token [lstm.step, transformer.step].
 
 Out of the other kernels: on a card a token waits for launches, not for memory.
 """

@@ -1,7 +1,8 @@
-"""One token through a layer, for text that is written token by token: no sequence, no graph.
+"""One token through the layers of a model, for text that is written token by token: no sequence, no graph.
 
-What a layer's own formulas say, for the newest token alone [lstm.step, transformer.step]. B batch,
-D features, H hidden units, L layers, S earlier tokens, E hidden features of a Transformer block.
+What the layers' own formulas say, for the newest token alone [lstm.step, transformer.step]. B batch,
+D features, H hidden units, L layers, S earlier tokens, E hidden features of a Transformer block, V
+vocabulary.
 """
 
 import numpy as np

@@ -66,6 +66,11 @@ class Linear(Function):
                 f"Linear got an input of shape {x.shape} and a weight of shape {weight.shape}: the weight is "
                 "(out, in), and the input's last axis must have as many features as it has columns."
             )
+        if bias and bias[0].shape != weight.shape[:1]:
+            raise ShapeError(
+                f"Linear got a weight of shape {weight.shape} and a bias of shape {bias[0].shape}: "
+                "the bias has one number for each row of the weight."
+            )
         self.save(x, weight)
         n = math.prod(x.shape[:-1])  # not -1: an empty batch has no unique answer
         rows = x.reshape(n, x.shape[-1])  # (N, D)

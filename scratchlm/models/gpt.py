@@ -1,6 +1,7 @@
 """GPT language model: a Transformer in which each token sees those before it, and predicts the next one.
 
-B batch, T time, D embedding_dim, V vocabulary, C context.
+B batch, T time, D embedding_dim, V vocabulary, C context, L layers, E hidden features of a block, S tokens
+read so far.
 """
 
 from typing import Any
@@ -16,7 +17,12 @@ from .transformer import Transformer
 
 State = tuple[np.ndarray, Tensor, Tensor]  # token ids read so far (B, S), keys and values (L, B, S, D)
 
-OWN = [nn.Embedding, nn.Embedding, nn.LayerNorm]  # parts that the kernel computes as `forward` does
+OWN = [
+    nn.Embedding,
+    nn.Embedding,
+    nn.Dropout,
+    nn.LayerNorm,
+]  # parts that the kernel computes as `forward` does
 
 
 class GPTLanguageModel(Transformer):
@@ -55,18 +61,21 @@ class GPTLanguageModel(Transformer):
         blocks: list[Any] = [block for _, block in self.blocks.children()]
         weights = [weight for block in blocks for weight in block.step_weights() or ()]
         own = type(self).forward is GPTLanguageModel.forward and type(self).features is Transformer.features
-        own = own and [type(part) for part in (self.embedding, self.position, self.norm)] == OWN
+        own = own and [type(part) for part in (self.embedding, self.position, self.dropout, self.norm)] == OWN
         if not own or before.shape[1] == self.context or len(weights) != 12 * len(blocks):
             return None
         heads, eps = blocks[0].self_attn.num_heads, self.norm.eps
         if any((block.self_attn.num_heads, block.norm1.eps) != (heads, eps) for block in blocks):
             return None
         table, device, new = self.embedding.weight.data, self.embedding.weight.device, to_host(ids)
-        x = self.embedding.step(ids) + self.position.weight.data[before.shape[1]]  # (B, D)
+        x = self.embedding.step(new) + self.position.weight.data[before.shape[1]]  # (B, D)
+        if x.ndim != 2 or x.shape[1] % heads:
+            return None
         weights += [self.norm.weight.data, self.norm.bias.data, table]
         arrays = [keys.data, values.data, *weights]
         kept = (len(blocks), len(new), *before.shape[1:], x.shape[1])
-        expected = [kept, kept, *_shapes(len(blocks), *x.shape[1:], *weights[9].shape), table.shape]
+        L, D, E = len(blocks), x.shape[1], len(weights[9])
+        expected = [kept, kept, *_shapes(L, D, E), (len(table), D)]
         if [array.shape for array in arrays] != expected or len({a.dtype for a in (x, *arrays)}) > 1:
             return None
         scores, *seen = device.kernels.transformer_step(x, keys.data, values.data, heads, eps, weights)

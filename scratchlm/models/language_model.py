@@ -63,7 +63,8 @@ class LSTMLanguageModel(nn.Module):
 
         None where a part or a method was replaced: then only `forward` knows what the model does.
         """
-        own = type(self).forward, type(self).features, type(self.embedding), type(self.lstm), type(self.head)
+        parts = (self.embedding, self.lstm, self.dropout, self.head)
+        own = type(self).forward, type(self).features, *map(type, parts)
         if own != OWN or self.lstm.bidirectional:
             return None
         h, state = self.lstm.step(self.embedding.step(ids), state)
@@ -87,4 +88,4 @@ class LSTMLanguageModel(nn.Module):
         return self.features(ids)[0].swapaxes(0, 1)
 
 
-OWN = LSTMLanguageModel.forward, LSTMLanguageModel.features, nn.Embedding, nn.LSTM, nn.Linear
+OWN = LSTMLanguageModel.forward, LSTMLanguageModel.features, nn.Embedding, nn.LSTM, nn.Dropout, nn.Linear

@@ -125,15 +125,16 @@ class TransformerBlock(Module):
         None where a part was replaced, so that the kernel does not compute what `forward` does.
         """
         attention, norm1, linear1 = self.self_attn, self.norm1, self.linear1
-        parts = (self, attention, linear1, self.linear2, norm1, self.norm2, self.dropout)
+        out_proj = attention.out_proj
+        parts = (self, attention, out_proj, linear1, self.linear2, norm1, self.norm2, self.dropout)
         if tuple(map(type, parts)) != STEP_PARTS or norm1.eps != self.norm2.eps:
             return None
         weights = [
             norm1.weight, norm1.bias, attention.in_proj_weight, attention.in_proj_bias,
-            attention.out_proj.weight, attention.out_proj.bias, self.norm2.weight, self.norm2.bias,
+            out_proj.weight, out_proj.bias, self.norm2.weight, self.norm2.bias,
             linear1.weight, linear1.bias, self.linear2.weight, self.linear2.bias,
         ]  # fmt: skip
         return [weight.data for weight in weights if weight is not None]
 
 
-STEP_PARTS = TransformerBlock, MultiheadAttention, Linear, Linear, LayerNorm, LayerNorm, Dropout
+STEP_PARTS = TransformerBlock, MultiheadAttention, *[Linear] * 3, LayerNorm, LayerNorm, Dropout

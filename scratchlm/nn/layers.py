@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..device import Device, to_host
+from ..device import Device, to_host, upload
 from ..errors import OptionError
 from ..random import random_state
 from ..tensor import Tensor
@@ -41,8 +41,8 @@ class Linear(Module):
     def step(self, x: Any) -> Any:
         """The same for an array (B, in_features), without a graph: an array (B, out_features)."""
         weight, bias, device = self.weight.data, self.bias, self.weight.device
-        fit = x.shape[1:] == weight.shape[1:] and x.dtype == weight.dtype
-        if bias is None or not fit or bias.data.dtype != x.dtype:
+        fit = x.ndim == 2 and x.shape[1:] == weight.shape[1:] and x.dtype == weight.dtype
+        if bias is None or not fit or bias.data.dtype != x.dtype or bias.shape != weight.shape[:1]:
             return self(Tensor(x, device=device)).data
         return device.kernels.linear_forward(x, weight, bias.data)
 
@@ -68,9 +68,10 @@ class Embedding(Module):
     def step(self, ids: Any) -> Any:
         """The same for the ids (B) of one token each, without a graph: an array (B, embedding_dim)."""
         table, device, seen = self.weight.data, self.weight.device, to_host(ids)
-        if seen.dtype.kind not in "iu" or not all(0 <= token < len(table) for token in seen.tolist()):
+        whole = seen.ndim == 1 and seen.dtype.kind in "iu"
+        if not whole or not all(0 <= token < len(table) for token in seen.tolist()):
             return self(ids).data  # which says what is wrong
-        return device.kernels.embedding_forward(table, device.xp.asarray(ids))
+        return device.kernels.embedding_forward(table, upload(seen, device))
 
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""

@@ -169,6 +169,13 @@ class LSTM(Recurrent):
                 raise DtypeError(
                     f"LSTM takes float32 or float64, all inputs alike, got {types}: convert with .astype."
                 )
+            gates, H = 4 * self.hidden_size, self.hidden_size
+            expected = [(gates, x.shape[1]), (gates, H), (gates,), (gates,)]
+            if (found := [array.shape for array in arrays[3:]]) != expected:
+                raise ShapeError(
+                    f"LSTM's layer {layer} got {x.shape[1]} features and weights of shapes {found}: "
+                    f"expected {expected}."
+                )
             h[layer], c[layer] = device.kernels.lstm_step(*arrays)
             x = h[layer]
         return x, (Tensor(h, device=device), Tensor(c, device=device))
