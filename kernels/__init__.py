@@ -9,5 +9,5 @@
 
 if __name__ != "scratchlm.kernels":
     raise ImportError(
-        "This folder is the package scratchlm.kernels: run `pip install -e .` and import it under that name."
+        "This folder is the package scratchlm.kernels: import it under that name, from the folder above."
     )
