@@ -9,11 +9,11 @@ tensor([2., 4.])
 
 from pathlib import Path
 
-# The kernels are the package scratchlm.kernels: in a wheel they lie inside this folder, in a checkout beside it.
+# The kernels are the package scratchlm.kernels: inside this folder in a wheel, beside it in a checkout.
 if not Path(__file__).with_name("kernels").is_dir():
     __path__.append(str(Path(__file__).parents[1]))
 
-from .tensor import Tensor, tensor  # noqa: E402  first: it brings in the functions that its methods call
+from .tensor import Tensor, tensor  # first: it brings in the functions that its methods call
 
 # isort: split
 from .device import Device, default_device, get_device, set_default_device, use_device
