@@ -1,10 +1,11 @@
-"""The hot loops. They know arrays only and import nothing of scratchlm.
+"""The hot loops, each formula a folder. They know arrays only and import nothing of scratchlm.
 
-- contract.py: the one list of kernels: name, arguments, shapes, formula id
-- reference/: NumPy: the formula as on the page, the truth that the others are held to
-- cpu/: Numba
-- cuda/: CUDA C++ (*.cu), and beside each file the Python that chooses grid and block
+- softmax/, lstm/, attention/ …: reference.py (NumPy, the formula as on the page, the truth that the others
+  are held to), cpu.py (Numba), cuda.py and a .cu (CUDA C++, and the Python that chooses grid and block)
+- grammar.py, contract.py: how a kernel is declared; all of them, collected; a device's set of them
+- cpu/, cuda/: what the kernels of one set share: threads and compiling, launching and the GPU
 - emulator/: runs CUDA kernels on the CPU, to test, check and step them
+- transfers.py, cache.py: copies between host and GPU, counted; where compiled kernels are kept
 """
 
 if __name__ != "scratchlm.kernels":

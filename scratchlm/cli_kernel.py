@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .cli_common import check_folders
-from .cli_kernel_arguments import draw, family, find, letters, runnable
+from .cli_kernel_arguments import draw, find, letters, runnable
 from .cli_kernel_check import check
 from .cli_kernel_common import SECONDS, SHAPE, STEPS, stop
 from .cli_kernel_debug import debug
@@ -40,16 +40,16 @@ def list_kernels() -> None:
     """List the CUDA kernels that come with scratchlm, and the lengths that --shape gives each."""
     from rich.console import Console
 
-    from scratchlm.kernels.cuda.launching import HERE
+    from scratchlm.kernels.contract import HERE
 
     table = _table("name", "--shape", "file", "what")
     for name, pair in runnable().items():
         what = pair[1].__doc__.split("\n")[0].partition("    [")[0]
-        table.add_row(name, ",".join(letters(pair[0])), f"{family(pair)}.cu", what.replace("[", r"\["))
+        table.add_row(name, ",".join(letters(pair[0])), f"{pair[0].family}.cu", what.replace("[", r"\["))
     Console(width=WIDTH + 40).print(table)
     click.echo(
         "N rows, V classes, D features, T time steps, S keys, B batch, H hidden or heads; … any shape. "
-        f"Numbered ones are earlier,\nslower versions. The files are in {HERE}."
+        f"Numbered ones are earlier,\nslower versions. The files are in {HERE}, each in its family's folder."
     )
 
 

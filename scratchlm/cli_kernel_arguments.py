@@ -42,23 +42,11 @@ def runnable() -> dict[str, tuple[Any, Any]]:
 
     Matrix products and what is made of other kernels are left out: nothing is launched for them alone.
     """
-    from scratchlm.kernels import cuda
-    from scratchlm.kernels.contract import CONTRACT
-    from scratchlm.kernels.cuda import ladders
+    from scratchlm.kernels.contract import CONTRACT, earlier_versions, kernel_set
 
-    rows = {row.name: row for row in CONTRACT}
-    found = {name: (row, getattr(cuda, name)) for name, row in rows.items()}
-    found = {name: pair for name, pair in found.items() if family(pair) not in ("matmul", "generation")}
-    for name in ladders.VERSIONS:
-        found[name] = rows[re.sub(r"_\d+$", "", name)], getattr(ladders, name)
-    return found
-
-
-def family(pair: tuple[Any, Any]) -> str:
-    """The .cu of a kernel, without its ending."""
-    from scratchlm.kernels import cuda
-
-    return getattr(cuda, pair[0].name).__module__.rpartition(".")[2]
+    cuda = kernel_set("cuda")
+    rows = [row for row in CONTRACT if row.family not in ("matmul", "token")]
+    return {row.name: (row, getattr(cuda, row.name)) for row in rows} | earlier_versions()
 
 
 def find(name: str) -> tuple[Any, Any]:
@@ -67,8 +55,7 @@ def find(name: str) -> tuple[Any, Any]:
     Raises:
         OptionError: there is none, or it is a part that others launch.
     """
-    from scratchlm.kernels.contract import CONTRACT
-    from scratchlm.kernels.cuda.launching import HERE
+    from scratchlm.kernels.contract import CONTRACT, sources
     from scratchlm.kernels.emulator.source import read
 
     known = runnable()
@@ -84,9 +71,9 @@ def find(name: str) -> tuple[Any, Any]:
         raise OptionError(
             f"{name}: a file is for `scratchlm kernel check` or `debug`; this runs the kernels of scratchlm."
         )
-    for path in sorted(HERE.glob("*.cu")):
+    for path in sources():
         if name in read(path).kernels:
-            users = [user for user, pair in known.items() if family(pair) == path.stem]
+            users = [user for user, pair in known.items() if pair[0].family == path.stem]
             raise OptionError(
                 f"{name} is a part that others in {path.name} launch: run one of {', '.join(users)}."
             )

@@ -12,12 +12,10 @@ host and card, arrays are copied by `upload` and `to_host` alone, and counted (s
 that are on the card already, which are checked before they are used, are not.
 """
 
-import importlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -56,14 +54,14 @@ class Device:
 
 @cache
 def _open(name: str) -> Device:
-    module = f"scratchlm.kernels.{KERNELS.get(name, name)}"
     try:
-        kernels = importlib.import_module(module)
+        from scratchlm.kernels.contract import CONTRACT, kernel_set
+
+        kernels = kernel_set(KERNELS.get(name, name))
     except ModuleNotFoundError as error:
-        if error.name in (module, "scratchlm.kernels"):
+        if error.name == "scratchlm.kernels":
             raise DeviceError(
-                "The kernels are not beside this scratchlm: in a checkout, whose folder hides an installed "
-                "package, run `pip install -e .`, or start Python in another folder."
+                "The kernels are not beside this scratchlm: the folder kernels/ of its checkout is missing."
             ) from None
         raise DeviceError(
             f"Device '{name}' needs the package '{error.name}': run `pip install {error.name}`, "
@@ -71,7 +69,8 @@ def _open(name: str) -> Device:
         ) from None
     except ValueError as error:  # a setting in the environment that makes no sense
         raise DeviceError(str(error)) from None
-    _check_complete(name, kernels)
+    if missing := [kernel.name for kernel in CONTRACT if not hasattr(kernels, kernel.name)]:
+        raise DeviceError(f"Device '{name}' lacks these kernels of the contract: {', '.join(missing)}.")
     if name == "emulator":
         _check_compiler()
     return Device(name, _cupy() if name == "cuda" else np, kernels)
@@ -95,14 +94,6 @@ def _check_compiler() -> None:
         compiler()
     except KernelError as error:
         raise DeviceError(str(error)) from None
-
-
-def _check_complete(name: str, kernels: ModuleType) -> None:
-    from scratchlm.kernels.contract import CONTRACT
-
-    missing = [kernel.name for kernel in CONTRACT if not hasattr(kernels, kernel.name)]
-    if missing:
-        raise DeviceError(f"Device '{name}' lacks these kernels of the contract: {', '.join(missing)}.")
 
 
 def get_device(device: "str | Device | None" = None) -> Device:

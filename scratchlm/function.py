@@ -15,52 +15,24 @@
 (an axis, a probability) are arguments of `__init__`; inputs that have no gradient (token ids) get None.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .autograd import (  # noqa: F401
+    Version,
+    check_finite,
+    detect_anomaly,
+    is_grad_enabled,
+    looks_for_anomalies,
+    no_grad,
+)
 from .device import Device
-from .errors import DeviceError, DtypeError, GraphError, NumberError
-from .graph import Version
+from .errors import DeviceError, DtypeError, GraphError
 from .tensor import Tensor
 
 Array = Any  # a NumPy array, or another device's array with the same interface
-
-_grad_enabled = True
-_anomaly = False
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are being recorded for `backward`."""
-    return _grad_enabled
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside this block (or a function decorated with it), nothing is recorded for `backward`."""
-    global _grad_enabled
-    before, _grad_enabled = _grad_enabled, False
-    try:
-        yield
-    finally:
-        _grad_enabled = before
-
-
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
-    """Inside this block, the first Function that makes a NaN or infinity raises, by name.
-
-    Saved arrays are also compared with a copy when `backward` uses them, which finds a change that was made
-    behind the tensor's back (`x.data[0] = 1`). Slow and memory-hungry: for hunting, not for training.
-    """
-    global _anomaly
-    before, _anomaly = _anomaly, True
-    try:
-        yield
-    finally:
-        _anomaly = before
 
 
 class Function:
@@ -70,6 +42,11 @@ class Function:
     float_inputs: int | None = 0  # how many inputs from the first must be float32 or float64; None: all
     target: Device | None = None  # where the outputs live; where the inputs do for None
 
+    if TYPE_CHECKING:  # an editor goes from self.kernels.lstm_backward to kernels/lstm/reference.py
+        from kernels import reference as kernels
+    else:
+        kernels: Any  # every kernel of the device, as an attribute
+    xp: Any  # the device's array module: NumPy or CuPy
     device: Device
     inputs: tuple[Tensor, ...] = ()  # the tensors that went in; empty while nothing is recorded
     needs_grad: tuple[bool, ...] = ()  # for each input: does anybody want its gradient?
@@ -95,25 +72,15 @@ class Function:
         """The formula's name in messages and pictures."""
         return type(self).__name__
 
-    @property
-    def xp(self) -> Any:
-        """The device's array module."""
-        return self.device.xp
-
-    @property
-    def kernels(self) -> Any:
-        """The device's kernel set."""
-        return self.device.kernels
-
     def save(self, *arrays: Array) -> None:
         """Keep arrays for `backward`, which finds them in `self.saved`."""
         self._saved = arrays
 
     def seen(self, index: int, array: Array) -> Array:
-        """Input `index` to look at in `forward`: as the caller gave it, NumPy's or a list, or else `array`.
+        """Input `index` on the host, for checks, where the caller gave NumPy's or a list; else `array`.
 
-        Ids are looked at before they are used. On a card every look waits for all work before it, so ids stay
-        with the host until a Function takes them.
+        Ids are checked before they are used. Reading them from a GPU would wait for all work before, so ids
+        stay on the host until a Function takes them.
         """
         given = self._given[index]
         return np.asarray(given) if isinstance(given, (np.ndarray, list, tuple)) else array
@@ -150,15 +117,16 @@ class Function:
         if not all([isinstance(t, Tensor) for t in inputs]):  # a list: a generator costs a microsecond more
             device = next((t.device for t in inputs if isinstance(t, Tensor)), None)
             tensors = tuple(t if isinstance(t, Tensor) else Tensor(t, device=device) for t in inputs)
-        self.device = tensors[0].device
+        device = self.device = tensors[0].device
+        self.xp, self.kernels = device.xp, device.kernels
         for t in tensors:
-            if t.device is not self.device:
+            if t.device is not device:
                 raise DeviceError(
-                    f"{self.name} got tensors on '{self.device.name}' and on '{t.device.name}': "
-                    f"move one with .to('{self.device.name}')."
+                    f"{self.name} got tensors on '{device.name}' and on '{t.device.name}': "
+                    f"move one with .to('{device.name}')."
                 )
         self._check_types(tensors[: self.float_inputs])
-        recording = _grad_enabled and any([t.requires_grad for t in tensors])
+        recording = is_grad_enabled() and any([t.requires_grad for t in tensors])
         self.needs_grad = tuple([recording and t.requires_grad for t in tensors])
         self._given = inputs
         try:
@@ -166,9 +134,9 @@ class Function:
         finally:
             self._given = ()
         arrays = result if isinstance(result, tuple) else (result,)
-        if _anomaly:
-            self._check_finite(arrays, "forward")
-        outputs = tuple(Tensor(array, device=self.target or self.device) for array in arrays)
+        if looks_for_anomalies():
+            check_finite(self, arrays, "forward")
+        outputs = tuple([Tensor._of(array, self.target or device) for array in arrays])
         if self.view and self.xp.may_share_memory(arrays[0], tensors[0].data):
             outputs[0]._version = tensors[0]._version
         if recording:
@@ -199,7 +167,7 @@ class Function:
             self._versions = tuple(
                 [(t._version, t._version.count) for t in (*tensors, *outputs) if self._has_saved(t._data)]
             )
-        if _anomaly:
+        if looks_for_anomalies():
             self._copies = tuple(None if array is None else array.copy() for array in self._saved)
 
     def _has_saved(self, array: Array) -> bool:
@@ -213,50 +181,7 @@ class Function:
                 return True
         return False
 
-    def run_backward(self, grad_outputs: list[Array | None]) -> tuple[Array | None, ...]:
-        """Call `backward` with zeros for outputs that nobody used; check the gradients' shapes."""
-        if self.freed:
-            raise GraphError(
-                f"backward() came a second time through {self.name}, whose saved arrays are freed: "
-                "call backward(retain_graph=True) the first time, or compute the loss again (in an RNN, "
-                "detach() the state that is carried from batch to batch)."
-            )
-        filled = [
-            self.xp.zeros(shape, dtype) if grad is None else grad
-            for grad, (shape, dtype) in zip(grad_outputs, self.output_specs, strict=True)
-        ]
-        result = self.backward(*filled)
-        grads = result if isinstance(result, tuple) else (result,)
-        if len(grads) != len(self.inputs):
-            raise GraphError(
-                f"{self.name}.backward returned {len(grads)} gradients for {len(self.inputs)} inputs: "
-                "return one for each, None where an input has none."
-            )
-        for index, (grad, t) in enumerate(zip(grads, self.inputs, strict=True)):
-            if grad is not None and not hasattr(grad, "shape"):
-                raise GraphError(
-                    f"{self.name}.backward returned a {type(grad).__name__} for input {index}: return an "
-                    f"array of shape {t.data.shape}, or None."
-                )
-            if grad is not None and t.requires_grad and grad.shape != t.data.shape:
-                raise GraphError(
-                    f"{self.name}.backward returned a gradient of shape {grad.shape} for input {index} "
-                    f"of shape {t.data.shape}: the two must be equal."
-                )
-        if _anomaly:
-            self._check_finite([g for g in grads if g is not None], "backward")
-        return grads
-
     def free(self) -> None:
         """Let go of inputs and saved arrays; a second backward through here is an error from now on."""
         self.inputs, self._saved, self._versions, self._copies, self.watched = (), (), (), (), {}
         self.freed = True
-
-    def _check_finite(self, arrays: Any, where: str) -> None:
-        for index, array in enumerate(arrays):
-            if array.dtype.kind == "f" and not self.xp.isfinite(array).all():
-                bad = int((~self.xp.isfinite(array)).sum())
-                raise NumberError(
-                    f"{self.name}.{where} made {bad} NaN or infinite value(s) in its result {index} of "
-                    f"shape {array.shape}: look at its inputs, and lower the learning rate or clip gradients."
-                )

@@ -1,7 +1,7 @@
 """Random numbers that are the same on every device and after every resume.
 
 Initial weights and sampling draw from NumPy's generator. Dropout draws from a counter-based generator
-(Philox, `kernels/reference/dropout.py`): its mask is a function of (seed, call number, element) alone, so
+(Philox, `kernels/dropout/reference.py`): its mask is a function of (seed, call number, element) alone, so
 nothing but these two integers has to be stored to draw it again in backward, on another device or later.
 """
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .arrays import as_array, beside, compare
+from .autograd import Version, is_grad_enabled, walk_back
 from .device import Device, get_device, to_host
 from .errors import DtypeError, GraphError, ShapeError
-from .graph import Version, output_first, run_function
 
 
 class Tensor:
@@ -57,6 +57,16 @@ class Tensor:
         # One memory has one version, whatever names it goes by.
         same = isinstance(data, Tensor) and data._data is self._data  # not copied to a card, say
         self._version: Version = data._version if same else Version()
+
+    @classmethod
+    def _of(cls, array: Any, device: Device) -> "Tensor":
+        """A result: an array of the device already, so that nothing has to be converted or checked."""
+        result = object.__new__(cls)
+        result.device = device
+        result._data = array if isinstance(array, device.xp.ndarray) else as_array(array, device)
+        result.requires_grad, result.grad = False, None
+        result._function, result._index, result._version = None, 0, Version()
+        return result
 
     # ---------------------------------------------------------------- the array and its description
     @property
@@ -164,26 +174,19 @@ class Tensor:
                 raise ShapeError(f"gradient has shape {grad.shape}, the tensor {self.shape}: not equal.")
         if self._function is None:
             self._accumulate(grad, owned=False)
-            return
-        # grads[f][i]: sum so far of ∂self/∂(output i of f). A Function runs only when all users of its
-        # outputs have run, so that sum is complete: hence the order, output first.
-        grads: dict[Any, list[Any]] = {self._function: [None] * len(self._function.output_specs)}
-        grads[self._function][self._index] = grad
-        for function in output_first(self._function):
-            run_function(function, grads)
-            if not retain_graph:
-                function.free()
+        else:
+            walk_back(self._function, self._index, grad, retain_graph)
 
     def _accumulate(self, grad: Any, owned: bool) -> None:
         """Add to `.grad`. `owned`: nobody else holds this array, so it may be kept without a copy."""
         if self.grad is not None:
             self.grad.data += grad
         else:
-            self.grad = Tensor(grad if owned else grad.copy(), device=self.device)
+            self.grad = Tensor._of(grad if owned else grad.copy(), self.device)
 
     def detach(self) -> "Tensor":
         """The same memory, cut off from the graph."""
-        result = Tensor(self._data, device=self.device)
+        result = Tensor._of(self._data, self.device)
         result._version = self._version
         return result
 
@@ -294,22 +297,22 @@ class Tensor:
         return F.getitem(self, beside(self, index))
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return Tensor(compare("==", self, other), device=self.device)
+        return Tensor._of(compare("==", self, other), self.device)
 
     def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return Tensor(compare("!=", self, other), device=self.device)
+        return Tensor._of(compare("!=", self, other), self.device)
 
     def __lt__(self, other: Any) -> "Tensor":
-        return Tensor(compare("<", self, other), device=self.device)
+        return Tensor._of(compare("<", self, other), self.device)
 
     def __le__(self, other: Any) -> "Tensor":
-        return Tensor(compare("<=", self, other), device=self.device)
+        return Tensor._of(compare("<=", self, other), self.device)
 
     def __gt__(self, other: Any) -> "Tensor":
-        return Tensor(compare(">", self, other), device=self.device)
+        return Tensor._of(compare(">", self, other), self.device)
 
     def __ge__(self, other: Any) -> "Tensor":
-        return Tensor(compare(">=", self, other), device=self.device)
+        return Tensor._of(compare(">=", self, other), self.device)
 
     __hash__ = object.__hash__  # by identity: == compares elements
 
@@ -395,4 +398,3 @@ def tensor(data: Any, requires_grad: bool = False, device: "str | Device | None"
 
 # Last, because these modules need Tensor: the differentiable functions behind the methods above.
 from . import functions as F  # noqa: E402
-from .function import is_grad_enabled  # noqa: E402

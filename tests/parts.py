@@ -1,6 +1,5 @@
 """The cpu set with its work cut into many small parts, and a spy that tells in how many it was done."""
 
-import pkgutil
 from contextlib import contextmanager
 from importlib import import_module
 
@@ -9,28 +8,29 @@ import pytest
 
 from scratchlm import get_device
 from scratchlm.device import to_host, upload
-from scratchlm.kernels import cpu
+from scratchlm.kernels.cpu import loops
 from scratchlm.kernels.cpu import threads as pool
+from scratchlm.kernels.token import cpu as token
 
 from .draw import flat
 
 # Below the lengths that tests draw. Not optimizer.BLOCK: it is a constant inside compiled code.
 SMALL = {
-    "activation.AT_LEAST": 3,
-    "additive_attention.AT_LEAST": 1,
-    "attention.BLOCK": 3,
-    "cross_entropy.AT_LEAST": 2,
-    "cross_entropy.CHUNK": 20,
-    "dropout.BLOCKS": 1,
-    "generation.AT_LEAST": 2,
-    "gru.ROWS": 1,
-    "lstm.AT_LEAST": 2,
-    "lstm.ROWS": 1,
-    "matmul.AT_LEAST": 4,
-    "norm.AT_LEAST": 2,
-    "norm.ROWS": 2,
-    "optimizer.AT_LEAST": 3,
-    "softmax.AT_LEAST": 2,
+    "cpu.loops.AT_LEAST": 3,
+    "additive_attention.cpu.AT_LEAST": 1,
+    "attention.cpu.BLOCK": 3,
+    "cross_entropy.cpu.AT_LEAST": 2,
+    "cross_entropy.cpu.CHUNK": 20,
+    "dropout.cpu.BLOCKS": 1,
+    "token.cpu.AT_LEAST": 2,
+    "gru.cpu.ROWS": 1,
+    "lstm.cpu.AT_LEAST": 2,
+    "lstm.cpu.ROWS": 1,
+    "matmul.cpu.AT_LEAST": 4,
+    "norm.cpu.AT_LEAST": 2,
+    "norm.cpu.ROWS": 2,
+    "optimizer.cpu.AT_LEAST": 3,
+    "softmax.cpu.AT_LEAST": 2,
 }
 
 
@@ -40,8 +40,8 @@ def small_parts(threads=3):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "_threads", threads)
         for name, value in SMALL.items():
-            module, constant = name.split(".")
-            patch.setattr(import_module(f"{cpu.__name__}.{module}"), constant, value)
+            module, _, constant = name.rpartition(".")
+            patch.setattr(import_module(f"scratchlm.kernels.{module}"), constant, value)
         yield
 
 
@@ -100,12 +100,10 @@ def spied_parts():
     pieces = []
 
     def noted(*arguments):
-        pieces.append(pool.parts(*arguments))
+        pieces.append(pool.pieces_of(*arguments))
         return pieces[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        for _, name, _ in pkgutil.iter_modules(cpu.__path__):
-            module = import_module(f"{cpu.__name__}.{name}")
-            if module is not pool and hasattr(module, "parts"):
-                patch.setattr(module, "parts", noted)
+        patch.setattr(loops, "pieces_of", noted)
+        patch.setattr(token, "pieces_of", noted)
         yield pieces

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scratchlm.kernels.contract import sources
 from scratchlm.kernels.cuda import compile_check
 from scratchlm.kernels.emulator import KernelError
 from scratchlm.kernels.emulator.source import read
@@ -17,7 +18,7 @@ def nvrtc():
 def test_every_kernel_compiles_and_none_spills():
     nvrtc()
     found = compile_check.compile_all()
-    names = {name for path in compile_check.HERE.glob("*.cu") for name in read(path).kernels}
+    names = {name for path in sources() for name in read(path).kernels}
     assert {c.kernel for c in found} == names
     assert len(found) == len(names) * 2 * len(compile_check.CARDS)
     assert not [c for c in found if c.spilled and c.kernel not in compile_check.SPILLS]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numba import njit
 
 from scratchlm import get_device
-from scratchlm.kernels.cpu import product as own
+from scratchlm.kernels.cpu import gemm as own
 
 from .test_graph import python
 
-matmul_module = import_module("scratchlm.kernels.cpu.matmul")  # the name beside it is the kernel
+matmul_module = import_module("scratchlm.kernels.matmul.cpu")
 EPS = {np.float32: 2e-6, np.float64: 4e-15}
 
 
@@ -110,14 +110,15 @@ for name in found:
 llvm.get_host_cpu_features = lambda: found
 os.environ |= {{"NUMBA_CPU_FEATURES": found.flatten(), "SCRATCHLM_CACHE": {str(tmp_path)!r}}}
 import numpy as np
-from scratchlm.kernels.cpu import matmul, product
+from scratchlm.kernels.cpu import gemm
+from scratchlm.kernels.matmul.cpu import matmul
 rng = np.random.default_rng(0)
 for dtype, tolerance in (("f4", 1e-4), ("f8", 1e-12)):
     a, b = rng.standard_normal((23, 70)).astype(dtype), rng.standard_normal((70, 51)).astype(dtype)
     for left in (a, np.asfortranarray(a)):
         for right in (b, np.asfortranarray(b)):
             np.testing.assert_allclose(matmul(left, right), a @ b, rtol=tolerance, atol=tolerance)
-print(product.VECTOR)
+print(gemm.VECTOR)
 """
     assert int(python(code)) <= (32 if len(features) == 1 else 16)
 
@@ -149,7 +150,7 @@ def test_without_memory_to_work_in_there_is_an_error():
     code = """
 import resource
 import numpy as np
-from scratchlm.kernels.cpu.matmul import add_matmul
+from scratchlm.kernels.matmul.cpu import add_matmul
 a, y = np.ones((1024, 1024), np.float32), np.zeros((1024, 1024), np.float32)
 assert (add_matmul(a, a, y, 0) == 1024).all()
 taken = [np.empty(0)]

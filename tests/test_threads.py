@@ -11,7 +11,8 @@ import pytest
 from scratchlm import get_device
 from scratchlm.kernels.contract import CONTRACT
 from scratchlm.kernels.cpu import threads as pool
-from scratchlm.kernels.cpu.compiling import inner, loop
+from scratchlm.kernels.cpu.compiling import inner
+from scratchlm.kernels.cpu.threads import loop
 
 from .draw import Draw, Fixed, copied, flat
 from .parts import small_parts, spied_parts
@@ -119,7 +120,7 @@ def split_fail(words, parts, seen):
 @pytest.fixture
 def of_three(monkeypatch):
     monkeypatch.setattr(pool, "_threads", 3)
-    return pool.team()
+    return pool.get_team()
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
@@ -127,7 +128,7 @@ def of_three(monkeypatch):
 def test_parts_cover_the_work_once(n, threads, monkeypatch):
     monkeypatch.setattr(pool, "_threads", threads)
     seen = np.zeros(n, np.int64)
-    split_count(pool.team(), threads, seen)
+    split_count(pool.get_team(), threads, seen)
     assert (seen == 1).all()
 
 
@@ -169,7 +170,7 @@ import os
 os.environ["SCRATCHLM_THREADS"] = "2"
 import threading
 import numpy as np
-from scratchlm.kernels.cpu import matmul
+from scratchlm.kernels.matmul.cpu import matmul
 a = np.ones((512, 512), np.float32)
 assert (matmul(a, a) == 512).all()
 child = os.fork()
@@ -187,8 +188,8 @@ import os, threading
 os.environ["SCRATCHLM_THREADS"] = "8"
 from scratchlm.kernels.cpu import threads as pool
 for n in [*range(2, 9), *range(8, 1, -1)]:
-    assert pool.parts(n) == n
-    pool.team()
+    assert pool.pieces_of(n) == n
+    pool.get_team()
 print(threading.active_count() - 1)
 """
     assert int(python(code)) == 7

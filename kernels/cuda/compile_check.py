@@ -13,9 +13,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..contract import sources
 from ..emulator import KernelError
 from ..emulator.reading import expand
-from .launching import HERE
 
 CARDS = ("sm_75", "sm_80", "sm_90", "sm_100")
 SPILLS: dict[str, str] = {}  # kernel → why it may
@@ -91,7 +91,7 @@ def compile_all(cards: tuple[str, ...] = CARDS) -> list[Compiled]:
     from rich.console import Console
     from rich.progress import track
 
-    nvrtc, files = open_nvrtc(), sorted(HERE.glob("*.cu"))
+    nvrtc, files = open_nvrtc(), sources()
     shown = track(files, "compiling", console=Console(stderr=True), transient=True)  # half a minute
     return [
         compiled

@@ -1,5 +1,5 @@
-"""How a kernel of this folder is launched: on a card through CuPy where the arrays are CuPy's, else on the
-emulator. Every kernel is compiled for float and for double: the word `real` in a .cu stands for either.
+"""How a CUDA kernel is launched: on a GPU through CuPy where the arrays are CuPy's, else on the emulator.
+ Every kernel is compiled for float and for double: the word `real` in a .cu stands for either.
 
 On a card a launch returns before the kernel has run: all work goes to CuPy's current stream, in order, and
 nothing here waits for it or copies anything to the host. Memory comes from CuPy's pool, which keeps what is
@@ -8,8 +8,9 @@ freed: cudaMalloc waits for the card, the pool does not. Kernels are compiled by
 their inputs to 10 bits of mantissa, on cards from sm_80 on.
 """
 
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from ..emulator import Emulator, Pointers
 from ..emulator.reading import expand
 from ..transfers import copy_up
 
-HERE = Path(__file__).parent
+KERNELS = Path(__file__).parents[1]
 REAL = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 WARP, THREADS = 32, 256  # lanes of a warp; threads of a block where nothing speaks for fewer
 
@@ -58,12 +59,14 @@ def array_module(array: Any) -> Any:
 
 @cache
 def _emulated(family: str, real: str, settings: tuple[tuple[str, Any], ...]) -> Emulator:
-    return Emulator(HERE / f"{family}.cu", options=(f"-Dreal={real}",), **dict(settings))
+    return Emulator(KERNELS / family / f"{family}.cu", options=(f"-Dreal={real}",), **dict(settings))
 
 
 @cache
 def _on_card(cupy: Any, family: str, real: str) -> Any:
-    return cupy.RawModule(code=expand(HERE / f"{family}.cu"), options=("-std=c++17", f"-Dreal={real}"))
+    return cupy.RawModule(
+        code=expand(KERNELS / family / f"{family}.cu"), options=("-std=c++17", f"-Dreal={real}")
+    )
 
 
 def launch(
@@ -127,3 +130,22 @@ def each(family: str, kernel: str, size: int, *args: Any, per: int = 1) -> None:
     work = -(-size // per)
     threads = threads_for(work)
     launch(family, kernel, -(-work // threads) if work else 0, threads, *args, size)
+
+
+def elementwise(family: str, reference: Callable) -> Callable:
+    """Launch the kernel of the reference's name on (*arrays, *numbers), four elements a thread.
+
+    Its arguments are the arrays in C order, a fresh result, the numbers (a flag as 0 or 1), and the size.
+    """
+    row = reference.row  # type: ignore[attr-defined]
+    flags = [argument.kind == "number" for argument in row.arguments]
+
+    @functools.wraps(reference)
+    def call(*given: Any) -> Any:
+        arrays = whole(*(a for a, flag in zip(given, flags, strict=True) if not flag))
+        numbers = [bool(a) for a, flag in zip(given, flags, strict=True) if flag]
+        result = array_module(given[0]).empty(given[0].shape, given[0].dtype)  # `whole` has no shape ()
+        each(family, reference.__name__, result.size, *arrays, result, *numbers, per=4)
+        return result
+
+    return call

@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import scratchlm as sl
-from scratchlm import graph, optim
+from scratchlm import autograd, optim
 from scratchlm.functions import elementwise
 from scratchlm.kernels import reference
 from scratchlm.nn import Parameter
@@ -208,7 +208,7 @@ assert recursion.startswith("RecursionError"), "a chain deeper than the limit sh
 print("\nThe engine's code\n")
 print(inspect.getsource(elementwise.Multiply))
 print(inspect.getsource(reference.tanh_backward))
-print(inspect.getsource(graph.output_first))
+print(inspect.getsource(autograd.output_first))
 
 a, b = sl.tensor(2.0, requires_grad=True), sl.tensor(3.0, requires_grad=True)
 c = a * b

@@ -42,7 +42,8 @@ class AdditiveAttention(Function):
         return y
 
     def backward(self, grad_y: Array) -> tuple[Array, ...]:
-        return self.kernels.additive_attention_backward(grad_y, *self.saved)
+        query, keys, values, weight, p = self.saved
+        return self.kernels.additive_attention_backward(grad_y, query, keys, values, weight, p)
 
 
 def additive_attention(query: Tensor, keys: Tensor, values: Tensor, weight: Tensor) -> Tensor:

@@ -51,7 +51,9 @@ class Add(Binary):
     """y = a + b;  ∂L/∂a = ∂L/∂b = ∂L/∂y    [add]."""
 
     def formula(self, a: Array, b: Array) -> Array:
-        return self.kernels.add(a, b) if a.shape == b.shape and a.dtype == b.dtype else a + b
+        if a.shape == b.shape and a.dtype == b.dtype:
+            return self.kernels.add(a, b)
+        return a + b
 
     def backward(self, grad_y: Array) -> tuple[Array, Array]:
         return self.pair(grad_y, grad_y)

@@ -33,7 +33,8 @@ class Embedding(Function):
     def backward(self, grad_y: Array) -> tuple[Array, None]:
         (ids,) = self.saved
         rows = grad_y.reshape(ids.size, grad_y.shape[-1])  # (N, D)
-        return self.kernels.embedding_backward(rows, ids.reshape(-1), self.vocabulary), None
+        grad_weight = self.kernels.embedding_backward(rows, ids.reshape(-1), self.vocabulary)
+        return grad_weight, None
 
 
 def embedding(weight: Tensor, ids: Any) -> Tensor:

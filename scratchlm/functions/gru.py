@@ -40,7 +40,9 @@ class GRU(Function):
         grad_h[-1] += grad_h_last
         x_part, h_part, grad_h0 = self.kernels.gru_backward(grad_h, gates_seen, h0, h, weight_hh)
         rows, h_rows = x_part.reshape(T * B, -1), h_part.reshape(T * B, -1)  # (TB, 3H)
-        grad_x = self.kernels.matmul(rows, weight_ih).reshape(x.shape) if self.needs_grad[0] else None
+        grad_x = None
+        if self.needs_grad[0]:
+            grad_x = self.kernels.matmul(rows, weight_ih).reshape(x.shape)
         before = self.xp.concatenate([h0[None], h[:-1]]).reshape(T * B, -1)  # h_(t−1) (TB, H)
         grad_weight_ih, grad_bias_ih = self.kernels.linear_weight_backward(rows, x.reshape(T * B, D))
         grad_weight_hh, grad_bias_hh = self.kernels.linear_weight_backward(h_rows, before)

@@ -47,8 +47,8 @@ class LSTMCell(Function):
     """One step: i, f, o = σ(·), g = tanh(·) of x W_ihᵀ + b_ih + h W_hhᵀ + b_hh;  c' = f ⊙ c + i ⊙ g,
     h' = o ⊙ tanh c'    [lstm.cell].
 
-    x (B, D), h and c (B, H) → h', c' (B, H). The derivative of the gates is in the kernel; the products
-    have those of a linear layer.
+    x (B, D), h and c (B, H) → h', c' (B, H). The derivative of the gates is in `lstm_cell_backward`
+    (kernels/lstm/reference.py); the products have those of a linear layer.
     """
 
     float_inputs = None
@@ -116,7 +116,9 @@ class LSTM(Function):
             grad_h, grad_c_last, gates, c0, c, weight_hh
         )
         rows = grad_gates.reshape(T * B, -1)  # δ (TB, 4H)
-        grad_x = self.kernels.matmul(rows, weight_ih).reshape(x.shape) if self.needs_grad[0] else None
+        grad_x = None
+        if self.needs_grad[0]:
+            grad_x = self.kernels.matmul(rows, weight_ih).reshape(x.shape)
         grad_weight_ih, grad_bias = self.kernels.linear_weight_backward(rows, x.reshape(T * B, D))
         grad_weight_hh = self.kernels.matmul(grad_gates[0].T, h0)
         if T > 1:

@@ -21,8 +21,9 @@ class MatMul(Function):
                 "second-last of the second; transpose one of them?"
             )
         self.save(a, b)
+        matrix_a, matrix_b = self.matrices(a, b)
         try:
-            y = self.kernels.matmul(*self.matrices(a, b))
+            y = self.kernels.matmul(matrix_a, matrix_b)
         except ValueError:
             raise ShapeError(
                 f"matmul got shapes {a.shape} and {b.shape}, whose batch axes do not broadcast."
@@ -83,7 +84,9 @@ class Linear(Function):
     def backward(self, grad_y: Array) -> tuple[Array | None, ...]:
         x, weight = self.saved
         rows = grad_y.reshape(math.prod(x.shape[:-1]), weight.shape[0])  # G (N, E)
-        grad_x = self.kernels.matmul(rows, weight).reshape(x.shape) if self.needs_grad[0] else None
+        grad_x = None
+        if self.needs_grad[0]:
+            grad_x = self.kernels.matmul(rows, weight).reshape(x.shape)
         if not any(self.needs_grad[1:]):
             return grad_x, *[None] * (len(self.inputs) - 1)
         grads = self.kernels.linear_weight_backward(rows, x.reshape(len(rows), weight.shape[1]))

@@ -30,26 +30,32 @@ class Softmax(RowFunction):
     """y_v = e^(x_v) / Σ_w e^(x_w);  ∂L/∂x_v = y_v (∂L/∂y_v − Σ_w y_w ∂L/∂y_w)    [softmax]."""
 
     def forward(self, x: Array) -> Array:
-        y = self.kernels.softmax_forward(self.rows(x))  # (N, V)
+        rows = self.rows(x)  # (N, V)
+        y = self.kernels.softmax_forward(rows)
         self.save(y)
         return self.unrows(y, x.shape)
 
     def backward(self, grad_y: Array) -> Array:
         (y,) = self.saved
-        return self.unrows(self.kernels.softmax_backward(y, self.rows(grad_y)), grad_y.shape)
+        grad_rows = self.rows(grad_y)  # (N, V)
+        grad_x = self.kernels.softmax_backward(y, grad_rows)
+        return self.unrows(grad_x, grad_y.shape)
 
 
 class LogSoftmax(RowFunction):
     """y_v = x_v − ln Σ_w e^(x_w);  ∂L/∂x_v = ∂L/∂y_v − e^(y_v) Σ_w ∂L/∂y_w    [log_softmax]."""
 
     def forward(self, x: Array) -> Array:
-        y = self.kernels.log_softmax_forward(self.rows(x))  # (N, V)
+        rows = self.rows(x)  # (N, V)
+        y = self.kernels.log_softmax_forward(rows)
         self.save(y)
         return self.unrows(y, x.shape)
 
     def backward(self, grad_y: Array) -> Array:
         (y,) = self.saved
-        return self.unrows(self.kernels.log_softmax_backward(y, self.rows(grad_y)), grad_y.shape)
+        grad_rows = self.rows(grad_y)  # (N, V)
+        grad_x = self.kernels.log_softmax_backward(y, grad_rows)
+        return self.unrows(grad_x, grad_y.shape)
 
 
 def softmax(x: Tensor, axis: int = -1) -> Tensor:

@@ -10,9 +10,8 @@ from click.testing import CliRunner
 
 from scratchlm.cli import cli
 from scratchlm.errors import OptionError
-from scratchlm.kernels import cuda
-from scratchlm.kernels.contract import CONTRACT
-from scratchlm.kernels.cuda import ladders
+from scratchlm.kernels.contract import CONTRACT, earlier_versions
+from scratchlm.kernels.optimizer import cuda as optimizer
 
 SUMS = """extern "C" __global__ void sums(const float* x, float* y, int n) {
     __shared__ float s[8];
@@ -24,7 +23,7 @@ SUMS = """extern "C" __global__ void sums(const float* x, float* y, int n) {
 """
 COMPOSED = ("matmul", "linear_forward", "linear_weight_backward", "lstm_step", "transformer_step")
 NAMES = [row.name for row in CONTRACT if row.name not in COMPOSED]
-NAMES += ladders.VERSIONS
+NAMES += earlier_versions()
 ARGUMENTS = ["--args", "float32[16]", "float32[16]=0", "3"]
 
 
@@ -51,8 +50,8 @@ def test_results_are_compared_with_those_of_numpy(monkeypatch):
     rows = re.findall(r"^(\w+) +([\d×]+) +([\d.]+) +(\S+e\S+) *$", found, re.M)
     assert [(name, shape) for name, shape, *_ in rows] == [("y", "3×40"), ("mean", "3"), ("scale", "3")]
     assert all(0 <= float(off) < 1e-5 for *_, off in rows)
-    sums = cuda.sgd_step
-    monkeypatch.setattr(cuda, "sgd_step", lambda *a: (sums(*a), a[0][0].__iadd__(0.5))[0])
+    sums = optimizer.sgd_step
+    monkeypatch.setattr(optimizer, "sgd_step", lambda *a: (sums(*a), a[0][0].__iadd__(0.5))[0])
     found = kernel("run", "sgd_step").output  # results that are written over arguments
     assert re.search(r"^parameters +1000 +\S+ +5\.0e-01", found, re.M), found
     assert re.search(r"^velocities +1000 +\S+ +0\.0e\+00", found, re.M), found

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from scratchlm import get_device
-from scratchlm.kernels import cuda
-from scratchlm.kernels.contract import CONTRACT
-from scratchlm.kernels.cuda import cross_entropy, ladders, launching
+from scratchlm.kernels.contract import CONTRACT, HERE, earlier_versions, kernel_set, sources
+from scratchlm.kernels.cross_entropy import cuda as cross_entropy
+from scratchlm.kernels.cuda import launching
 from scratchlm.kernels.emulator import KernelError
 
 from ..draw import Draw, Fixed, copied, flat
 from ..test_contract import EVERY, FLOATS, assert_agrees, changes
 from ..tolerance import floors
 
+cuda = kernel_set("cuda")
 SWITCHES = ("causal", "approximate", "decoupled")
 # At least two rounds of a block's loop in every kernel that has one, four elements a thread and round.
 LONG = {"M": 70, "K": 40, "N": 3, "B": 3, "H": 150, "T": 3, "D": 1100, "V": 1300, "shape": [3, 401]}
@@ -147,12 +148,10 @@ SAFE = {("common.cuh", 3)}  # the first barrier of block_max: a helper does not 
 
 def of_file(name):
     """(function, row of the contract) for what is in a .cu, earlier versions too; for a .cuh everything."""
-    rows = {row.name: row for row in CONTRACT}
-    for version in [*ladders.VERSIONS, *rows]:
-        row = rows[re.sub(r"_\d+$", "", version)]
-        family = getattr(cuda, row.name).__module__.rpartition(".")[2]
-        if name.endswith(".cuh") or name == f"{family}.cu":
-            yield getattr(ladders if version in ladders.VERSIONS else cuda, version), row
+    known = earlier_versions() | {row.name: (row, getattr(cuda, row.name)) for row in CONTRACT}
+    for row, function in known.values():
+        if name.endswith(".cuh") or name == f"{row.family}.cu":
+            yield function, row
 
 
 def check_long_rows(name):
@@ -165,7 +164,7 @@ def check_long_rows(name):
 
 def barriers():
     """(file, number of the barrier in it) for every barrier of the set."""
-    for path in sorted([*launching.HERE.glob("*.cu"), *launching.HERE.glob("*.cuh")]):
+    for path in [*sources(), *sorted(HERE.glob("cuda/*.cuh"))]:
         for number, _ in enumerate(re.finditer(r"__syncthreads\(\);", path.read_text(encoding="utf-8")), 1):
             yield path.name, number
 
@@ -177,11 +176,12 @@ def test_no_report_over_long_rows(name):
 
 @pytest.mark.parametrize(("name", "number"), sorted(set(barriers()) - SAFE))
 def test_without_any_one_barrier_there_is_a_report(name, number, tmp_path, monkeypatch):
-    folder = shutil.copytree(launching.HERE, tmp_path / "cuda")
-    text = (folder / name).read_text(encoding="utf-8")
+    folder = shutil.copytree(HERE, tmp_path / "kernels", ignore=shutil.ignore_patterns("*.py*", "emulator"))
+    (path,) = folder.glob(f"*/{name}")
+    text = path.read_text(encoding="utf-8")
     at = [found.start() for found in re.finditer(r"__syncthreads\(\);", text)][number - 1]
-    (folder / name).write_text(text[:at] + text[at:].replace("__syncthreads();", ";", 1), encoding="utf-8")
-    monkeypatch.setattr(launching, "HERE", folder)
+    path.write_text(text[:at] + text[at:].replace("__syncthreads();", ";", 1), encoding="utf-8")
+    monkeypatch.setattr(launching, "KERNELS", folder)
     launching._emulated.cache_clear()
     with pytest.raises(KernelError) as caught:
         check_long_rows(name)

@@ -8,9 +8,8 @@ import pytest
 import scratchlm as sl
 from scratchlm import functions as F
 from scratchlm import get_device
-from scratchlm.kernels import cuda
-from scratchlm.kernels.contract import CONTRACT
-from scratchlm.kernels.cuda import ladders, launching
+from scratchlm.kernels.contract import CONTRACT, HERE, earlier_versions, kernel_set
+from scratchlm.kernels.cuda import launching
 from scratchlm.kernels.emulator.source import read
 
 from ..draw import Draw, Fixed, copied, flat
@@ -20,7 +19,9 @@ from .test_contract_checked import SWITCHES, long_arguments
 
 ROWS = {row.name: row for row in CONTRACT}
 ATOMIC = {"embedding_backward_1"}  # sums in the order in which its threads come
-EVERY = pytest.mark.parametrize("version", ladders.VERSIONS)
+VERSIONS = {name: function for name, (_, function) in earlier_versions().items()}
+EVERY = pytest.mark.parametrize("version", VERSIONS)
+cuda = kernel_set("cuda")
 
 
 def row_of(version):
@@ -30,7 +31,7 @@ def row_of(version):
 def agrees(version, arguments, dtype):
     row = row_of(version)
     mine, theirs = copied(list(arguments.values())), copied(list(arguments.values()))
-    found = getattr(ladders, version)(*mine)
+    found = VERSIONS[version](*mine)
     expected = getattr(get_device("reference").kernels, row.name)(*theirs)
     assert_agrees(row, found, [], expected, [], floors(row, arguments), dtype)
     return [np.asarray(leaf).tobytes() for leaf in flat(found)]
@@ -63,7 +64,7 @@ def test_the_order_of_atomic_sums_changes_bits():
     found = set()
     for order in ("forward", "reversed"):
         with launching.emulating(order=order):
-            found.add(ladders.embedding_backward_1(*arguments.values()).tobytes())
+            found.add(VERSIONS["embedding_backward_1"](*arguments.values()).tobytes())
     assert len(found) == 2
 
 
@@ -77,23 +78,23 @@ def reads(function, arguments):
 
 def test_later_versions_read_less():
     x = np.ones((64, 64), np.float32)
-    assert [reads(getattr(ladders, f"matmul_{k}"), (x, x)) for k in (1, 2, 3)] == [
+    assert [reads(VERSIONS[f"matmul_{k}"], (x, x)) for k in (1, 2, 3)] == [
         2 * 64**3,
         64**3 // 8,
         2048,
     ]
     arguments = x[None], x[None], x[None], np.array([64]), False
-    by_query = reads(ladders.attention_forward_2, arguments)
-    assert reads(ladders.attention_forward_1, arguments) > by_query
+    by_query = reads(VERSIONS["attention_forward_2"], arguments)
+    assert reads(VERSIONS["attention_forward_1"], arguments) > by_query
     assert by_query > 100 * reads(cuda.attention_forward, arguments)
-    softmaxes = [ladders.softmax_forward_2, ladders.softmax_forward_3, cuda.softmax_forward]
+    softmaxes = [VERSIONS["softmax_forward_2"], VERSIONS["softmax_forward_3"], cuda.softmax_forward]
     assert [reads(softmax, (x,)) for softmax in softmaxes] == [3 * 64**2, 3 * 64**2, 2 * 16 * 64]
 
 
 def test_the_head_of_the_file_explains_every_version():
-    for version in ladders.VERSIONS:
-        family = getattr(cuda, row_of(version).name).__module__.rpartition(".")[2]
-        path = launching.HERE / f"{family}.cu"
+    for version in VERSIONS:
+        family = row_of(version).family
+        path = HERE / family / f"{family}.cu"
         assert version in read(path).kernels or version == "layer_norm_backward_1"
         head = path.read_text(encoding="utf-8").partition("#include")[0]
         assert re.search(rf"^//   {version} ", head, re.M), version

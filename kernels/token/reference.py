@@ -1,0 +1,75 @@
+"""One token through the layers of a model, for text that is written token by token: no sequence, no graph.
+
+What the layers' own formulas say, for the newest token alone [lstm.step, transformer.step]. B batch,
+D features, H hidden units, L layers, S earlier tokens, E hidden features of a Transformer block, V
+vocabulary.
+"""
+
+import numpy as np
+
+from ..activation.reference import gelu_forward
+from ..attention.reference import attention_forward
+from ..grammar import kernel
+from ..lstm.reference import lstm_cell_forward
+from ..matmul.reference import linear_forward, matmul
+from ..norm.reference import layer_norm_forward
+
+
+@kernel(
+    "lstm.step",
+    "x (B, D), h_before (B, H), c_before (B, H), weight_ih (4H, D), weight_hh (4H, H), "
+    "bias_ih (4H), bias_hh (4H)",
+    "h (B, H), c (B, H)",
+)
+def lstm_step(x, h_before, c_before, weight_ih, weight_hh, bias_ih, bias_hh):
+    """One layer: gates = x W_ihᵀ + b_ih + h W_hhᵀ + b_hh, then the cell: h, c (B, H)    [lstm.step]."""
+    gates = linear_forward(x, weight_ih, bias_ih) + linear_forward(h_before, weight_hh, bias_hh)  # (B, 4H)
+    return lstm_cell_forward(gates, c_before)
+
+
+@kernel(
+    "transformer.step",
+    "x (B, D), keys (L, B, S, D), values (L, B, S, D), heads:number, eps:number, weights:list",
+    "y (B, V), seen_keys (L, B, S+1, D), seen_values (L, B, S+1, D)",
+    L=(1, 4),
+    B=(1, 4),
+    S=(1, 4),
+    D=(2, 37),
+)
+def transformer_step(x, keys, values, heads, eps, weights):
+    """x + attention(norm x), then x + MLP(norm x) in each layer; scores norm(x) Tᵀ    [transformer.step].
+
+    For one token x (B, D), that sees itself and the S earlier ones, whose keys and values (L, B, S, D) were
+    kept; heads lie side by side in D. `weights`: of each layer in turn weight and bias of norm1, in_proj
+    (3D, D), out_proj (D, D), norm2, linear1 (E, D), linear2 (D, E); then of the last norm, and the table T
+    (V, D). Returns scores (B, V), and keys and values (L, B, S + 1, D) with the token's own.
+    """
+    seen = []
+    for layer in range(len(keys)):
+        w = weights[12 * layer : 12 * (layer + 1)]
+        normed, _, _ = layer_norm_forward(x, w[0], w[1], eps)
+        q, k, v = np.split(linear_forward(normed, w[2], w[3]), 3, axis=1)  # each (B, D)
+        seen.append([_and(keys[layer], k), _and(values[layer], v)])
+        x = x + linear_forward(_attend(q, *seen[-1], heads), w[4], w[5])
+        normed, _, _ = layer_norm_forward(x, w[6], w[7], eps)
+        hidden = gelu_forward(linear_forward(normed, w[8], w[9]), False)  # (B, E)
+        x = x + linear_forward(hidden, w[10], w[11])
+    gain, offset, table = weights[-3:]
+    normed, _, _ = layer_norm_forward(x, gain, offset, eps)
+    return matmul(normed, table.T), *(np.stack(parts) for parts in zip(*seen, strict=True))
+
+
+def _and(earlier, own):
+    """(B, S, D) and the token's own (B, D) → (B, S + 1, D)."""
+    return np.concatenate([earlier, own[:, None]], axis=1)
+
+
+def _attend(q, keys, values, heads):
+    """What queries (B, D) get from keys and values (B, S + 1, D)."""
+    B, D = q.shape
+    q, k, v = (
+        a.reshape(B, -1, heads, D // heads).swapaxes(1, 2).reshape(B * heads, -1, D // heads)
+        for a in (q, keys, values)
+    )  # (BH, 1, D/H), (BH, S + 1, D/H) twice
+    y, _ = attention_forward(q, k, v, np.full(B * heads, k.shape[1]), False)
+    return y.reshape(B, D)

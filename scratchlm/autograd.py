@@ -1,0 +1,186 @@
+"""The walk back through the computation graph, and the switches that decide what is recorded for it.
+
+`loss.backward()` calls `walk_back`, which calls each Function's `backward`, output first: all of it is here.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .errors import GraphError, NumberError
+
+_grad_enabled = True
+_anomaly = False
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded for `backward`."""
+    return _grad_enabled
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside this block (or a function decorated with it), nothing is recorded for `backward`."""
+    global _grad_enabled
+    before, _grad_enabled = _grad_enabled, False
+    try:
+        yield
+    finally:
+        _grad_enabled = before
+
+
+def looks_for_anomalies() -> bool:
+    """Whether the code runs inside `detect_anomaly`."""
+    return _anomaly
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Inside this block, the first Function that makes a NaN or infinity raises, by name.
+
+    Saved arrays are also compared with a copy when `backward` uses them, which finds a change that was made
+    behind the tensor's back (`x.data[0] = 1`). Slow and memory-hungry: for hunting, not for training.
+    """
+    global _anomaly
+    before, _anomaly = _anomaly, True
+    try:
+        yield
+    finally:
+        _anomaly = before
+
+
+class Version:
+    """How often the memory behind a tensor was changed in place; shared by all its views."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def output_first(root: Any) -> Sequence[Any]:
+    """Functions below `root`, each one before those that made its inputs (reverse topological order).
+
+    Depth first with a stack of our own: by recursion, a chain of 1000 operations (an RNN over 200 characters)
+    would end in Python's recursion limit.
+    """
+    order: list[Any] = []
+    seen = {root}
+    stack = [(root, iter(root.inputs))]
+    while stack:
+        function, inputs = stack[-1]
+        for t in inputs:
+            maker = t._function
+            if maker is not None and maker not in seen:
+                seen.add(maker)
+                stack.append((maker, iter(maker.inputs)))
+                break
+        else:
+            order.append(function)
+            stack.pop()
+    return order[::-1]
+
+
+def walk_back(root: Any, index: int, grad: Any, retain_graph: bool) -> None:
+    """Back-propagation from output `index` of the Function `root`, whose gradient is `grad`.
+
+    Every leaf that requires a gradient gets it added to its `.grad`.
+    """
+    # sums[f][i]: sum so far of ∂L/∂(output i of f). A Function runs only when all users of its outputs have
+    # run, so that the sum is complete: hence the order, output first.
+    sums: dict[Any, list[Any]] = {root: [None] * len(root.output_specs)}
+    sums[root][index] = grad
+    for function in output_first(root):
+        grad_outputs = _complete(function, sums.pop(function))
+        grads = function.backward(*grad_outputs)
+        grads = grads if isinstance(grads, tuple) else (grads,)
+        _check(function, grads)
+        for k, t in enumerate(function.inputs):
+            if grads[k] is not None and t.requires_grad:
+                _hand_on(grads, k, t, sums)
+        if not retain_graph:
+            function.free()
+
+
+def _complete(function: Any, grad_outputs: list[Any]) -> list[Any]:
+    """The gradients of all outputs: zeros for those that nobody used."""
+    if function.freed:
+        raise GraphError(
+            f"backward() came a second time through {function.name}, whose saved arrays are freed: "
+            "call backward(retain_graph=True) the first time, or compute the loss again (in an RNN, "
+            "detach() the state that is carried from batch to batch)."
+        )
+    for index, watched in function.watched.items():
+        if grad_outputs[index] is not None:
+            watched._accumulate(grad_outputs[index], owned=False)
+    for index, grad in enumerate(grad_outputs):
+        if grad is None:
+            shape, dtype = function.output_specs[index]
+            grad_outputs[index] = function.xp.zeros(shape, dtype)
+    return grad_outputs
+
+
+def _check(function: Any, grads: tuple[Any, ...]) -> None:
+    """What a `backward` returned: one gradient for each input, of the input's shape, or None."""
+    inputs = function.inputs
+    if len(grads) != len(inputs):
+        raise GraphError(
+            f"{function.name}.backward returned {len(grads)} gradients for {len(inputs)} inputs: "
+            "return one for each, None where an input has none."
+        )
+    for index, (grad, t) in enumerate(zip(grads, inputs, strict=True)):
+        if grad is not None and not hasattr(grad, "shape"):
+            raise GraphError(
+                f"{function.name}.backward returned a {type(grad).__name__} for input {index}: return an "
+                f"array of shape {t.shape}, or None."
+            )
+        if grad is not None and t.requires_grad and grad.shape != t._data.shape:
+            raise GraphError(
+                f"{function.name}.backward returned a gradient of shape {grad.shape} for input {index} "
+                f"of shape {t.shape}: the two must be equal."
+            )
+    if _anomaly:
+        check_finite(function, [grad for grad in grads if grad is not None], "backward")
+
+
+def _hand_on(grads: tuple[Any, ...], index: int, t: Any, sums: dict[Any, list[Any]]) -> None:
+    """Give a gradient to the leaf `t`, or add it up for the Function that made `t`."""
+    owned, grad, maker = _is_ours(grads, index), grads[index], t._function
+    if grad.dtype != t._data.dtype:
+        grad = grad.astype(t.dtype)  # beside a float64 operand, say
+    if maker is None:
+        t._accumulate(grad, owned)
+        return
+    of_maker = sums.setdefault(maker, [None] * len(maker.output_specs))
+    so_far = of_maker[t._index]
+    of_maker[t._index] = grad if so_far is None else t.device.kernels.add(so_far, grad)
+
+
+def _is_ours(grads: tuple[Any, ...], index: int) -> bool:
+    """Whether nobody else knows a gradient, so that a leaf may keep it without a copy.
+
+    It is then known to the tuple and to the call of getrefcount alone: 2. So may a view be that is all of an
+    array which it alone knows (a reshaped product, say), its base known to the view, a name and the call: 3.
+    """
+    if sys.getrefcount(grads[index]) > 2:
+        return False
+    grad, base = grads[index], grads[index].base
+    return base is None or (
+        getattr(base, "base", base) is None  # an array of its own, not a file's memory
+        and base.nbytes == grad.nbytes
+        and grad.flags.c_contiguous
+        and sys.getrefcount(base) <= 3
+    )
+
+
+def check_finite(function: Any, arrays: Sequence[Any], where: str) -> None:
+    """Raise NumberError for the first array with a NaN or infinity."""
+    for index, array in enumerate(arrays):
+        finite = function.xp.isfinite(array) if array.dtype.kind == "f" else None
+        if finite is not None and not finite.all():
+            raise NumberError(
+                f"{function.name}.{where} made {int((~finite).sum())} NaN or infinite value(s) in its result "
+                f"{index} of shape {array.shape}: look at its inputs, and lower the learning rate or clip "
+                "gradients."
+            )
