@@ -43,9 +43,7 @@ class Function:
     target: Device | None = None  # where the outputs live; where the inputs do for None
 
     if TYPE_CHECKING:  # an editor goes from self.kernels.lstm_backward to kernels/lstm/reference.py
-        from kernels import reference as kernels
-    else:
-        kernels: Any  # every kernel of the device, as an attribute
+        from kernels import reference as kernels  # every kernel of the device, as an attribute
     xp: Any  # the device's array module: NumPy or CuPy
     device: Device
     inputs: tuple[Tensor, ...] = ()  # the tensors that went in; empty while nothing is recorded

@@ -83,18 +83,16 @@ class CrossEntropy(ClassLoss):
                 "with reshape(-1, V)."
             )
         counted, number = self.check(targets, *logits.shape)
-        losses, logsumexp = self.kernels.cross_entropy_forward(
-            logits, targets, self.ignore_index, self.smoothing
-        )
+        options = self.ignore_index, self.smoothing
+        losses, logsumexp = self.kernels.cross_entropy_forward(logits, targets, *options)
         self.save(logits, targets, logsumexp, self.weights(counted, number, logits.dtype))
         return losses if self.reduction == "none" else self.mean_or_sum(losses, number)
 
     def backward(self, grad_loss: Array) -> tuple[Array, None]:
         logits, targets, logsumexp, weights = self.saved
         grad_losses = grad_loss * weights  # (N)
-        grad_logits = self.kernels.cross_entropy_backward(
-            logits, targets, logsumexp, grad_losses, self.ignore_index, self.smoothing
-        )
+        inputs = logits, targets, logsumexp, grad_losses
+        grad_logits = self.kernels.cross_entropy_backward(*inputs, self.ignore_index, self.smoothing)
         return grad_logits, None
 
 
@@ -121,10 +119,8 @@ class LinearCrossEntropy(ClassLoss):
             )
         counted, number = self.check(targets, x.shape[0], weight.shape[0])
         if any(self.needs_grad):
-            weights = self.weights(counted, number, x.dtype)
-            losses, *gradients = self.kernels.linear_cross_entropy(
-                x, weight, bias, targets, weights, self.ignore_index
-            )
+            inputs = x, weight, bias, targets, self.weights(counted, number, x.dtype)
+            losses, *gradients = self.kernels.linear_cross_entropy(*inputs, self.ignore_index)
             self.save(*gradients)
         else:
             losses = self.kernels.linear_cross_entropy_losses(x, weight, bias, targets, self.ignore_index)

@@ -107,14 +107,12 @@ class LSTM(Function):
         self.save(x, h0, c0, weight_ih, weight_hh, gates, h, c)
         return h, h[-1].copy(), c[-1].copy()
 
-    def backward(self, grad_h: Array, grad_h_last: Array, grad_c_last: Array) -> tuple[Array | None, ...]:
+    def backward(self, grad_h: Array, grad_h_last: Array, grad_c: Array) -> tuple[Array | None, ...]:
         x, h0, c0, weight_ih, weight_hh, gates, h, c = self.saved
         T, B, D = x.shape
         grad_h = grad_h.copy()
         grad_h[-1] += grad_h_last
-        grad_gates, grad_h0, grad_c0 = self.kernels.lstm_backward(
-            grad_h, grad_c_last, gates, c0, c, weight_hh
-        )
+        grad_gates, grad_h0, grad_c0 = self.kernels.lstm_backward(grad_h, grad_c, gates, c0, c, weight_hh)
         rows = grad_gates.reshape(T * B, -1)  # δ (TB, 4H)
         grad_x = None
         if self.needs_grad[0]:
