@@ -2,8 +2,9 @@
 
 import math
 
+from ..cpu import loops
 from ..cpu.elementary import normal, sigmoid, tanh
-from ..cpu.loops import AT_LEAST, elementwise
+from ..cpu.loops import elementwise
 
 C, PEAK = math.sqrt(2 / math.pi), 1 / math.sqrt(2 * math.pi)  # of the tanh form; the density of N(0, 1) at 0
 
@@ -17,7 +18,7 @@ def add(a, b):
     """y = a + b    [add]."""
     plain = a.dtype.char in "fd" and a.flags.c_contiguous and b.flags.c_contiguous
     # NumPy has the sum of few numbers before Python has called a kernel, 10 µs.
-    return _add(a, b) if plain and a.size >= 2 * AT_LEAST else a + b
+    return _add(a, b) if plain and a.size >= 2 * loops.AT_LEAST else a + b
 
 
 @elementwise

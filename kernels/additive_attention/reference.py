@@ -46,3 +46,14 @@ def additive_attention_backward(grad_y, query, keys, values, weight, p):
     grad_u = grad_scores[..., None] * weight * (1 - hidden * hidden)  # (N, T, S, A)
     grad_weight = np.tensordot(grad_scores, hidden, axes=3)
     return grad_u.sum(axis=2), grad_u.sum(axis=1), p.swapaxes(1, 2) @ grad_y, grad_weight
+
+
+def example(kernel, drawn, draw):
+    """Backward takes P from forward.
+
+    Where tanh is straight, ∂L/∂query is Σ_s ∂L/∂score_s = 0 and rounding: queries and keys are 1 or more.
+    """
+    for name in ("query", "keys"):
+        drawn[name] /= draw.dtype(min(1, draw.scale))
+    inputs = (drawn[name] for name in ("query", "keys", "values", "weight"))
+    return {"p": additive_attention_forward(*inputs)[1]} if kernel.endswith("backward") else {}

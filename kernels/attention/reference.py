@@ -100,3 +100,21 @@ def _heads(qkv):
     """(B, T, 3, H, D) → q, k, v, each (BH, T, D)."""
     B, T, _, H, D = qkv.shape
     return qkv.transpose(2, 0, 3, 1, 4).reshape(3, B * H, T, D)
+
+
+def example(kernel, drawn, draw):
+    """At least one key a query; backward takes Y and ln Σ e^score from forward.
+
+    Gradients are differences, whose rounding is of the size of the terms: these are kept at 1 or less.
+    """
+    packed = kernel.startswith("attention_packed")
+    inputs = ["qkv"] if packed else ["q", "k", "v"]
+    for name in (*inputs, *(["grad_y"] if "grad_y" in drawn else [])):
+        drawn[name] /= draw.dtype(max(1, draw.scale))
+    first, S = drawn[inputs[0]], drawn[inputs[-1]].shape[1]
+    fixed = {"lengths": draw.rng.integers(1, S + 1, len(first))}
+    fixed["causal"] = drawn["causal"] and first.shape[1] <= S
+    if kernel.endswith("backward"):
+        forward = attention_packed_forward if packed else attention_forward
+        fixed["y"], fixed["logsumexp"] = forward(*(drawn[name] for name in inputs), *fixed.values())
+    return fixed

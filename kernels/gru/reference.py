@@ -62,3 +62,8 @@ def gru_backward(grad_h, saved, h_before, h, weight_hh):
         grad_h_part[t] = np.concatenate([delta_r, delta_z, delta_n * r], axis=1)
         grad_next = g * z + grad_h_part[t] @ weight_hh
     return grad_x_part, grad_h_part, grad_next
+
+
+def example(kernel, drawn, draw):
+    """Backward takes gates between 0 and 1."""
+    return {"saved": 0.5 + 0.49 * np.tanh(drawn["saved"])} if kernel == "gru_backward" else {}

@@ -96,3 +96,8 @@ def lstm_backward(grad_h, grad_c_last, gates, c_before, c, weight_hh):
         )
         grad_h_next = grad_gates[t] @ weight_hh  # (B, H)
     return grad_gates, grad_h_next, grad_c
+
+
+def example(kernel, drawn, draw):
+    """Backward takes gates between 0 and 1."""
+    return {"gates": 0.5 + 0.49 * np.tanh(drawn["gates"])} if kernel.endswith("backward") else {}

@@ -36,3 +36,11 @@ def layer_norm_backward(grad_y, x, weight, mean, scale):
     g = grad_y * weight
     inner = g - g.mean(axis=1, keepdims=True) - normed * (g * normed).mean(axis=1, keepdims=True)
     return inner * scale[:, None], (grad_y * normed).sum(axis=0), grad_y.sum(axis=0)
+
+
+def example(kernel, drawn, draw):
+    """Backward takes μ and 1/√(σ² + ε) from forward."""
+    if kernel != "layer_norm_backward":
+        return {}
+    _, mean, scale = layer_norm_forward(drawn["x"], drawn["weight"], drawn["weight"], 1e-5)
+    return {"mean": mean, "scale": scale}

@@ -51,3 +51,8 @@ def adam_step(parameters, gradients, means, squares, lr, beta1, beta2, eps, weig
         s *= beta2
         s += (1 - beta2) * g * g
         theta -= lr / correction1 * m / ((s / correction2) ** 0.5 + eps)
+
+
+def example(kernel, drawn, draw):
+    """Means of squares are not negative."""
+    return {"squares": [abs(a) for a in drawn["squares"]]} if kernel == "adam_step" else {}

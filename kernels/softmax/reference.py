@@ -32,3 +32,9 @@ def log_softmax_forward(x):
 def log_softmax_backward(y, grad_y):
     """∂L/∂x_v = ∂L/∂y_v − e^(y_v) Σ_w ∂L/∂y_w    [log_softmax]."""
     return grad_y - np.exp(y) * grad_y.sum(axis=1, keepdims=True)
+
+
+def example(kernel, drawn, draw):
+    """Backward takes y from forward."""
+    forward = {"softmax_backward": softmax_forward, "log_softmax_backward": log_softmax_forward}.get(kernel)
+    return {"y": forward(drawn["y"])} if forward else {}

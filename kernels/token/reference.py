@@ -73,3 +73,16 @@ def _attend(q, keys, values, heads):
     )  # (BH, 1, D/H), (BH, S + 1, D/H) twice
     y, _ = attention_forward(q, k, v, np.full(B * heads, k.shape[1]), False)
     return y.reshape(B, D)
+
+
+def example(kernel, drawn, draw):
+    """Weights of L blocks of a Transformer and what follows, and into how many heads the features fall."""
+    if kernel != "transformer_step":
+        return {}
+    L, D, E, V = len(drawn["keys"]), drawn["x"].shape[1], draw.length("E"), draw.length("V")
+    block = [(D,), (D,), (3 * D, D), (3 * D,), (D, D), (D,), (D,), (D,), (E, D), (E,), (D, E), (D,)]
+    shapes = [*block * L, (D,), (D,), (V, D)]
+    return {
+        "heads": draw.one_of("heads", [h for h in (1, 2, 3, 4) if D % h == 0]),
+        "weights": [draw.floats(shape, min(1, draw.scale) * shape[-1] ** -0.5) for shape in shapes],
+    }

@@ -8,6 +8,7 @@ a call, some 20 µs, is not among them.
 N rows, D features, V vocabulary, B batch, T context, H heads, P parameters.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -77,8 +78,8 @@ def measure(sizes: Sizes | None = None) -> Bounds:
     rate, flops = limits(xp, sizes)
     busy = occupied(xp, sizes.product)
     shares = []
-    for kernel, shape, arguments, moved, operations in rows(sizes):
-        call = prepared(device, kernel, arguments())
+    for kernel, shape, lengths, moved, operations in rows(sizes):
+        call = prepared(device, kernel, lengths)
         bound = max(moved / rate, operations / flops) * 1e3
         shares.append(Share(kernel, shape, moved, operations, timed(xp, call, busy), bound))
     return Bounds(describe(xp), rate / 1e9, flops / 1e12, os.environ.get("CUPY_TF32") == "1", shares)
@@ -102,16 +103,22 @@ def bandwidth(xp: Any, numbers: int) -> float:
     return 2 * source.nbytes / (timed(xp, lambda: xp.copyto(copy, source), lambda: None) / 1e3)
 
 
-def prepared(device: Device, kernel: str, arguments: tuple[Any, ...]) -> Callable[[], Any]:
-    """A call of a kernel on arguments that are on the card."""
+def prepared(device: Device, kernel: str, lengths: dict[str, Any]) -> Callable[[], Any]:
+    """A call of a kernel on arguments of these lengths that are on the card."""
+    from scratchlm.kernels.contract import CONTRACT
+    from scratchlm.kernels.examples import Example
 
     def there(argument: Any) -> Any:
         if isinstance(argument, list):
             return [there(part) for part in argument]
         return upload(argument, device) if isinstance(argument, np.ndarray) else argument
 
-    function, copied = getattr(device.kernels, kernel), [there(argument) for argument in arguments]
-    return lambda: function(*copied)
+    (row,) = (row for row in CONTRACT if row.name == kernel)
+    arguments = Example(lengths).arguments(row) | {
+        "lengths": np.full(lengths.get("B", 1), lengths.get("T", 1))
+    }
+    copied = [there(arguments[argument.name]) for argument in row.arguments]
+    return functools.partial(getattr(device.kernels, kernel), *copied)
 
 
 def timed(xp: Any, call: Callable[[], Any], busy: Callable[[], Any]) -> float:
@@ -128,80 +135,34 @@ def timed(xp: Any, call: Callable[[], Any], busy: Callable[[], Any]) -> float:
     return xp.cuda.get_elapsed_time(begin, end) / CALLS
 
 
-def rows(s: Sizes) -> list[tuple[str, str, Callable[[], tuple[Any, ...]], int, int]]:
-    """Kernel, shape, what makes its arguments, bytes and operations that it cannot do without."""
-    rng = np.random.default_rng(0)
-
-    def normal(*shape: int) -> np.ndarray:
-        return rng.standard_normal(shape, np.float32)
-
-    def ids(n: int) -> np.ndarray:
-        return rng.integers(0, s.V, n)
-
+def rows(s: Sizes) -> list[tuple[str, str, dict[str, Any], int, int]]:
+    """Kernel, shape, lengths of its letters, and the bytes and operations that it cannot do without."""
     N, wide, features = s.B * s.T, 4 * s.D, s.D // s.H
-    qkv = s.B, s.T, 3, s.H, features
-    products = (
-        s.B * s.H * s.T * s.T * features
-    )  # 2 operations each, for the half of the scores that is visible
-    whole = np.full(s.B, s.T)
-
-    def packed() -> tuple[Any, ...]:
-        heads = s.B, s.T, s.H, features
-        return normal(*heads), normal(*qkv), normal(*heads), abs(normal(s.B, s.H, s.T)) + 9, whole, True
-
-    def adam() -> tuple[Any, ...]:
-        lists = [[normal(s.D, s.P // s.D)] for _ in range(3)]
-        return (*lists, [abs(normal(s.D, s.P // s.D))], 1e-3, 0.9, 0.999, 1e-8, 0.1, True, 1)
-
-    def fused() -> tuple[Any, ...]:
-        weights = np.full(s.words, 1 / s.words, np.float32)
-        return normal(s.words, s.D), normal(s.V, s.D), normal(s.V), ids(s.words), weights, -100
-
-    logits, matrix, middle = (s.words, s.V), (N, s.D), (N, wide)
-    size = {shape: FLOAT * shape[0] * shape[1] for shape in (logits, matrix, middle)}
-    table = FLOAT * s.V * s.D
-    parameters = FLOAT * (s.P // s.D) * s.D
+    qkv = {"B": s.B, "T": s.T, "H": s.H, "D": features}
+    # 2 operations each, for the half of the scores that is visible
+    products = s.B * s.H * s.T * s.T * features
+    logits, matrix, middle = FLOAT * s.words * s.V, FLOAT * N * s.D, FLOAT * N * wide
+    table, parameters = FLOAT * s.V * s.D, FLOAT * (s.P // s.D) * s.D
+    classes, rows_of, every = {"N": s.words, "V": s.V}, {"N": N, "D": s.D}, {"list": [(s.D, s.P // s.D)]}
+    ids = f"({s.V}, {s.D}), {N} ids"
+    heads = f"{(s.B, s.T, 3, s.H, features)}, causal"
     return [
-        ("softmax_forward", f"{logits}", lambda: (normal(*logits),), 2 * size[logits], 0),
+        ("softmax_forward", f"{(s.words, s.V)}", classes, 2 * logits, 0),
+        ("cross_entropy_forward", f"{(s.words, s.V)}", classes, logits, 0),
         (
-            "cross_entropy_forward", f"{logits}",
-            lambda: (normal(*logits), ids(s.words), -100, 0.0), size[logits], 0,
+            "linear_cross_entropy", f"{(s.words, s.V)}, D = {s.D}",
+            classes | {"D": s.D}, 2 * table, 6 * s.words * s.V * s.D,
         ),
-        (
-            "linear_cross_entropy", f"{logits}, D = {s.D}", fused, 2 * table, 6 * s.words * s.V * s.D,
-        ),
-        (
-            "layer_norm_forward", f"{matrix}",
-            lambda: (normal(*matrix), normal(s.D), normal(s.D), 1e-5), 2 * size[matrix], 0,
-        ),
-        (
-            "layer_norm_backward", f"{matrix}",
-            lambda: (normal(*matrix), normal(*matrix), normal(s.D), normal(N), abs(normal(N)) + 1),
-            3 * size[matrix], 0,
-        ),
-        ("gelu_forward", f"{middle}", lambda: (normal(*middle), False), 2 * size[middle], 0),
-        (
-            "gelu_backward", f"{middle}",
-            lambda: (normal(*middle), normal(*middle), False), 3 * size[middle], 0,
-        ),
-        ("dropout", f"{matrix}", lambda: (normal(*matrix), 0.2, 0, 0), 2 * size[matrix], 0),
-        (
-            "embedding_forward", f"({s.V}, {s.D}), {N} ids",
-            lambda: (normal(s.V, s.D), ids(N)), 2 * size[matrix], 0,
-        ),
-        (
-            "embedding_backward", f"({s.V}, {s.D}), {N} ids",
-            lambda: (normal(*matrix), ids(N), s.V), size[matrix] + table, 0,
-        ),
-        (
-            "attention_packed_forward", f"{qkv}, causal",
-            lambda: (normal(*qkv), whole, True), 4 * size[matrix], 2 * products,
-        ),
-        ("attention_packed_backward", f"{qkv}, causal", packed, 8 * size[matrix], 5 * products),
-        (
-            "lstm_cell_forward", f"gates {middle}",
-            lambda: (normal(*middle), normal(*matrix)), 2 * size[middle] + 3 * size[matrix], 0,
-        ),
-        ("adam_step", f"{s.P:,} parameters", adam, 7 * parameters, 0),
-        ("gradient_norm", f"{s.P:,} parameters", lambda: ([normal(s.D, s.P // s.D)],), parameters, 0),
+        ("layer_norm_forward", f"{(N, s.D)}", rows_of, 2 * matrix, 0),
+        ("layer_norm_backward", f"{(N, s.D)}", rows_of, 3 * matrix, 0),
+        ("gelu_forward", f"{(N, wide)}", {"…": (N, wide)}, 2 * middle, 0),
+        ("gelu_backward", f"{(N, wide)}", {"…": (N, wide)}, 3 * middle, 0),
+        ("dropout", f"{(N, s.D)}", {"…": (N, s.D)}, 2 * matrix, 0),
+        ("embedding_forward", ids, rows_of | {"V": s.V}, 2 * matrix, 0),
+        ("embedding_backward", ids, rows_of | {"V": s.V}, matrix + table, 0),
+        ("attention_packed_forward", heads, qkv, 4 * matrix, 2 * products),
+        ("attention_packed_backward", heads, qkv, 8 * matrix, 5 * products),
+        ("lstm_cell_forward", f"gates {(N, wide)}", {"B": N, "H": s.D}, 2 * middle + 3 * matrix, 0),
+        ("adam_step", f"{s.P:,} parameters", every, 7 * parameters, 0),
+        ("gradient_norm", f"{s.P:,} parameters", every, parameters, 0),
     ]  # fmt: skip
