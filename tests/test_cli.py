@@ -244,7 +244,7 @@ USAGE = {
     "no run": (["generate"], "RUN"),
     "resume and more": (
         ["train", "--resume", "runs/x", "--steps", "5"],
-        "leave RECIPE and other options away",
+        "leave out RECIPE and other options",
     ),
     "unknown baseline": (["evaluate", "runs/x", "--baseline", "gpt"], "gpt"),
 }

@@ -194,7 +194,7 @@ def test_texts_and_options_that_do_not_fit(kind, trained):
             predict(run, text, choices=["Ω"])
     elif kind not in WRITERS:
         for options in ({"beam": 2}, {"choices": ["cat"]}):
-            with pytest.raises(OptionError, match="writes no answers: leave --beam and --choice away"):
+            with pytest.raises(OptionError, match="writes no answers: leave out --beam and --choice"):
                 predict(run, text, **options)
 
 

@@ -107,8 +107,11 @@ def test_the_last_change_counts():
         ("training.steps=many", "training.steps is 'many', expected a value of type int"),
         ("training.stesp=5", "did you mean 'steps'"),
         ("model.optimizer=sgd", "did you mean 'training.optimizer'"),
-        ("model.copy=true", "model.copy means nothing to a model of kind lstm, it is for encoder-decoder"),
-        ("training.beta=0.5", "training.beta means nothing to a model of kind lstm, it is for vae"),
+        (
+            "model.copy=true",
+            "a model of kind lstm does not use model.copy (only encoder-decoder does): remove it.",
+        ),
+        ("training.beta=0.5", "a model of kind lstm does not use training.beta (only vae does): remove it."),
     ],
 )
 def test_a_wrong_change_is_refused(change, words):

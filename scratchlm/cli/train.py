@@ -29,7 +29,7 @@ def train(
     source = click.get_current_context().get_parameter_source("recipe")
     if resume is not None and (data or changes or out or source is not click.core.ParameterSource.DEFAULT):
         raise click.UsageError(
-            "--resume goes on exactly as the run began: leave RECIPE and other options away. "
+            "--resume goes on exactly as the run began: leave out RECIPE and other options. "
             "To train longer, begin a new run with more --steps."
         )
 
@@ -143,7 +143,8 @@ def _summary(trainer: "Trainer", ending: str, seconds: float) -> None:
         console.print(make_table(f"{test.examples:,} test examples, percent", test.rows()))
     click.echo()
     show_pieces(job.sample())
-    if trainer.recipe.model.kind == "encoder-decoder" and trainer.recipe.model.attention != "none":
+    model = trainer.recipe.model
+    if model.about.predicts == "answer" and model.attention != "none":
         from ..training.alignment import draw_first_alignment
 
         click.echo(f"\nWhat the first right answer attends to: {draw_first_alignment(trainer)}")
@@ -169,8 +170,9 @@ def _data(recipe: "Recipe") -> str:
 
 
 def _model(recipe: "Recipe") -> str:
+    from ..models.kinds import KINDS
+
     m, t = recipe.model, recipe.training
-    name = f"{m.kind} ({m.body})" if m.kind == "classifier" else m.kind
-    transformer = "gpt" in name or "bert" in name
-    size = m.embedding_dim if transformer or m.kind == "l0" else m.hidden_size
+    name = m.kind if m.reader == m.kind else f"{m.kind} ({m.reader})"
+    size = getattr(m, KINDS[m.reader].width)
     return f"{name} {m.num_layers}×{size}, {t.steps:,} steps of {t.batch}×{t.length}"

@@ -78,13 +78,13 @@ def evaluate(
     """Measure the model in the folder RUN: loss, perplexity, bits per character."""
     baseline, order = baseline or ("ngram" if order else None), order or 6
     from ..text import bits_per_character, load_corpus
-    from ..training import LANGUAGE_MODELS, load_run, prepare_text
     from ..training import evaluate as measure
+    from ..training import load_run, prepare_text
 
     loaded = load_run(run, device)
-    if loaded.recipe.model.kind not in LANGUAGE_MODELS:
+    if not loaded.recipe.model.about.is_language_model:
         if data or baseline:
-            raise DataError("--data and --baseline are for language models: leave them away.")
+            raise DataError("--data and --baseline are for language models: leave them out.")
         loaded.recipe.training.device = device or loaded.recipe.training.device
         return _evaluate_job(loaded)
     source = loaded.recipe.data
@@ -188,7 +188,7 @@ def predict(
     from ..training.predicting import predict as ask
 
     if other is not None and (beam > 1 or choices or picture):
-        raise OptionError("--to writes a way between codes: leave --beam, --choice and --picture away.")
+        raise OptionError("--to writes a way between codes: leave out --beam, --choice and --picture.")
     if picture and len(texts) > 1:
         raise click.UsageError("--picture is one file: give one TEXT with it.")
     check_folders(picture)

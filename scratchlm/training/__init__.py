@@ -5,13 +5,12 @@ from .checkpoint import load_arrays, save_arrays
 from .data import prepare_text
 from .evaluation import Evaluation, evaluate
 from .jobs import make_job
-from .recipe import LANGUAGE_MODELS, Recipe, load_recipe, shipped
+from .recipe import Recipe, load_recipe, shipped
 from .run import Run, load_run
 from .starting import fine_tuning
 from .trainer import Reporter, Trainer
 
 __all__ = [
-    "LANGUAGE_MODELS",
     "Evaluation",
     "Recipe",
     "Reporter",

@@ -24,7 +24,7 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
     Raises:
         OptionError: the model has no attention over a source, or the answer is empty.
     """
-    if run.recipe.model.kind != "encoder-decoder":
+    if run.recipe.model.about.predicts != "answer":
         raise OptionError(f"A model of kind {run.recipe.model.kind} has no attention over a source to draw.")
     if not target:
         raise OptionError("The answer is empty: there is no attention to draw.")

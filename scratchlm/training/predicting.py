@@ -14,7 +14,6 @@ from .data import END, MASK, START
 from .jobs.classes import class_probabilities
 from .jobs.pairs import answer
 from .jobs.sequences import interpolate
-from .recipe import LANGUAGE_MODELS
 from .run import Run
 from .writing import known_ids
 
@@ -40,45 +39,75 @@ def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> 
         OptionError: the text is empty, or an option does not fit the kind of model.
         CheckpointError: a language model without choices, which continues texts and predicts nothing.
     """
-    kind = run.recipe.model.kind
-    ids = _read(run, text)
+    kind, ids = run.recipe.model.about, _read(run, text)
     if len(ids) == 0:
         raise OptionError("There is nothing to predict from: the text is empty.")
-    if (beam > 1 or choices) and kind in ("classifier", "l0", "l1", "bert", "l3", "l4", "autoencoder", "vae"):
-        raise OptionError(f"A model of kind {kind} writes no answers: leave --beam and --choice away.")
-    if kind in ("classifier", "l1"):
-        p = class_probabilities(run.model, [ids[-run.recipe.training.length :]])[0]
-        return [Prediction(run.state["labels"][k], float(p[k])) for k in (-p).argsort()[:5]]
-    if kind == "bert":
-        return [_filled(run, ids)]
-    if kind == "l0":
-        with no_grad(), evaluating(run.model):
-            p = run.model(ids[None, -run.recipe.training.length :]).softmax().numpy()[0]
-        return [Prediction(repr(run.tokenizer.decode([k])), float(p[k])) for k in (-p).argsort()[:5]]
-    if kind in ("l3", "l4"):
-        with no_grad(), evaluating(run.model):
-            return [Prediction(run.tokenizer.decode(run.model(ids[None]).numpy()[0].argmax(-1)))]
-    if kind in LANGUAGE_MODELS:
-        if not choices:
-            raise CheckpointError(
-                f"{run.folder} is a language model: continue a text with scratchlm generate, or rank answers "
-                "with --choice."
-            )
-        # The last spaces go with the choice, as words and pairs of bytes are cut in the training text.
-        begin = text.rstrip(" ") or text
-        return _ranked(run, _read(run, begin), None, choices, space=text[len(begin) :])
-    ids = ids[-run.recipe.training.length :]
+    if kind.predicts == "text":
+        return _choices_after(run, text, choices)
+    if kind.predicts == "answer":
+        return _answers(run, ids[-run.recipe.training.length :], beam, choices)
+    if beam > 1 or choices:
+        raise OptionError(
+            f"A model of kind {run.recipe.model.kind} writes no answers: leave out --beam and --choice."
+        )
+    return PREDICT[kind.predicts](run, ids)
+
+
+def _choices_after(run: Run, text: str, choices: Sequence[str]) -> list[Prediction]:
+    if not choices:
+        raise CheckpointError(
+            f"{run.folder} is a language model: continue a text with scratchlm generate, or rank answers "
+            "with --choice."
+        )
+    # The last spaces go with the choice, as words and pairs of bytes are cut in the training text.
+    begin = text.rstrip(" ") or text
+    return _ranked(run, _read(run, begin), None, choices, space=text[len(begin) :])
+
+
+def _answers(run: Run, ids: np.ndarray, beam: int = 1, choices: Sequence[str] = ()) -> list[Prediction]:
+    length = 2 * run.recipe.training.length
+    if beam == 1 and not choices:
+        return [Prediction(answer(run.model, run.tokenizer, [ids], length)[0])]
     with no_grad(), evaluating(run.model):
         state = run.model.start(ids[None])
     start, end = run.tokenizer.id_of(START), run.tokenizer.id_of(END)
     if choices:
         return _ranked(run, np.array([start]), state, choices, end)
-    if beam > 1:
-        found = beam_search(run.model, [start], 2 * run.recipe.training.length, beam, end=end, state=state)
-        return [
-            Prediction(run.tokenizer.decode(each.ids), float(np.exp(each.log_probability))) for each in found
-        ]
-    return [Prediction(answer(run.model, run.tokenizer, [ids], 2 * run.recipe.training.length)[0])]
+    found = beam_search(run.model, [start], length, beam, end=end, state=state)
+    return [Prediction(run.tokenizer.decode(one.ids), float(np.exp(one.log_probability))) for one in found]
+
+
+def _classes(run: Run, ids: np.ndarray) -> list[Prediction]:
+    p = class_probabilities(run.model, [ids[-run.recipe.training.length :]])[0]
+    return [Prediction(run.state["labels"][k], float(p[k])) for k in (-p).argsort()[:5]]
+
+
+def _next(run: Run, ids: np.ndarray) -> list[Prediction]:
+    with no_grad(), evaluating(run.model):
+        p = run.model(ids[None, -run.recipe.training.length :]).softmax().numpy()[0]
+    return [Prediction(repr(run.tokenizer.decode([k])), float(p[k])) for k in (-p).argsort()[:5]]
+
+
+def _token_for_token(run: Run, ids: np.ndarray) -> list[Prediction]:
+    with no_grad(), evaluating(run.model):
+        return [Prediction(run.tokenizer.decode(run.model(ids[None]).numpy()[0].argmax(-1)))]
+
+
+def _filled(run: Run, ids: np.ndarray) -> list[Prediction]:
+    """The text with the likeliest token at each <mask>."""
+    if not (hidden := ids == run.tokenizer.id_of(MASK)).any():
+        raise OptionError(f"This model fills gaps: write {MASK} where a token is hidden.")
+    with no_grad(), evaluating(run.model):
+        p = run.model(ids[None]).softmax().numpy()[0]
+    best = np.where(hidden, p.argmax(-1), ids)
+    return [Prediction(run.tokenizer.decode(best).replace("\n", "\\n"), float(p.max(-1)[hidden].prod()))]
+
+
+def _again(run: Run, ids: np.ndarray) -> list[Prediction]:
+    return _answers(run, ids[-run.recipe.training.length :])
+
+
+PREDICT = {"class": _classes, "next": _next, "tokens": _token_for_token, "mask": _filled, "code": _again}
 
 
 def unknown_words(run: Run, text: str) -> list[str]:
@@ -99,8 +128,10 @@ def between(run: Run, one: str, other: str, steps: int = 7) -> list[str]:
         TokenError: a text has what the model does not know.
         OptionError: a text is empty, or the model has no code for a sentence.
     """
-    if (kind := run.recipe.model.kind) not in ("vae", "autoencoder"):
-        raise OptionError(f"A model of kind {kind} has no codes to go between: leave --to away.")
+    if run.recipe.model.about.predicts != "code":
+        raise OptionError(
+            f"A model of kind {run.recipe.model.kind} has no codes to go between: leave out --to."
+        )
     ends = [known_ids(run.tokenizer, text) for text in (one, other)]
     if not all(map(len, ends)):
         raise OptionError("There is no way from or to nothing: a text is empty.")
@@ -116,13 +147,3 @@ def _ranked(
     p = np.exp([value - ranked[0][1] for _, value in ranked])
     shares = zip(ranked, p / p.sum(), strict=True)
     return [Prediction(choices[place], float(share)) for (place, _), share in shares]
-
-
-def _filled(run: Run, ids: np.ndarray) -> Prediction:
-    """The text with the likeliest token at each <mask>."""
-    if not (hidden := ids == run.tokenizer.id_of(MASK)).any():
-        raise OptionError(f"This model fills gaps: write {MASK} where a token is hidden.")
-    with no_grad(), evaluating(run.model):
-        p = run.model(ids[None]).softmax().numpy()[0]
-    best = np.where(hidden, p.argmax(-1), ids)
-    return Prediction(run.tokenizer.decode(best).replace("\n", "\\n"), float(p.max(-1)[hidden].prod()))

@@ -15,13 +15,10 @@ from typing import Any
 
 from ..device import DEVICES
 from ..errors import RecipeError, did_you_mean
+from ..models.kinds import KINDS, Kind, users
 from ..tasks import TASKS
 
-KINDS = (
-    *("lstm", "gpt", "bert", "encoder-decoder", "autoencoder", "vae", "classifier"),
-    *("l0", "l1", "l2", "l3", "l4"),  # the listings of the source documents
-)
-LANGUAGE_MODELS = ("lstm", "gpt", "l2")  # predict every token of a text from those before it
+BODIES = [name for name, row in KINDS.items() if row.is_body]
 
 
 def _one_of(*values: str) -> Any:
@@ -30,11 +27,6 @@ def _one_of(*values: str) -> Any:
 
 def _at_least(low: float) -> Any:
     return {"low": low}
-
-
-def _of(*kinds: str) -> Any:
-    """Only models of these kinds read the key."""
-    return {"kinds": kinds}
 
 
 @dataclass
@@ -58,22 +50,32 @@ class Model:
     """The model and its sizes."""
 
     kind: str = field(default="lstm", metadata=_one_of(*KINDS))
-    body: str = field(default="lstm", metadata=_one_of("lstm", "gpt", "bert") | _of("classifier"))  # reads
+    body: str = field(default="lstm", metadata=_one_of(*BODIES))  # reads
     embedding_dim: int = field(default=128, metadata=_at_least(1))
     hidden_size: int = field(default=256, metadata=_at_least(1))  # of LSTMs
     num_layers: int = field(default=1, metadata=_at_least(1))
     num_heads: int = field(default=4, metadata=_at_least(1))  # gpt, bert; their context is training.length
-    dropout: float = field(default=0.0, metadata={"low": 0, "below": 1} | _of(*KINDS[:5], "classifier"))
+    dropout: float = field(default=0.0, metadata={"low": 0, "below": 1})
     attention: str = field(default="multiplicative", metadata=_one_of("none", "additive", "multiplicative"))
-    reverse_source: bool = field(default=False, metadata=_of("encoder-decoder"))  # read it backwards
-    feed_context: bool = field(default=False, metadata=_of("encoder-decoder"))  # its last state at each step
-    bidirectional: bool = field(default=False, metadata=_of("classifier"))  # a second body from the end
-    copy: bool = field(default=False, metadata=_of("encoder-decoder"))  # with attention: tokens of the source
-    code_size: int = field(default=32, metadata=_at_least(1) | _of("autoencoder", "vae"))  # numbers in a code
+    reverse_source: bool = False  # read it backwards
+    feed_context: bool = False  # its last state at each step
+    bidirectional: bool = False  # a second body from the end
+    copy: bool = False  # with attention: tokens of the source
+    code_size: int = field(default=32, metadata=_at_least(1))  # numbers in a code
     word_dropout: float = field(  # share of the tokens that a vae's decoder, or a classifier, does not see
-        default=0.0, metadata={"low": 0, "below": 1} | _of("vae", "classifier")
+        default=0.0, metadata={"low": 0, "below": 1}
     )
-    as_printed: bool = field(default=False, metadata=_of("l3", "l4"))  # with the document's errors
+    as_printed: bool = False  # with the document's errors
+
+    @property
+    def about(self) -> Kind:
+        """What the table of kinds says of this one."""
+        return KINDS[self.kind]
+
+    @property
+    def reader(self) -> str:
+        """The kind that reads the text: a classifier's body, or the model itself."""
+        return self.body if "body" in self.about.uses else self.kind
 
 
 @dataclass
@@ -99,13 +101,13 @@ class Training:
     log_every: int = field(default=10, metadata=_at_least(1))
     evaluate_every: int = field(default=250, metadata=_at_least(1))
     checkpoint_every: int = field(default=250, metadata=_at_least(1))
-    label_smoothing: float = field(default=0.0, metadata={"low": 0, "below": 1} | _of("classifier", "l1"))
+    label_smoothing: float = field(default=0.0, metadata={"low": 0, "below": 1})
     teacher_forcing: float = field(  # share of the steps with it
-        default=1.0, metadata={"low": 0, "most": 1} | _of("encoder-decoder")
+        default=1.0, metadata={"low": 0, "most": 1}
     )
-    anneal_steps: int = field(default=0, metadata=_at_least(0) | _of("vae"))  # steps in which beta rises
-    beta: float = field(default=1.0, metadata=_at_least(0) | _of("vae"))  # weight of the KL term
-    free_bits: float = field(default=0.0, metadata=_at_least(0) | _of("vae"))  # nats a dimension for nothing
+    anneal_steps: int = field(default=0, metadata=_at_least(0))  # steps in which beta rises
+    beta: float = field(default=1.0, metadata=_at_least(0))  # weight of the KL term
+    free_bits: float = field(default=0.0, metadata=_at_least(0))  # nats a dimension for nothing
     start: str = ""  # folder of a run whose tokenizer and body this one begins with (`scratchlm finetune`)
     freeze: list[str] = field(default_factory=list)  # beginnings of the names of weights that stay
     patience: int = field(default=0, metadata=_at_least(0))  # evaluations without gain; 0: never stop early
@@ -174,17 +176,13 @@ def load_recipe(name_or_path: str, changes: typing.Sequence[str] = ()) -> Recipe
     recipe = _build(Recipe, table, source, "")
     for part, values in (("model", recipe.model), ("training", recipe.training)):
         for each in dataclasses.fields(values):
-            if getattr(values, each.name) != each.default and not reads(recipe.model.kind, each):
+            known = users(each.name)
+            if recipe.model.kind not in known and getattr(values, each.name) != each.default:
                 raise RecipeError(
-                    f"{source}: {part}.{each.name} means nothing to a model of kind {recipe.model.kind}, it "
-                    f"is for {', '.join(each.metadata['kinds'])}: leave it away."
+                    f"{source}: a model of kind {recipe.model.kind} does not use {part}.{each.name} (only "
+                    f"{', '.join(known)} {'do' if len(known) > 1 else 'does'}): remove it."
                 )
     return recipe
-
-
-def reads(kind: str, key: dataclasses.Field) -> bool:
-    """Whether a kind of model makes anything of a key."""
-    return kind in key.metadata.get("kinds", KINDS)
 
 
 def _apply(table: dict[str, Any], change: str) -> None:

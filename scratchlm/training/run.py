@@ -9,7 +9,7 @@ from ..errors import CheckpointError
 from ..text import Tokenizer, load_tokenizer
 from .building import build_model
 from .checkpoint import load_arrays
-from .recipe import LANGUAGE_MODELS, Recipe, load_recipe
+from .recipe import Recipe, load_recipe
 from .writing import write
 
 
@@ -30,9 +30,9 @@ class Run:
             CheckpointError: the run is no language model.
             TokenError: the prompt has characters or words that the tokenizer does not know.
         """
-        if (kind := self.recipe.model.kind) not in LANGUAGE_MODELS:
+        if not self.recipe.model.about.is_language_model:
             raise CheckpointError(
-                f"{self.folder} is a model of kind {kind}, which continues no text: use scratchlm predict."
+                f"{self.folder} is a model of kind {self.recipe.model.kind}, which continues no text: use scratchlm predict."
             )
         return write(self.model, self.tokenizer, prompt, tokens, **options)
 
