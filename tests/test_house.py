@@ -77,7 +77,7 @@ BELOW = {
     "optim": {"device", "tensor", "function", "nn"},
     "models": {"device", "random", "tensor", "function", "functions", "nn"},
     "debugger": {"device", "tensor", "function", "functions", "nn"},
-    "generation": {"device", "tensor", "function", "nn"},
+    "generation": {"device", "tensor", "function", "nn", "text"},
     "text": {"files"},
 }
 

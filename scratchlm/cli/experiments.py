@@ -82,7 +82,7 @@ def bias(
 ) -> None:
     """Exchange one word of a pair for the other and see what the model in the folder RUN makes of it."""
     from ..experiments.bias import PAIRS, probe
-    from ..training import load_run
+    from ..runs import load_run
 
     findings = probe(load_run(run, device), pairs or PAIRS, sentences)
     rows = (

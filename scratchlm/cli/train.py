@@ -145,7 +145,7 @@ def _summary(trainer: "Trainer", ending: str, seconds: float) -> None:
     show_pieces(job.sample())
     model = trainer.recipe.model
     if model.about.predicts == "answer" and model.attention != "none":
-        from ..training.alignment import draw_first_alignment
+        from ..runs import draw_first_alignment
 
         click.echo(f"\nWhat the first right answer attends to: {draw_first_alignment(trainer)}")
     click.echo("\n" + job.next_steps(trainer.folder))

@@ -10,7 +10,7 @@ from ..errors import DataError, OptionError, TokenError
 from .common import DEVICE, RUN, check_folders, make_console, make_table, show_pieces
 
 if TYPE_CHECKING:
-    from ..training import Run
+    from ..runs import Run
 
 
 @click.command()
@@ -45,7 +45,7 @@ def generate(
     device: str | None,
 ) -> None:
     """Continue a text with the model in the folder RUN."""
-    from ..training import load_run
+    from ..runs import load_run
 
     loaded = load_run(run, device)
     pieces = loaded.stream(  # refuses an unknown prompt before anything is printed
@@ -77,9 +77,10 @@ def evaluate(
 ) -> None:
     """Measure the model in the folder RUN: loss, perplexity, bits per character."""
     baseline, order = baseline or ("ngram" if order else None), order or 6
+    from ..runs import load_run
     from ..text import bits_per_character, load_corpus
     from ..training import evaluate as measure
-    from ..training import load_run, prepare_text
+    from ..training import prepare_text
 
     loaded = load_run(run, device)
     if not loaded.recipe.model.about.is_language_model:
@@ -182,10 +183,8 @@ def predict(
     device: str | None,
 ) -> None:
     """Ask the model in the folder RUN about each TEXT: its class, its answer, the words behind <mask>."""
-    from ..training import load_run
-    from ..training.alignment import draw_alignment
-    from ..training.predicting import between, unknown_words
-    from ..training.predicting import predict as ask
+    from ..runs import between, draw_alignment, load_run, unknown_words
+    from ..runs import predict as ask
 
     if other is not None and (beam > 1 or choices or picture):
         raise OptionError("--to writes a way between codes: leave out --beam, --choice and --picture.")
@@ -226,8 +225,7 @@ def chat(run: Path, device: str | None) -> None:
     A model of dialogues is given all that was said before. A language model continues what you write to the
     end of the line.
     """
-    from ..training import load_run
-    from ..training.talking import Talk
+    from ..runs import Talk, load_run
 
     talk = Talk(load_run(run, device))
     interactive = sys.stdin.isatty()

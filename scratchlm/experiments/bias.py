@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import CheckpointError, OptionError
 from ..generation import choose
-from ..training import Run
+from ..runs import Run
 from ..training.jobs.classes import class_probabilities
 
 PAIRS = (("he", "she"), ("his", "her"), ("man", "woman"))

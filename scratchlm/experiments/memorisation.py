@@ -17,7 +17,8 @@ import numpy as np
 from ..errors import CheckpointError, DataError, OptionError, RecipeError
 from ..files import write_text
 from ..generation import choose
-from ..training import Recipe, Reporter, Run, Trainer, load_run
+from ..runs import Run, load_run
+from ..training import Recipe, Reporter, Trainer
 from ..training.data import load_text
 
 DIGITS = 4  # of a secret: 10,000 candidates, which share their beginnings, so that ranking takes 4 steps

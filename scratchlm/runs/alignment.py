@@ -8,9 +8,9 @@ from ..errors import OptionError
 from ..files import written_aside
 from ..function import no_grad
 from ..nn import evaluating
-from .data import START
+from ..training.data import START
+from ..training.trainer import Trainer
 from .run import Run, load_run
-from .trainer import Trainer
 
 # Fonts with Chinese characters that systems come with; matplotlib's own has none.
 _CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC")

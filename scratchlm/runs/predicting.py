@@ -9,13 +9,13 @@ import numpy as np
 from ..errors import CheckpointError, OptionError
 from ..function import no_grad
 from ..generation import beam_search, choose
+from ..generation.writing import known_ids
 from ..nn import evaluating
-from .data import END, MASK, START
-from .jobs.classes import class_probabilities
-from .jobs.pairs import answer
-from .jobs.sequences import interpolate
+from ..training.data import END, MASK, START
+from ..training.jobs.classes import class_probabilities
+from ..training.jobs.pairs import answer
+from ..training.jobs.sequences import interpolate
 from .run import Run
-from .writing import known_ids
 
 
 @dataclass

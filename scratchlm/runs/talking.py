@@ -20,8 +20,8 @@ class Talk:
     def __init__(self, run: Run):
         if run.recipe.model.about.predicts not in ("text", "answer"):
             raise CheckpointError(
-                f"{run.folder} is a model of kind {run.recipe.model.kind}, which has nothing to say in a talk: ask it with "
-                f"scratchlm predict {run.folder} 'a text'."
+                f"{run.folder} is a model of kind {run.recipe.model.kind}, which has nothing to say in a "
+                f"talk: ask it with scratchlm predict {run.folder} 'a text'."
             )
         self.run, self.history = run, ""
 
