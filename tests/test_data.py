@@ -134,7 +134,7 @@ def test_the_text_of_a_task_is_its_sources_part_by_part(task):
     assert "test" not in found.corpus.text.split("\n", 10)[-1]
     assert "yes" not in found.corpus.text
     assert "nowhere" in str(found.corpus)
-    with pytest.raises(RecipeError, match=r"leave data\.paths empty, or set data\.task="):
+    with pytest.raises(RecipeError, match=r"either data\.paths \(a text\) or data\.task, not both"):
         prepare_text(Data(task="facts", paths=["mine.txt"]))
 
 

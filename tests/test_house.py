@@ -124,7 +124,7 @@ def loaded_by(statement):
 
 
 def test_importing_scratchlm_loads_nothing_slow():
-    slow = {"numba", "llvmlite", "matplotlib", "torch", "rich", "click", "safetensors"}
+    slow = {"numba", "llvmlite", "matplotlib", "torch", "rich", "click", "safetensors", "msgspec"}
     statement = (
         "import scratchlm as sl; sl.tensor([1.0]); import scratchlm.nn, scratchlm.optim, scratchlm.text"
     )

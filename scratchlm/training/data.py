@@ -56,9 +56,7 @@ def load_text(data: Data) -> Corpus:
     """
     if data.task:
         if data.paths:
-            raise RecipeError(
-                "A text and a task are one too many: leave data.paths empty, or set data.task=."
-            )
+            raise RecipeError("Give either data.paths (a text) or data.task, not both.")
         task = load_task(data.task)
         parts = ["\n".join(example.source for example in part) for part in (task.training, task.validation)]
         return Corpus(task.name, "\n".join(parts), f"the sources of the task, {task.source_in_words}")
