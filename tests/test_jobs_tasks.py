@@ -207,9 +207,12 @@ def test_a_share_of_the_training_examples(tasks):
 # ---------------------------------------------------------------- what is refused
 def test_wrong_data_is_refused_in_one_sentence(monkeypatch):
     for name in ("lstm", "additive"):
-        with pytest.raises(RecipeError, match=r"learns from the examples of a task: set data\.task"):
+        with pytest.raises(
+            RecipeError,
+            match="learns from pairs: give --data FILE",
+        ):
             make_job(recipe(ALL[name] | {"data.task": ""}))
-        with pytest.raises(RecipeError, match=r"leave data\.paths empty"):
+        with pytest.raises(RecipeError, match=r"either data\.paths \(files of pairs\) or data\.task"):
             make_job(recipe(ALL[name], data__paths='["a.txt"]'))
     with pytest.raises(RecipeError, match="did you mean 'facts'"):
         recipe(WRITERS["none"] | {"data.task": "fact"})

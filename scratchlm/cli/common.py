@@ -23,7 +23,10 @@ DEVICE = click.option("--device", metavar="NAME", help="Another device than the 
 _SHORTCUTS = ("steps", "device", "seed")  # of training
 _OPTIONS = {
     "data": click.option(
-        "--data", multiple=True, type=click.Path(), help="Text file or folder; may be given repeatedly."
+        "--data",
+        multiple=True,
+        type=click.Path(),
+        help="Text file or folder; pairs for an encoder-decoder or classifier (.tsv, .jsonl); repeatable.",
     ),
     "set": click.option(
         "--set", "changes", multiple=True, metavar="A.B=C", help="Change a key of the recipe."

@@ -23,7 +23,7 @@ def overfit(recipe: str, data: tuple[str, ...], changes: list[str], out: Path | 
     from ..training import load_recipe
 
     loaded = load_recipe(recipe, changes)
-    loaded.data.paths = list(data) or loaded.data.paths
+    loaded.data.take(data)
     folder = out or _folder("overfit", loaded.name)
     outcomes = compare_remedies(loaded, folder, click.echo)
     if not outcomes:  # stopped in the first one
@@ -59,7 +59,7 @@ def memorisation(
     except ValueError:
         raise OptionError(f"--repeats is {repeats!r}: write numbers with commas, such as 0,1,4,16.") from None
     loaded = load_recipe(recipe, changes)
-    loaded.data.paths = list(data) or loaded.data.paths
+    loaded.data.take(data)
     folder = out or _folder("memorisation", loaded.name)
     canaries = measure_memorisation(loaded, folder, counts, click.echo, TerminalReporter(make_console()))
     rows = ((each.prefix + each.secret, str(each.repeats), f"{each.rank:,}", f"{each.exposure:.1f}")

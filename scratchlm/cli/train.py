@@ -47,8 +47,7 @@ def train(
         loaded = load_recipe(recipe, changes)
         if loaded.name == "unnamed":
             loaded.name = Path(recipe).stem
-        if data:
-            loaded.data.paths = list(data)
+        loaded.data.take(data)
         folder = out or new_folder(loaded.name)
     trainer = Trainer(loaded, folder, TerminalReporter(console), resume=resume is not None)
     if resume is not None and trainer.is_over:
@@ -104,7 +103,7 @@ def finetune(
     from ..training.progress import TerminalReporter
 
     loaded = fine_tuning(load_recipe(recipe, changes), run)
-    loaded.data.paths = list(data) or loaded.data.paths
+    loaded.data.take(data)
     loaded.training.freeze = [*loaded.training.freeze, *freeze]
     folder = out or new_folder(f"{loaded.name}-from-{run.name}")
     _train(Trainer(loaded, folder, TerminalReporter(make_console())))
@@ -136,7 +135,7 @@ def _summary(trainer: "Trainer", ending: str, seconds: float) -> None:
     console.print()
     console.print(make_table("Summary", rows))
     trainer.load_best()
-    if trainer.recipe.data.task:
+    if job.has_test:
         console.print("\nMeasuring on the test part, beside baselines …")  # a minute for the largest tasks
     if test := job.test():
         console.print()

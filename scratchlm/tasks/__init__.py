@@ -18,12 +18,14 @@ from scratchlm.tasks import (
 from scratchlm.tasks.baselines import measure_baselines
 from scratchlm.tasks.examples import Example, TaskData, split_examples
 from scratchlm.tasks.metrics import METRICS, measure
+from scratchlm.tasks.pairs import load_pairs
 
 __all__ = [
     "METRICS",
     "TASKS",
     "Example",
     "TaskData",
+    "load_pairs",
     "load_task",
     "measure",
     "measure_baselines",

@@ -19,7 +19,7 @@ from msgspec import Meta
 from ..device import DEVICES
 from ..errors import RecipeError, did_you_mean
 from ..models.kinds import KINDS, Kind, users
-from ..tasks import task_names
+from ..tasks import METRICS, task_names
 
 
 def _one_of(*values: str) -> Meta:
@@ -38,9 +38,10 @@ Share = Annotated[float, Meta(ge=0, lt=1)]
 class Data:
     """The text, or the task with its examples, and how it is cut into tokens."""
 
-    paths: list[str] = field(default_factory=list)  # files and folders; none: what `source` or `task` names
+    paths: list[str] = field(default_factory=list)  # files, folders; none: what `source` or `task` names
     source: Annotated[str, _one_of("python", "chinese")] = "python"  # text without paths
     task: str = ""  # examples instead of a text
+    metric: Annotated[str, _one_of("", *METRICS)] = ""  # of a task [its own; for pairs accuracy or chrf]
     share: Annotated[float, Meta(gt=0, le=1)] = 1.0  # of the training part that is used
     remove_duplicates: Annotated[str, _one_of("no", "exact", "near")] = "no"  # paragraphs
     remove_stop_words: Annotated[str, _one_of("no", "en", "zh")] = "no"  # words only
@@ -48,6 +49,11 @@ class Data:
     tokenizer: Annotated[str, _one_of("characters", "words", "bpe")] = "characters"
     vocabulary: CountOrZero = 0  # most tokens; 0: as the tokenizer sees fit
     min_count: Count = 1  # rarer ones are unknown
+
+    def take(self, paths: typing.Sequence[str]) -> None:
+        """Put files and folders, if any are given, in place of the text or task that the recipe names."""
+        if paths:
+            self.paths, self.task = list(paths), ""
 
 
 @dataclass
@@ -249,7 +255,7 @@ def _sentence(error: str, table: dict[str, Any]) -> str:
     if dataclasses.is_dataclass(bare):
         return f"'{key}' is a table, not {value!r}: write [{key}]."
     if meta.extra and isinstance(value, str):
-        return _no_choice(key, value, meta.extra["one_of"])
+        return _no_choice(key, value, [choice for choice in meta.extra["one_of"] if choice])
     if bound := re.fullmatch(r"Expected `\w+` ([<>]=?) (\S+)", what):
         return f"{key} is {bare(value)!r}, expected a number {_BOUNDS[bound[1]]} {float(bound[2]):g}."
     if "got" in what:
