@@ -1,6 +1,6 @@
 """The labels of an alignment's picture."""
 
-from scratchlm.training.alignment import _shown
+from scratchlm.runs.alignment import _shown
 
 
 def test_labels_that_a_font_can_draw():

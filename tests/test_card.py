@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 import scratchlm as sl
-from scratchlm import doctor
+from scratchlm.cli import doctor
 from scratchlm.errors import DeviceError
 from scratchlm.kernels.cuda import card
 

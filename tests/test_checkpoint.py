@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from scratchlm.errors import CheckpointError
-from scratchlm.training import Trainer, load_arrays, load_run, save_arrays
+from scratchlm.runs import load_run
+from scratchlm.training import Trainer, load_arrays, save_arrays
 
 from .test_training import StopAfter, content, data, recipe, train  # noqa: F401
 

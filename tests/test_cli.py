@@ -118,6 +118,12 @@ def test_help_names_every_command_and_option(scratchlm):
     assert re.match(r"scratchlm, version \d", scratchlm("--version")[1])
 
 
+def test_a_checkout_that_is_not_installed_has_the_command_line_too():
+    done = subprocess.run([sys.executable, "-m", "scratchlm", "train", "-h"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--resume" in done.stdout
+
+
 def test_the_command_line_loads_nothing_slow():
     code = """
 import sys
@@ -238,7 +244,7 @@ USAGE = {
     "no run": (["generate"], "RUN"),
     "resume and more": (
         ["train", "--resume", "runs/x", "--steps", "5"],
-        "leave RECIPE and other options away",
+        "leave out RECIPE and other options",
     ),
     "unknown baseline": (["evaluate", "runs/x", "--baseline", "gpt"], "gpt"),
 }

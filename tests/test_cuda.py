@@ -10,7 +10,8 @@ from scratchlm.debugger import gradcheck
 from scratchlm.device import transfers
 from scratchlm.errors import TokenError
 from scratchlm.generation import generate
-from scratchlm.training import Trainer, evaluate, load_recipe, load_run
+from scratchlm.runs import load_run
+from scratchlm.training import Trainer, evaluate, load_recipe
 
 from . import fake_cupy
 from .conftest import NO_CARD

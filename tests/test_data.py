@@ -134,7 +134,7 @@ def test_the_text_of_a_task_is_its_sources_part_by_part(task):
     assert "test" not in found.corpus.text.split("\n", 10)[-1]
     assert "yes" not in found.corpus.text
     assert "nowhere" in str(found.corpus)
-    with pytest.raises(RecipeError, match=r"leave data\.paths empty, or set data\.task="):
+    with pytest.raises(RecipeError, match=r"either data\.paths \(a text\) or data\.task, not both"):
         prepare_text(Data(task="facts", paths=["mine.txt"]))
 
 
@@ -169,9 +169,19 @@ def test_a_share_of_the_examples_to_train_on(share, kept, task):
     assert (found.task.validation, found.task.test) == (task.validation, task.test)
 
 
-@pytest.mark.parametrize("data", [Data(), Data(paths=["a.txt"]), Data(task="facts", paths=["a.txt"])])
-def test_examples_need_a_task_and_nothing_else(data, task):
-    with pytest.raises(RecipeError, match=r"set data\.task to one of them .*, and leave data\.paths empty"):
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (Data(), r"learns from pairs: give --data FILE\.tsv or FILE\.jsonl, or set data\.task"),
+        (Data(paths=["a.txt"]), r"a\.txt holds no pairs"),
+        (
+            Data(task="facts", paths=["a.tsv"]),
+            r"either data\.paths \(files of pairs\) or data\.task",
+        ),
+    ],
+)
+def test_examples_need_a_task_or_pairs(data, words, task):
+    with pytest.raises((RecipeError, DataError), match=words):
         prepare_examples(data)
 
 

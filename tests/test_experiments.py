@@ -13,8 +13,9 @@ from scratchlm.errors import CheckpointError, DataError, OptionError
 from scratchlm.experiments import reproduce as module
 from scratchlm.experiments.overfitting import Outcome, compare_remedies, variants
 from scratchlm.experiments.reproduce import FIGURES, Figure, reproduce
+from scratchlm.runs import load_run
 from scratchlm.tasks import TASKS, measure
-from scratchlm.training import Reporter, Trainer, load_recipe, load_run
+from scratchlm.training import Reporter, Trainer, load_recipe
 from scratchlm.training.metrics import Metrics
 
 from .test_cli import assert_one_line

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 import scratchlm as sl
 from scratchlm.errors import OptionError, TokenError
 from scratchlm.generation import until
+from scratchlm.generation.writing import WINDOW, write
 from scratchlm.text import train_tokenizer
-from scratchlm.training.writing import WINDOW, write
 
 TEXT = 'Ein Käse für 5 €, «très bien»: 中文也可以 🙂👍🏽! "Why not?" she said - it\'s (almost) naïve.\n' * 3
 TOKENIZERS = {

@@ -8,13 +8,14 @@ import pytest
 
 import scratchlm as sl
 from scratchlm.errors import CheckpointError, OptionError, RecipeError, TokenError
+from scratchlm.runs import load_run
+from scratchlm.runs.predicting import predict
+from scratchlm.runs.talking import Talk
 from scratchlm.tasks import TASKS, Example, TaskData
-from scratchlm.training import Trainer, fine_tuning, load_arrays, load_recipe, load_run, make_job
+from scratchlm.training import Trainer, fine_tuning, load_arrays, load_recipe, make_job
 from scratchlm.training.jobs import pairs
 from scratchlm.training.jobs.classes import class_probabilities
 from scratchlm.training.jobs.pairs import answer
-from scratchlm.training.predicting import predict
-from scratchlm.training.talking import Talk
 
 from .test_training import content, train, train_in_two_parts
 
@@ -206,9 +207,12 @@ def test_a_share_of_the_training_examples(tasks):
 # ---------------------------------------------------------------- what is refused
 def test_wrong_data_is_refused_in_one_sentence(monkeypatch):
     for name in ("lstm", "additive"):
-        with pytest.raises(RecipeError, match=r"learns from the examples of a task: set data\.task"):
+        with pytest.raises(
+            RecipeError,
+            match="learns from pairs: give --data FILE",
+        ):
             make_job(recipe(ALL[name] | {"data.task": ""}))
-        with pytest.raises(RecipeError, match=r"leave data\.paths empty"):
+        with pytest.raises(RecipeError, match=r"either data\.paths \(files of pairs\) or data\.task"):
             make_job(recipe(ALL[name], data__paths='["a.txt"]'))
     with pytest.raises(RecipeError, match="did you mean 'facts'"):
         recipe(WRITERS["none"] | {"data.task": "fact"})
@@ -315,7 +319,7 @@ def test_a_talk_gives_the_history_with_every_turn(tasks, tmp_path, monkeypatch):
         asked.append(text)
         return predict(run, text)
 
-    monkeypatch.setattr("scratchlm.training.talking.predict", record)
+    monkeypatch.setattr("scratchlm.runs.talking.predict", record)
     talk = Talk(load_run(tmp_path / "run"))
     first, _ = talk.answer("abc"), talk.answer("dab")
     assert asked == ["Customer: abc\nAgent:", f"Customer: abc\nAgent: {first}\nCustomer: dab\nAgent:"]

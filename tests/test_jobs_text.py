@@ -7,9 +7,10 @@ import pytest
 
 import scratchlm as sl
 from scratchlm.errors import DataError, RecipeError, ShapeError, TokenError
+from scratchlm.runs import load_run
 from scratchlm.tasks import TASKS, Example, TaskData
 from scratchlm.text import IGNORE
-from scratchlm.training import Reporter, Trainer, load_recipe, load_run, make_job
+from scratchlm.training import Reporter, Trainer, load_recipe, make_job
 from scratchlm.training.jobs.sequences import COLLAPSED, interpolate
 
 from .test_training import content, train, train_in_two_parts

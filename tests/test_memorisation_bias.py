@@ -12,10 +12,10 @@ from scratchlm.errors import CheckpointError, DataError, OptionError, RecipeErro
 from scratchlm.experiments.bias import Finding, probe
 from scratchlm.experiments.memorisation import NAMES, Canary, look_for, measure_memorisation, plant
 from scratchlm.generation import log_probability
+from scratchlm.runs import load_run
+from scratchlm.runs.predicting import predict
 from scratchlm.tasks import TASKS, Example, TaskData
-from scratchlm.training import load_run
 from scratchlm.training.data import load_text, prepare_text
-from scratchlm.training.predicting import predict
 from scratchlm.training.recipe import Data
 
 from .test_cli import assert_one_line

@@ -9,12 +9,10 @@ import pytest
 import scratchlm as sl
 from scratchlm.errors import CheckpointError, OptionError, RecipeError, ScratchLMError, TokenError
 from scratchlm.generation import beam_search, log_probability
+from scratchlm.runs import Talk, between, draw_alignment, load_run, predict
 from scratchlm.tasks import TASKS, Example, TaskData
-from scratchlm.training import Trainer, fine_tuning, load_arrays, load_run, make_job
-from scratchlm.training.alignment import draw_alignment
-from scratchlm.training.predicting import between, predict
+from scratchlm.training import Trainer, fine_tuning, load_arrays, make_job
 from scratchlm.training.starting import begin_with
-from scratchlm.training.talking import Talk
 
 from .test_cli import assert_one_line
 from .test_jobs_text import prose, recipe
@@ -194,7 +192,7 @@ def test_texts_and_options_that_do_not_fit(kind, trained):
             predict(run, text, choices=["Ω"])
     elif kind not in WRITERS:
         for options in ({"beam": 2}, {"choices": ["cat"]}):
-            with pytest.raises(OptionError, match="writes no answers: leave --beam and --choice away"):
+            with pytest.raises(OptionError, match="writes no answers: leave out --beam and --choice"):
                 predict(run, text, **options)
 
 
@@ -382,7 +380,10 @@ WRONG = {
     "picture": (["predict", "classifier", "abc", "--picture", "a.png"], "no attention over a source"),
     "way": (["predict", "classifier", "abc", "--to", "abd"], "no codes to go between"),
     "way from nothing": (["predict", "vae", "", "--to", "cat"], "a text is empty"),
-    "way with a beam": (["predict", "vae", "a", "--to", "b", "--beam", "2"], "leave --beam, --choice and"),
+    "way with a beam": (
+        ["predict", "vae", "a", "--to", "b", "--beam", "2"],
+        "leave out --beam, --choice",
+    ),
     "other kind": (["finetune", "lstm", "--recipe", "gpt-128"], "kind lstm, the recipe wants gpt"),
     "freeze": (["finetune", "classifier", "--recipe", "MINE", "--freeze", "x"], "names 'x', but no weight"),
 }

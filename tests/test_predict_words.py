@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from scratchlm import runs as runs_of
 from scratchlm.errors import TokenError
-from scratchlm.training import load_run, predicting
-from scratchlm.training.predicting import Prediction, predict, unknown_words
+from scratchlm.runs import Prediction, load_run, predict, unknown_words
 
 from .test_cli import assert_one_line
 from .test_jobs_text import WORDS, prose, recipe
@@ -72,7 +72,7 @@ def test_a_run_of_words_is_measured_by_the_token(scratchlm, tmp_path):
 
 def test_a_share_that_percent_would_show_as_nothing(scratchlm, runs, monkeypatch):
     found = [Prediction("a", 0.123), Prediction("b", 0.0001), Prediction("c", 4.5e-7)]
-    monkeypatch.setattr(predicting, "predict", lambda *_: found)
+    monkeypatch.setattr(runs_of, "predict", lambda *_: found)
     assert (
         scratchlm("predict", runs("l3"), WORDS[0], "--beam", 3)[1] == " 12.30%  a\n  0.01%  b\n4.5e-07  c\n"
     )

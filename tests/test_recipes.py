@@ -5,7 +5,8 @@ import tomllib
 
 import pytest
 
-from scratchlm.errors import RecipeError
+from scratchlm.errors import DataError, RecipeError
+from scratchlm.tasks import TASKS, Example, TaskData, load_task, task_names
 from scratchlm.training import load_recipe, shipped
 from scratchlm.training.recipe import Data, Model, Recipe, Sample, Training
 
@@ -45,6 +46,10 @@ WRONG = {
     '[training]\nbatches = "stream"': r"did you mean 'streams'",
     '[data]\ntokenizer = "chars"': r"data\.tokenizer is 'chars'.*expected one of characters, words, bpe",
     '[model]\nkind = "lsmt"': r"did you mean 'lstm'",
+    '[data]\ntask = "sumaries"': r"'sumaries' \(did you mean 'summaries'\?\), expected one of summaries,",
+    '[data]\ntokenizer = "words\\n"': r"data\.tokenizer is 'words\\n'",
+    '[data]\ntask = 5': r"data\.task is 5, expected a value of type str",
+    '[model]\ncopy = 1': r"model\.copy is 1, expected a value of type bool",
     # no TOML at all
     '[training\nsteps = 5': r"is no TOML: .*line 1",
     'steps = ': "is no TOML",
@@ -107,8 +112,11 @@ def test_the_last_change_counts():
         ("training.steps=many", "training.steps is 'many', expected a value of type int"),
         ("training.stesp=5", "did you mean 'steps'"),
         ("model.optimizer=sgd", "did you mean 'training.optimizer'"),
-        ("model.copy=true", "model.copy means nothing to a model of kind lstm, it is for encoder-decoder"),
-        ("training.beta=0.5", "training.beta means nothing to a model of kind lstm, it is for vae"),
+        (
+            "model.copy=true",
+            "a model of kind lstm does not use model.copy (only encoder-decoder does): remove it.",
+        ),
+        ("training.beta=0.5", "a model of kind lstm does not use training.beta (only vae does): remove it."),
     ],
 )
 def test_a_wrong_change_is_refused(change, words):
@@ -148,3 +156,41 @@ def test_the_defaults_are_values_that_a_recipe_may_have(tmp_path):
     path = tmp_path / "empty.toml"
     path.write_text(Recipe().to_toml(), encoding="utf-8")
     assert load_recipe(str(path)) == Recipe()
+
+
+# ---------------------------------------------------------------- tasks of a user's own
+def own_task(seed=0):
+    examples = tuple(Example(word, word[::-1]) for word in ("ab", "cd", "ef"))
+    return TaskData("mine", "for tests", "nowhere", examples, examples, examples, metric="exact_match")
+
+
+def test_a_task_added_to_the_dictionary_is_found(monkeypatch):
+    monkeypatch.setitem(TASKS, "mine", own_task)
+    assert load_recipe("default", ["data.task=mine"]).data.task == "mine"
+    assert load_task("mine").training[0].target == "ba"
+
+
+def installed(folder, monkeypatch, target):
+    """A package in `folder` that registers the task "theirs"."""
+    about = folder / "theirs-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text(f"[scratchlm.tasks]\ntheirs = {target}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+
+
+def test_a_task_that_a_package_registers_is_found(tmp_path, monkeypatch):
+    (tmp_path / "theirs.py").write_text("from tests.test_recipes import own_task as load\n", encoding="utf-8")
+    installed(tmp_path, monkeypatch, "theirs:load")
+    assert "theirs" in task_names()
+    assert load_recipe("default", ["data.task=theirs"]).data.task == "theirs"
+    assert load_task("theirs").name == "mine"
+    with pytest.raises(RecipeError, match=r"did you mean 'theirs'.*expected one of summaries.*, theirs\."):
+        load_recipe("default", ["data.task=thiers"])
+
+
+@pytest.mark.parametrize("target", ["missing_package:load", "json:load_task"])
+def test_a_registered_task_that_cannot_be_imported_is_named(target, tmp_path, monkeypatch):
+    installed(tmp_path, monkeypatch, target)
+    with pytest.raises(DataError, match=f"task 'theirs' is registered as {target}, but: "):
+        load_task("theirs")

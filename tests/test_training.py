@@ -10,7 +10,8 @@ import pytest
 import scratchlm as sl
 from scratchlm.errors import CheckpointError, DataError, NumberError
 from scratchlm.models import LSTMLanguageModel
-from scratchlm.training import Reporter, Trainer, evaluate, load_arrays, load_recipe, load_run
+from scratchlm.runs import load_run
+from scratchlm.training import Reporter, Trainer, evaluate, load_arrays, load_recipe
 from scratchlm.training.metrics import Metrics
 
 TEXT = "the cat sat on a mat and the dog ran after it while rain fell over old stone"

@@ -1,4 +1,4 @@
-"""A bias probe (P6): what changes when one word of a pair takes the other's place.
+"""A bias probe: what changes when one word of a pair takes the other's place.
 
 A language model is asked which of the two it expects after a sentence's beginning; a classifier, what it says
 about the same sentence with each of them. Source of the idea: Bolukbasi and others 2016 (word pairs), Sheng
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import CheckpointError, OptionError
 from ..generation import choose
-from ..training import LANGUAGE_MODELS, Run
+from ..runs import Run
 from ..training.jobs.classes import class_probabilities
 
 PAIRS = (("he", "she"), ("his", "her"), ("man", "woman"))
@@ -49,16 +49,18 @@ def probe(run: Run, pairs: Sequence[tuple[str, str]], sentences: Sequence[str] =
         CheckpointError: the run is neither.
         OptionError: a sentence for a classifier lacks {}, or the tokenizer knows none of it.
     """
-    kind = run.recipe.model.kind
+    kind = run.recipe.model.about
     ask: Callable[[Run, str, tuple[str, str]], Finding]
-    if kind in LANGUAGE_MODELS:
+    if kind.is_language_model:
         ask, asked = _expected, sentences or BEGINNINGS
-    elif kind in ("classifier", "l1"):
+    elif kind.predicts == "class":
         ask, asked = _said, sentences or SENTENCES
         if wrong := [sentence for sentence in asked if "{}" not in sentence]:
             raise OptionError(f"A sentence for a classifier needs {{}} where the word stands: {wrong[0]!r}.")
     else:
-        raise CheckpointError(f"{run.folder} is of kind {kind}: probe a language model or a classifier.")
+        raise CheckpointError(
+            f"{run.folder} is of kind {run.recipe.model.kind}: probe a language model or a classifier."
+        )
     unknown = run.tokenizer.unknown_tokens
     found = [
         ask(run, sentence, pair) for sentence in asked for pair in pairs

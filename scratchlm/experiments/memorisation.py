@@ -1,4 +1,4 @@
-"""Memorisation (P6): secrets are planted in the training text, then looked for in the trained model.
+"""Memorisation: secrets are planted in the training text, then looked for in the trained model.
 
 Exposure of a secret = log₂ |R| − log₂ rank, where R is the space that it was drawn from and its rank is its
 place among all of R by the model's probability: log₂ |R| bits if it is the likeliest, 1.44 bits on average
@@ -17,7 +17,8 @@ import numpy as np
 from ..errors import CheckpointError, DataError, OptionError, RecipeError
 from ..files import write_text
 from ..generation import choose
-from ..training import LANGUAGE_MODELS, Recipe, Reporter, Run, Trainer, load_run
+from ..runs import Run, load_run
+from ..training import Recipe, Reporter, Trainer
 from ..training.data import load_text
 
 DIGITS = 4  # of a secret: 10,000 candidates, which share their beginnings, so that ranking takes 4 steps
@@ -84,7 +85,7 @@ def look_for(run: Run, canaries: list[Canary]) -> None:
     Raises:
         CheckpointError: the run is no language model, or does not know every digit.
     """
-    if run.recipe.model.kind not in LANGUAGE_MODELS:
+    if not run.recipe.model.about.is_language_model:
         raise CheckpointError(f"{run.folder} is no language model: secrets are looked for in what it writes.")
     if unknown := run.tokenizer.unknown_tokens("0123456789"):
         raise CheckpointError(

@@ -1,16 +1,15 @@
-"""Overfitting (P4): one model trained with each remedy in turn, their curves side by side."""
+"""Overfitting: one model trained with each remedy in turn, their curves side by side."""
 
 import copy
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..files import written_aside
+from ..models.kinds import KINDS
 from ..training import Recipe, Reporter, Trainer
 from ..training.metrics import Metrics
-from ..training.recipe import reads
 
 SHARE = 0.1  # of the text for the model that overfits
 
@@ -46,14 +45,13 @@ def variants(recipe: Recipe) -> dict[str, Recipe]:
     kind of model that has none.
     """
     m = recipe.model
-    lstm = (m.body if m.kind == "classifier" else m.kind) not in ("gpt", "bert", "l0")
-    size, unit = ("hidden_size", 1) if lstm else ("embedding_dim", m.num_heads)
+    size = KINDS[m.reader].width
+    unit = m.num_heads if size == "embedding_dim" else 1
     smaller = {f"model__{size}": max(1, getattr(m, size) // 4 // unit) * unit}
     share = recipe.data.share * SHARE
     bare = _changed(recipe, data__share=share, model__dropout=0.0, training__weight_decay=0.0,
                     training__patience=0, training__optimizer="adamw")  # fmt: skip
-    key = next(each for each in dataclasses.fields(m) if each.name == "dropout")
-    dropout = {"dropout 0.5": _changed(bare, model__dropout=0.5)} if reads(m.kind, key) else {}
+    dropout = {"dropout 0.5": _changed(bare, model__dropout=0.5)} if "dropout" in m.about.uses else {}
     return {
         "no remedy": bare,
         **dropout,

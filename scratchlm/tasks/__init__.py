@@ -1,8 +1,9 @@
 """Tasks on real data that needs no download: T2 to T7 of the catalogue, C1 and C2 of the design page."""
 
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
 
-from scratchlm.errors import RecipeError, did_you_mean
+from scratchlm.errors import DataError, RecipeError, did_you_mean
 from scratchlm.tasks import (
     arithmetic,
     dates,
@@ -17,16 +18,19 @@ from scratchlm.tasks import (
 from scratchlm.tasks.baselines import measure_baselines
 from scratchlm.tasks.examples import Example, TaskData, split_examples
 from scratchlm.tasks.metrics import METRICS, measure
+from scratchlm.tasks.pairs import load_pairs
 
 __all__ = [
     "METRICS",
     "TASKS",
     "Example",
     "TaskData",
+    "load_pairs",
     "load_task",
     "measure",
     "measure_baselines",
     "split_examples",
+    "task_names",
 ]
 
 TASKS: dict[str, Callable[..., TaskData]] = {
@@ -42,13 +46,33 @@ TASKS: dict[str, Callable[..., TaskData]] = {
 }
 
 
-def load_task(name: str, seed: int = 0) -> TaskData:
-    """Return the data of a task by its name; the same seed gives the same data.
+def task_names() -> list[str]:
+    """Names of all tasks: those of TASKS, to which a program may add, and those that packages register."""
+    return list(dict.fromkeys([*TASKS, *_registered()]))
 
-    Raises RecipeError for a task that does not exist, DataError where a package that it needs is missing.
+
+def load_task(name: str, seed: int = 0) -> TaskData:
+    """The data of a task by its name; the same seed gives the same data.
+
+    A package registers a function such as `load(seed) -> TaskData` as an entry point of "scratchlm.tasks".
+
+    Raises:
+        RecipeError: there is no such task.
+        DataError: a package that the task needs is missing, or what registers it cannot be imported.
     """
-    if name not in TASKS:
-        raise RecipeError(
-            f"there is no task {name!r}{did_you_mean(name, TASKS)}: the tasks are {', '.join(TASKS)}"
-        )
-    return TASKS[name](seed)
+    if name in TASKS:
+        return TASKS[name](seed)
+    if point := _registered().get(name):
+        try:
+            load = point.load()
+        except (ImportError, AttributeError) as error:
+            raise DataError(f"The task {name!r} is registered as {point.value}, but: {error}.") from error
+        return load(seed)
+    known = task_names()
+    raise RecipeError(
+        f"There is no task {name!r}{did_you_mean(name, known)}: name one of {', '.join(known)}."
+    )
+
+
+def _registered() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group="scratchlm.tasks")}

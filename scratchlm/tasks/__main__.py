@@ -3,7 +3,7 @@
 import click
 
 from scratchlm.errors import ScratchLMError
-from scratchlm.tasks import TASKS, load_task, measure_baselines
+from scratchlm.tasks import load_task, measure_baselines, task_names
 
 
 @click.command()
@@ -15,7 +15,7 @@ def main(names: tuple[str, ...], seed: int, tags: bool) -> None:
     click.echo(f"{'task':24}{'training':>9}{'valid.':>8}{'test':>8}  {'baseline':10}percent on the test part")
     sources = []
     try:
-        for name in names or TASKS:
+        for name in names or task_names():
             data = load_task(name, seed)
             sources.append(str(data))
             kinds = [data.only(tag) for tag in data.tags] if tags and len(data.tags) > 1 else []

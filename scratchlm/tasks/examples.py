@@ -116,7 +116,9 @@ def split_examples(
         seen.update(reading(example.source) for example in new)
         parts.append(in_drawn_order(new, seed))
     if not all(parts):
-        raise DataError(f"{len(examples)} examples are too few to hold out a share of {share} twice")
+        raise DataError(
+            f"{len(examples)} examples are too few to hold out a share of {share} twice: give more."
+        )
     return Parts(*parts)
 
 

@@ -1,28 +1,24 @@
-"""Recipes, the work that they describe, the trainer, evaluation, and what a run leaves on disk."""
+"""Recipes, the work that they describe, the trainer, evaluation and checkpoints."""
 
 from .building import build_model
 from .checkpoint import load_arrays, save_arrays
 from .data import prepare_text
 from .evaluation import Evaluation, evaluate
 from .jobs import make_job
-from .recipe import LANGUAGE_MODELS, Recipe, load_recipe, shipped
-from .run import Run, load_run
+from .recipe import Recipe, load_recipe, shipped
 from .starting import fine_tuning
 from .trainer import Reporter, Trainer
 
 __all__ = [
-    "LANGUAGE_MODELS",
     "Evaluation",
     "Recipe",
     "Reporter",
-    "Run",
     "Trainer",
     "build_model",
     "evaluate",
     "fine_tuning",
     "load_arrays",
     "load_recipe",
-    "load_run",
     "make_job",
     "prepare_text",
     "save_arrays",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DataError, RecipeError
-from ..tasks import TaskData, load_task, measure
+from ..tasks import TaskData, load_pairs, load_task, measure
 from ..tasks.packages import require
 from ..text import (
     Corpus,
@@ -56,9 +56,7 @@ def load_text(data: Data) -> Corpus:
     """
     if data.task:
         if data.paths:
-            raise RecipeError(
-                "A text and a task are one too many: leave data.paths empty, or set data.task=."
-            )
+            raise RecipeError("Give either data.paths (a text) or data.task, not both.")
         task = load_task(data.task)
         parts = ["\n".join(example.source for example in part) for part in (task.training, task.validation)]
         return Corpus(task.name, "\n".join(parts), f"the sources of the task, {task.source_in_words}")
@@ -140,15 +138,21 @@ def prepare_examples(
     targets where these are texts.
 
     Raises:
-        RecipeError: the recipe names no task, or paths beside it.
-        DataError: a package that the task needs is missing.
+        RecipeError: the recipe names neither a task nor paths, or both.
+        DataError: a package that the task needs is missing, or a file holds no pairs.
     """
-    if not data.task or data.paths:
+    if data.task and data.paths:
+        raise RecipeError("Give either data.paths (files of pairs) or data.task, not both.")
+    if not data.task and not data.paths:
         raise RecipeError(
-            "This kind of model learns from the examples of a task: set data.task to one of them "
-            "(`python -m scratchlm.tasks` lists them), and leave data.paths empty."
+            "This kind of model learns from pairs: give --data FILE.tsv or FILE.jsonl, or set data.task to a "
+            "name that `python -m scratchlm.tasks` lists."
         )
-    task = load_task(data.task)
+    if data.task:
+        task = load_task(data.task)
+    else:
+        task = load_pairs(data.paths, "chrf" if targets else "accuracy", data.validation)
+    task = dataclasses.replace(task, metric=data.metric or task.metric)
     require("sklearn", f"baselines of the task {task.name}")  # now, not after minutes of training
     measure(task.metric, ["a"], ["a"])
     if tokenizer is None:

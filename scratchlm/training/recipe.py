@@ -5,112 +5,121 @@ recipe, defaults included, is written into the run's folder.
 """
 
 import dataclasses
+import re
 import tomllib
-import types
 import typing
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from ..device import DEVICES
 from ..errors import RecipeError, did_you_mean
-from ..tasks import TASKS
-
-KINDS = (
-    *("lstm", "gpt", "bert", "encoder-decoder", "autoencoder", "vae", "classifier"),
-    *("l0", "l1", "l2", "l3", "l4"),  # the listings of the source documents
-)
-LANGUAGE_MODELS = ("lstm", "gpt", "l2")  # predict every token of a text from those before it
+from ..models.kinds import KINDS, Kind, users
+from ..tasks import METRICS, task_names
 
 
-def _one_of(*values: str) -> Any:
-    return {"one_of": values}
+def _one_of(*values: str) -> Meta:
+    return Meta(pattern=rf"\A({'|'.join(map(re.escape, values))})\Z", extra={"one_of": values})
 
 
-def _at_least(low: float) -> Any:
-    return {"low": low}
-
-
-def _of(*kinds: str) -> Any:
-    """Only models of these kinds read the key."""
-    return {"kinds": kinds}
+BODIES = [name for name, row in KINDS.items() if row.is_body]
+Count = Annotated[int, Meta(ge=1)]
+CountOrZero = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
 @dataclass
 class Data:
     """The text, or the task with its examples, and how it is cut into tokens."""
 
-    paths: list[str] = field(default_factory=list)  # files and folders; none: what `source` or `task` names
-    source: str = field(default="python", metadata=_one_of("python", "chinese"))  # text without paths
-    task: str = field(default="", metadata=_one_of("", *TASKS))  # examples instead of a text
-    share: float = field(default=1.0, metadata={"above": 0, "most": 1})  # of the training part that is used
-    remove_duplicates: str = field(default="no", metadata=_one_of("no", "exact", "near"))  # paragraphs
-    remove_stop_words: str = field(default="no", metadata=_one_of("no", "en", "zh"))  # words only
-    validation: float = field(default=0.1, metadata={"above": 0, "below": 1})  # the last part of the text
-    tokenizer: str = field(default="characters", metadata=_one_of("characters", "words", "bpe"))
-    vocabulary: int = field(default=0, metadata=_at_least(0))  # most tokens; 0: as the tokenizer sees fit
-    min_count: int = field(default=1, metadata=_at_least(1))  # rarer ones are unknown
+    paths: list[str] = field(default_factory=list)  # files, folders; none: what `source` or `task` names
+    source: Annotated[str, _one_of("python", "chinese")] = "python"  # text without paths
+    task: str = ""  # examples instead of a text
+    metric: Annotated[str, _one_of("", *METRICS)] = ""  # of a task [its own; for pairs accuracy or chrf]
+    share: Annotated[float, Meta(gt=0, le=1)] = 1.0  # of the training part that is used
+    remove_duplicates: Annotated[str, _one_of("no", "exact", "near")] = "no"  # paragraphs
+    remove_stop_words: Annotated[str, _one_of("no", "en", "zh")] = "no"  # words only
+    validation: Annotated[float, Meta(gt=0, lt=1)] = 0.1  # the last part of the text
+    tokenizer: Annotated[str, _one_of("characters", "words", "bpe")] = "characters"
+    vocabulary: CountOrZero = 0  # most tokens; 0: as the tokenizer sees fit
+    min_count: Count = 1  # rarer ones are unknown
+
+    def take(self, paths: typing.Sequence[str]) -> None:
+        """Put files and folders, if any are given, in place of the text or task that the recipe names."""
+        if paths:
+            self.paths, self.task = list(paths), ""
 
 
 @dataclass
 class Model:
     """The model and its sizes."""
 
-    kind: str = field(default="lstm", metadata=_one_of(*KINDS))
-    body: str = field(default="lstm", metadata=_one_of("lstm", "gpt", "bert") | _of("classifier"))  # reads
-    embedding_dim: int = field(default=128, metadata=_at_least(1))
-    hidden_size: int = field(default=256, metadata=_at_least(1))  # of LSTMs
-    num_layers: int = field(default=1, metadata=_at_least(1))
-    num_heads: int = field(default=4, metadata=_at_least(1))  # gpt, bert; their context is training.length
-    dropout: float = field(default=0.0, metadata={"low": 0, "below": 1} | _of(*KINDS[:5], "classifier"))
-    attention: str = field(default="multiplicative", metadata=_one_of("none", "additive", "multiplicative"))
-    reverse_source: bool = field(default=False, metadata=_of("encoder-decoder"))  # read it backwards
-    feed_context: bool = field(default=False, metadata=_of("encoder-decoder"))  # its last state at each step
-    bidirectional: bool = field(default=False, metadata=_of("classifier"))  # a second body from the end
-    copy: bool = field(default=False, metadata=_of("encoder-decoder"))  # with attention: tokens of the source
-    code_size: int = field(default=32, metadata=_at_least(1) | _of("autoencoder", "vae"))  # numbers in a code
-    word_dropout: float = field(  # share of the tokens that a vae's decoder, or a classifier, does not see
-        default=0.0, metadata={"low": 0, "below": 1} | _of("vae", "classifier")
-    )
-    as_printed: bool = field(default=False, metadata=_of("l3", "l4"))  # with the document's errors
+    kind: Annotated[str, _one_of(*KINDS)] = "lstm"
+    body: Annotated[str, _one_of(*BODIES)] = "lstm"  # what a classifier reads with
+    embedding_dim: Count = 128
+    hidden_size: Count = 256  # of LSTMs
+    num_layers: Count = 1
+    num_heads: Count = 4  # gpt, bert; their context is training.length
+    dropout: Share = 0.0
+    attention: Annotated[str, _one_of("none", "additive", "multiplicative")] = "multiplicative"
+    reverse_source: bool = False  # read it backwards
+    feed_context: bool = False  # its last state at each step
+    bidirectional: bool = False  # a second body from the end
+    copy: bool = False  # with attention: tokens of the source
+    code_size: Count = 32  # numbers in a code
+    word_dropout: Share = 0.0  # share of the tokens that a vae's decoder, or a classifier, does not see
+    as_printed: bool = False  # with the document's errors
+
+    @property
+    def about(self) -> Kind:
+        """What the table of kinds says of this one."""
+        return KINDS[self.kind]
+
+    @property
+    def reader(self) -> str:
+        """The kind that reads the text: a classifier's body, or the model itself."""
+        return self.body if "body" in self.about.uses else self.kind
 
 
 @dataclass
 class Training:
     """The optimisation."""
 
-    steps: int = field(default=1000, metadata=_at_least(1))
-    batch: int = field(default=12, metadata=_at_least(1))  # sequences a step
-    length: int = field(default=64, metadata=_at_least(1))  # tokens of a sequence
-    batches: str = field(default="windows", metadata=_one_of("windows", "streams"))
-    optimizer: str = field(default="adam", metadata=_one_of("adam", "adamw", "sgd"))
-    lr: float = field(default=3e-3, metadata={"above": 0})
-    momentum: float = field(default=0.0, metadata={"low": 0, "below": 1})  # sgd only
-    weight_decay: float = field(default=0.0, metadata=_at_least(0))
-    beta2: float = field(default=0.999, metadata={"low": 0, "below": 1})  # adam, adamw
-    schedule: str = field(default="cosine", metadata=_one_of("constant", "step", "cosine"))
-    warmup: int = field(default=0, metadata=_at_least(0))  # steps of linear rise
-    floor: float = field(default=0.0, metadata={"low": 0, "below": 1})  # cosine: last lr / lr
-    decay_from: int = field(default=0, metadata=_at_least(0))  # step schedule: full lr until then
-    decay_every: int = field(default=500, metadata=_at_least(1))  # step schedule
-    decay_factor: float = field(default=0.5, metadata={"above": 0})  # step schedule
-    clip: float = field(default=5.0, metadata=_at_least(0))  # largest gradient norm; 0: no clipping
-    log_every: int = field(default=10, metadata=_at_least(1))
-    evaluate_every: int = field(default=250, metadata=_at_least(1))
-    checkpoint_every: int = field(default=250, metadata=_at_least(1))
-    label_smoothing: float = field(default=0.0, metadata={"low": 0, "below": 1} | _of("classifier", "l1"))
-    teacher_forcing: float = field(  # share of the steps with it
-        default=1.0, metadata={"low": 0, "most": 1} | _of("encoder-decoder")
-    )
-    anneal_steps: int = field(default=0, metadata=_at_least(0) | _of("vae"))  # steps in which beta rises
-    beta: float = field(default=1.0, metadata=_at_least(0) | _of("vae"))  # weight of the KL term
-    free_bits: float = field(default=0.0, metadata=_at_least(0) | _of("vae"))  # nats a dimension for nothing
+    steps: Count = 1000
+    batch: Count = 12  # sequences a step
+    length: Count = 64  # tokens of a sequence
+    batches: Annotated[str, _one_of("windows", "streams")] = "windows"
+    optimizer: Annotated[str, _one_of("adam", "adamw", "sgd")] = "adam"
+    lr: Positive = 3e-3
+    momentum: Share = 0.0  # sgd only
+    weight_decay: NotNegative = 0.0
+    beta2: Share = 0.999  # adam, adamw
+    schedule: Annotated[str, _one_of("constant", "step", "cosine")] = "cosine"
+    warmup: CountOrZero = 0  # steps of linear rise
+    floor: Share = 0.0  # cosine: last lr / lr
+    decay_from: CountOrZero = 0  # step schedule: full lr until then
+    decay_every: Count = 500  # step schedule
+    decay_factor: Positive = 0.5  # step schedule
+    clip: NotNegative = 5.0  # largest gradient norm; 0: no clipping
+    log_every: Count = 10
+    evaluate_every: Count = 250
+    checkpoint_every: Count = 250
+    label_smoothing: Share = 0.0
+    teacher_forcing: Annotated[float, Meta(ge=0, le=1)] = 1.0  # share of the steps with it
+    anneal_steps: CountOrZero = 0  # steps in which beta rises
+    beta: NotNegative = 1.0  # weight of the KL term
+    free_bits: NotNegative = 0.0  # nats a dimension for nothing
     start: str = ""  # folder of a run whose tokenizer and body this one begins with (`scratchlm finetune`)
     freeze: list[str] = field(default_factory=list)  # beginnings of the names of weights that stay
-    patience: int = field(default=0, metadata=_at_least(0))  # evaluations without gain; 0: never stop early
-    seed: int = field(default=0, metadata=_at_least(0))
-    device: str = field(default="cpu", metadata=_one_of(*DEVICES))
+    patience: CountOrZero = 0  # evaluations without gain; 0: never stop early
+    seed: CountOrZero = 0
+    device: Annotated[str, _one_of(*DEVICES)] = "cpu"
 
 
 @dataclass
@@ -118,8 +127,8 @@ class Sample:
     """The text that is shown at the end."""
 
     prompt: str = ""
-    tokens: int = field(default=300, metadata=_at_least(1))
-    temperature: float = field(default=0.8, metadata=_at_least(0))
+    tokens: Count = 300
+    temperature: NotNegative = 0.8
 
 
 @dataclass
@@ -170,21 +179,7 @@ def load_recipe(name_or_path: str, changes: typing.Sequence[str] = ()) -> Recipe
         raise RecipeError(f"The recipe {path} is no TOML: {error}.") from None
     for change in changes:
         _apply(table, change)
-    source = f"recipe {name_or_path}" + "".join(f", --set {change}" for change in changes)
-    recipe = _build(Recipe, table, source, "")
-    for part, values in (("model", recipe.model), ("training", recipe.training)):
-        for each in dataclasses.fields(values):
-            if getattr(values, each.name) != each.default and not reads(recipe.model.kind, each):
-                raise RecipeError(
-                    f"{source}: {part}.{each.name} means nothing to a model of kind {recipe.model.kind}, it "
-                    f"is for {', '.join(each.metadata['kinds'])}: leave it away."
-                )
-    return recipe
-
-
-def reads(kind: str, key: dataclasses.Field) -> bool:
-    """Whether a kind of model makes anything of a key."""
-    return kind in key.metadata.get("kinds", KINDS)
+    return _checked(table, f"recipe {name_or_path}" + "".join(f", --set {change}" for change in changes))
 
 
 def _apply(table: dict[str, Any], change: str) -> None:
@@ -204,12 +199,28 @@ def _apply(table: dict[str, Any], change: str) -> None:
     table[last] = value
 
 
-def _build(kind: type, table: Any, source: str, prefix: str) -> Any:
-    """Make one dataclass from a table, checking every key and value."""
-    if not isinstance(table, dict):
-        raise RecipeError(f"{source}: '{prefix[:-1]}' is a table, not {table!r}: write [{prefix[:-1]}].")
+def _checked(table: dict[str, Any], source: str) -> Recipe:
+    """The recipe in a table; `source` begins the sentence about what is wrong in it."""
+    _refuse_unknown(table, Recipe, source, "")
+    try:
+        recipe = msgspec.convert(table, Recipe)
+    except msgspec.ValidationError as error:
+        raise RecipeError(f"{source}: {_sentence(str(error), table)}") from None
+    if (task := recipe.data.task) and task not in (known := task_names()):
+        raise RecipeError(f"{source}: {_no_choice('data.task', task, known)}")
+    for part, values in (("model", recipe.model), ("training", recipe.training)):
+        for each in dataclasses.fields(values):
+            kinds = users(each.name)
+            if recipe.model.kind not in kinds and getattr(values, each.name) != each.default:
+                raise RecipeError(
+                    f"{source}: a model of kind {recipe.model.kind} does not use {part}.{each.name} (only "
+                    f"{', '.join(kinds)} {'do' if len(kinds) > 1 else 'does'}): remove it."
+                )
+    return recipe
+
+
+def _refuse_unknown(table: dict[str, Any], kind: type, source: str, prefix: str) -> None:
     fields = {f.name: f for f in dataclasses.fields(kind)}
-    values = {}
     for key, value in table.items():
         if key not in fields:
             raise RecipeError(
@@ -217,11 +228,8 @@ def _build(kind: type, table: Any, source: str, prefix: str) -> Any:
                 f"known here: {', '.join(fields)}."
             )
         wanted = fields[key].type
-        if isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
-            values[key] = _build(wanted, value, source, f"{prefix}{key}.")
-        else:
-            values[key] = _value(value, wanted, fields[key].metadata, f"{source}: {prefix}{key}")
-    return kind(**values)
+        if isinstance(wanted, type) and dataclasses.is_dataclass(wanted) and isinstance(value, dict):
+            _refuse_unknown(value, wanted, source, f"{prefix}{key}.")
 
 
 def _elsewhere(key: str) -> str:
@@ -232,30 +240,29 @@ def _elsewhere(key: str) -> str:
     return ""
 
 
-def _value(value: Any, wanted: Any, bounds: typing.Mapping[str, Any], where: str) -> Any:
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    element = typing.get_args(wanted)[0] if isinstance(wanted, types.GenericAlias) else None
-    fits = (
-        isinstance(value, list) and all(isinstance(v, element) for v in value)
-        if element
-        else type(value) is wanted
-    )
-    if not fits:
-        name = f"list of {element.__name__}" if element else wanted.__name__
-        raise RecipeError(f"{where} is {value!r}, expected a value of type {name}.")
-    if "one_of" in bounds and value not in bounds["one_of"]:
-        raise RecipeError(
-            f"{where} is {value!r}{did_you_mean(str(value), bounds['one_of'])}, "
-            f"expected one of {', '.join(bounds['one_of'])}."
-        )
-    rules = [
-        ("low", lambda v, b: v >= b, "at least"),
-        ("above", lambda v, b: v > b, "above"),
-        ("below", lambda v, b: v < b, "below"),
-        ("most", lambda v, b: v <= b, "at most"),
-    ]
-    for key, holds, words in rules:
-        if key in bounds and not holds(value, bounds[key]):
-            raise RecipeError(f"{where} is {value!r}, expected a number {words} {bounds[key]}.")
-    return value
+_BOUNDS = {">=": "at least", ">": "above", "<": "below", "<=": "at most"}
+
+
+def _sentence(error: str, table: dict[str, Any]) -> str:
+    """msgspec's "Expected `float` > 0.0 - at `$.training.lr`", with the value and the choices."""
+    what, _, path = error.partition(" - at `$.")
+    key = re.split(r"[\[`]", path)[0]
+    value: Any = table
+    wanted: Any = Recipe
+    for part in key.split("."):
+        value, wanted = value[part], typing.get_type_hints(wanted, include_extras=True)[part]
+    bare, meta = typing.get_args(wanted) if hasattr(wanted, "__metadata__") else (wanted, Meta())
+    if dataclasses.is_dataclass(bare):
+        return f"'{key}' is a table, not {value!r}: write [{key}]."
+    if meta.extra and isinstance(value, str):
+        return _no_choice(key, value, [choice for choice in meta.extra["one_of"] if choice])
+    if bound := re.fullmatch(r"Expected `\w+` ([<>]=?) (\S+)", what):
+        return f"{key} is {bare(value)!r}, expected a number {_BOUNDS[bound[1]]} {float(bound[2]):g}."
+    if "got" in what:
+        name = "list of str" if bare == list[str] else bare.__name__
+        return f"{key} is {value!r}, expected a value of type {name}."
+    return f"{key} is {value!r}: {what}."
+
+
+def _no_choice(key: str, value: str, choices: typing.Sequence[str]) -> str:
+    return f"{key} is {value!r}{did_you_mean(value, choices)}, expected one of {', '.join(choices)}."

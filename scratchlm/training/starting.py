@@ -1,14 +1,13 @@
-"""Beginning with the weights of an earlier run: pretraining, then fine-tuning (P3)."""
+"""Beginning with the weights of an earlier run: pretraining, then fine-tuning."""
 
 from pathlib import Path
 from typing import Any
 
 from .. import nn
 from ..errors import CheckpointError, RecipeError
+from ..models.kinds import KINDS
 from .checkpoint import load_arrays
-from .recipe import Recipe, load_recipe
-
-SIZES = ("embedding_dim", "hidden_size", "num_layers", "num_heads", "bidirectional")
+from .recipe import BODIES, Recipe, load_recipe
 
 
 def begin_with(model: nn.Module, run: Path) -> list[str]:
@@ -69,21 +68,20 @@ def fine_tuning(recipe: Recipe, run: Path) -> Recipe:
     if not (run / "recipe.toml").is_file():
         raise CheckpointError(f"There is no run in {run}: name the folder that `scratchlm train` printed.")
     before = load_recipe(str(run / "recipe.toml"))
-    if recipe.model.kind == "classifier":
-        recipe.model.body = before.model.body if before.model.kind == "classifier" else before.model.kind
-        known = ("lstm", "gpt", "bert")
-        if recipe.model.body not in known:
+    if recipe.model.reader != recipe.model.kind:  # a classifier
+        recipe.model.body = before.model.reader
+        if not KINDS[recipe.model.body].is_body:
             raise CheckpointError(
-                f"{run} is a model of kind {before.model.kind}; a classifier reads with {', '.join(known)}."
+                f"{run} is a model of kind {before.model.kind}; a classifier reads with {', '.join(BODIES)}."
             )
     elif recipe.model.kind != before.model.kind:
         raise CheckpointError(
             f"{run} is a model of kind {before.model.kind}, the recipe wants {recipe.model.kind}: only the "
             "last layer can be new."
         )
-    for size in SIZES:
+    for size in recipe.model.about.sizes:
         setattr(recipe.model, size, getattr(before.model, size))
-    if recipe.model.kind in ("gpt", "bert") or recipe.model.body in ("gpt", "bert"):
+    if KINDS[recipe.model.reader].has_positions:
         recipe.training.length = before.training.length  # the positions that it has learned
     recipe.data.tokenizer = before.data.tokenizer
     recipe.training.start = str(run)

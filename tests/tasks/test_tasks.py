@@ -278,7 +278,7 @@ def test_imports(name):
     """The extra packages are imported when a task is loaded, never with the module."""
     path = Path(scratchlm.tasks.__file__).with_name(f"{name}.py")
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
         modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         roots = {module.split(".")[0] for module in modules}
         assert roots <= {"scratchlm", "click", *sys.stdlib_module_names}, name

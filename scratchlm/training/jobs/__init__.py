@@ -1,4 +1,4 @@
-"""The kinds of work, one a file; which one a run does follows from its model."""
+"""The kinds of work, one a file; `models.kinds` names the one that a model does."""
 
 from ...text import Tokenizer
 from ..recipe import Recipe
@@ -13,21 +13,16 @@ from .sequences import SequenceJob, VAEJob
 __all__ = ["JOBS", "Job", "Test", "make_job"]
 
 JOBS: dict[str, type[Job]] = {
-    "lstm": LanguageJob,
-    "gpt": LanguageJob,
-    "bert": MaskedJob,
-    "encoder-decoder": PairsJob,
-    "autoencoder": SequenceJob,
+    "language": LanguageJob,
+    "masked": MaskedJob,
+    "pairs": PairsJob,
+    "sequences": SequenceJob,
     "vae": VAEJob,
-    "classifier": ClassJob,
-    "l0": NextTokenJob,
-    "l1": ClassJob,
-    "l2": LanguageJob,
-    "l3": SequenceJob,
-    "l4": SequenceJob,
+    "classes": ClassJob,
+    "next token": NextTokenJob,
 }
 
 
 def make_job(recipe: Recipe, tokenizer: Tokenizer | None = None) -> Job:
     """The work of a recipe's model, with its data read; a tokenizer is made, unless one is given."""
-    return JOBS[recipe.model.kind](recipe, tokenizer)
+    return JOBS[recipe.model.about.job](recipe, tokenizer)

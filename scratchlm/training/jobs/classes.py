@@ -26,6 +26,7 @@ class ClassJob(Job):
     """The examples of a task whose targets are names of classes."""
 
     unit = "example"
+    has_test = True
 
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
         super().__init__(recipe)
@@ -39,6 +40,8 @@ class ClassJob(Job):
                 f"The task {task.name} has {len(self.labels):,} different answers, too many for classes: "
                 "train it with model.kind=encoder-decoder."
             )
+        if len(self.labels) < 2:
+            raise RecipeError(f"Every example of {task.name} is {self.labels[0]!r}: give a second class.")
         self.model = build_model(recipe, self.tokenizer, len(self.labels))
         self.rows = {part: self.examples.sources(part, t.length) for part in ("training", "validation")}
         place = {label: number for number, label in enumerate(self.labels)}

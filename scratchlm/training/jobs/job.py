@@ -42,6 +42,7 @@ class Job(ABC):
         title: the data's name, for the picture of the loss.
         labels: names of the classes, for a classifier.
         unit: what the loss is a mean over.
+        has_test: whether `test` measures a part that training never sees.
     """
 
     tokenizer: Tokenizer
@@ -51,6 +52,7 @@ class Job(ABC):
     title: str
     labels: list[str]
     unit = "token"
+    has_test = False
 
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
         self.recipe = recipe

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...generation.writing import write
 from ...tensor import Tensor
 from ...text import RandomWindows, Streams, Tokenizer
 from ..building import build_model
 from ..data import prepare_text
 from ..evaluation import Evaluation, evaluate
 from ..recipe import Recipe
-from ..writing import write
 from .job import Job, State
 
 

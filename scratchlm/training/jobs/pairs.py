@@ -26,6 +26,8 @@ BATCH = 128  # of evaluating
 class PairsJob(Job):
     """The examples of a task whose targets are texts; an answer begins after <s> and ends with </s>."""
 
+    has_test = True
+
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
         super().__init__(recipe)
         t = recipe.training

@@ -44,6 +44,7 @@ class SequenceJob(Job):
                 f"The text has {len(known):,} sentences of 3 to {t.length} tokens to train on and "
                 f"{len(self.validation):,} held out: raise training.length, or give more prose."
             )
+        self.at_once = recipe.model.about.predicts == "tokens"  # else one token after the other
         self.model = build_model(recipe, self.tokenizer)
         self.batches = RowBatches([len(row) for row in self.training], t.batch, t.seed)
 
@@ -60,8 +61,8 @@ class SequenceJob(Job):
         return teach(rows, rows, self.start, self.end)
 
     def _loss(self, rows: list[np.ndarray]) -> Tensor:
-        """Nats a token: L3 and L4 give a token for each place, the others write one after the other."""
-        if self.recipe.model.kind in ("l3", "l4"):
+        """Nats a token."""
+        if self.at_once:
             return self.model.loss(np.stack(rows), np.stack(rows))
         return self.model.loss(*self._arrays(rows))
 
@@ -79,7 +80,7 @@ class SequenceJob(Job):
         total, tokens = 0.0, 0
         with evaluating(self.model):
             for rows in self._grouped(self.validation):
-                counted = sum(map(len, rows)) + (0 if self.recipe.model.kind in ("l3", "l4") else len(rows))
+                counted = sum(map(len, rows)) + (0 if self.at_once else len(rows))
                 total += self._loss(rows).item() * counted
                 tokens += counted
         some = self.validation[:MEASURED]
@@ -104,7 +105,7 @@ class SequenceJob(Job):
         with evaluating(self.model):
             for places in rows_by_length([len(row) for row in rows], BATCH):
                 ids = np.stack([rows[place] for place in places])
-                if self.recipe.model.kind in ("l3", "l4"):
+                if self.at_once:
                     new = list(self.model(ids).numpy().argmax(-1))
                 else:
                     first = np.full(len(ids), self.start)

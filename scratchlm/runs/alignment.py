@@ -8,9 +8,9 @@ from ..errors import OptionError
 from ..files import written_aside
 from ..function import no_grad
 from ..nn import evaluating
-from .data import START
+from ..training.data import START
+from ..training.trainer import Trainer
 from .run import Run, load_run
-from .trainer import Trainer
 
 # Fonts with Chinese characters that systems come with; matplotlib's own has none.
 _CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC")
@@ -24,7 +24,7 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
     Raises:
         OptionError: the model has no attention over a source, or the answer is empty.
     """
-    if run.recipe.model.kind != "encoder-decoder":
+    if run.recipe.model.about.predicts != "answer":
         raise OptionError(f"A model of kind {run.recipe.model.kind} has no attention over a source to draw.")
     if not target:
         raise OptionError("The answer is empty: there is no attention to draw.")

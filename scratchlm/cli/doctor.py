@@ -1,4 +1,4 @@
-"""What this machine has and lacks, for `scratchlm doctor` and for reports of trouble."""
+"""scratchlm doctor: what this machine has and lacks, for reports of trouble too."""
 
 import ctypes
 import importlib.metadata
@@ -9,8 +9,18 @@ import shutil
 import sys
 from pathlib import Path
 
-from .device import get_device
-from .errors import DeviceError
+import click
+
+from .. import __version__
+from ..device import get_device
+from ..errors import DeviceError
+from .common import make_console, make_table
+
+
+@click.command()
+def doctor() -> None:
+    """Say what this machine has: Python, BLAS, threads, Numba, GPU, caches."""
+    make_console().print(make_table(f"scratchlm {__version__}", examine()))
 
 
 def examine() -> list[tuple[str, str]]:
@@ -161,6 +171,6 @@ def _card() -> str:
 
 
 def _text() -> str:
-    from .text import default_corpus
+    from ..text import default_corpus
 
     return str(default_corpus())

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
+from ..generation.writing import write
 from ..text import Tokenizer, load_tokenizer
-from .building import build_model
-from .checkpoint import load_arrays
-from .recipe import LANGUAGE_MODELS, Recipe, load_recipe
-from .writing import write
+from ..training.building import build_model
+from ..training.checkpoint import load_arrays
+from ..training.recipe import Recipe, load_recipe
 
 
 @dataclass
@@ -30,9 +30,10 @@ class Run:
             CheckpointError: the run is no language model.
             TokenError: the prompt has characters or words that the tokenizer does not know.
         """
-        if (kind := self.recipe.model.kind) not in LANGUAGE_MODELS:
+        if not self.recipe.model.about.is_language_model:
             raise CheckpointError(
-                f"{self.folder} is a model of kind {kind}, which continues no text: use scratchlm predict."
+                f"{self.folder} is a model of kind {self.recipe.model.kind}, which continues no text: use "
+                "scratchlm predict."
             )
         return write(self.model, self.tokenizer, prompt, tokens, **options)
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import TokenError
-from ..generation import generate, until
 from ..text import Tokenizer
+from .sampling import generate
+from .stopping import until
 
 # How many tokens before a new one decide its text: 3 for bytes (so many of a character may wait for its
 # last), 2 for the spaces between words. 8 cost no more, and are on the safe side.

@@ -1,17 +1,17 @@
 """scratchlm bench: timed beside its peers; scratchlm growth: timed over sizes."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from .cli_common import check_folders, make_console
-from .errors import DeviceError, OptionError, did_you_mean
+from ..errors import DeviceError, OptionError, did_you_mean
+from .common import check_folders, show_table
 
 if TYPE_CHECKING:
-    from .bench.card import Bounds
-    from .bench.compare import Result
-    from .bench.growth import Growth
+    from ..bench.card import Bounds
+    from ..bench.compare import Result
+    from ..bench.growth import Growth
 
 THREADS = click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
 JSON = click.option(
@@ -63,9 +63,9 @@ def bench(
     64 and dropout, for cards); all that fit the device for none. Products are held to the machine's own
     largest, measured in the same run; with W5, a card's kernels also to its bandwidth and arithmetic.
     """
-    from .bench.compare import as_json, choose, compare, peers_of
-    from .bench.machine import machine
-    from .files import write_text
+    from ..bench.compare import as_json, choose, compare, peers_of
+    from ..bench.machine import machine
+    from ..files import write_text
 
     check_folders(json_file, picture)
     names, peers = choose(workloads, device), peers_of(against, device)
@@ -78,7 +78,7 @@ def bench(
         for result in compare(name, peers, pairs, steps, threads, click.echo, device, bound, cold)
     ]
     click.echo()
-    make_console().print(_table(results), soft_wrap=False)
+    _show(results)
     click.echo(
         f"{pairs} pairs of processes, {steps} steps each, {threads} threads; a ratio above 1 is ahead; below "
         "it the smallest and the largest of the pairs."
@@ -94,10 +94,10 @@ def bench(
         )
     card = None
     if device == "cuda" and any(name.startswith("W5") for name in names):
-        from .bench.card import measure
+        from ..bench.card import measure
 
         card = measure()
-        make_console().print(_shares(card), soft_wrap=False)
+        _show_shares(card)
         click.echo(
             f"{card.card}: a copy moves {card.gigabytes_per_second:,.0f} GB/s, a product of cuBLAS does "
             f"{card.teraflops:.1f} TFLOP/s (TF32 {'on' if card.tf32 else 'off'}); share 1 is that bound."
@@ -105,14 +105,14 @@ def bench(
     if json_file:
         write_text(json_file, as_json(results, bound, card))
     if picture:
-        from .bench.picture import draw_ratios
+        from ..bench.picture import draw_ratios
 
         draw_ratios(results, picture)
 
 
 def _open_card() -> None:
     """Nothing is timed in place of a card."""
-    from .device import get_device
+    from ..device import get_device
 
     try:
         get_device("cuda")
@@ -120,13 +120,8 @@ def _open_card() -> None:
         raise DeviceError(f"SKIPPED, nothing was timed: {error}") from None
 
 
-def _table(results: "list[Result]") -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("what", "ours", "peer", "ratio", "memory", "first step", "products"):
-        table.add_column(column, overflow="fold", min_width=16 if column == "what" else None)
-    shown = ""
+def _show(results: "list[Result]") -> None:
+    rows, shown = [], ""
     for r in results:
         share = "" if r.share_of_bound is None else f"\n{100 * r.share_of_bound:.0f} %"
         ours = (
@@ -136,7 +131,7 @@ def _table(results: "list[Result]") -> Any:
         )
         what, takes, products = ours if r.name != shown else ("", "", "")  # once, not for each peer
         cold = "" if r.cold_first_step_seconds is None else f"\ncold {r.cold_first_step_seconds:.2f} s"
-        table.add_row(
+        row = (
             what,
             takes,
             f"{r.peer}\n{r.peer_milliseconds:.2f} ms",
@@ -145,20 +140,19 @@ def _table(results: "list[Result]") -> Any:
             f"{r.first_step_seconds:.2f}, {r.peer_first_step_seconds:.2f} s{cold}",
             products,
         )
+        rows.append(row)
         shown = r.name
-    return table
+    show_table(
+        rows, ("what", "ours", "peer", "ratio", "memory", "first step", "products"), widths={"what": 16}
+    )
 
 
-def _shares(bounds: "Bounds") -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("kernel", "shape", "takes", "bound", "share"):
-        table.add_column(column, overflow="fold")
-    for s in bounds.shares:
-        times = f"{s.milliseconds:.3f} ms", f"{s.bound_milliseconds:.3f} ms"
-        table.add_row(s.kernel, s.shape, *times, f"{s.share:.2f}")
-    return table
+def _show_shares(bounds: "Bounds") -> None:
+    rows = (
+        (s.kernel, s.shape, f"{s.milliseconds:.3f} ms", f"{s.bound_milliseconds:.3f} ms", f"{s.share:.2f}")
+        for s in bounds.shares
+    )
+    show_table(rows, ("kernel", "shape", "takes", "bound", "share"))
 
 
 @click.command()
@@ -174,10 +168,10 @@ def growth(
 
     AXIS: time (length of a sequence), vocabulary, hidden, layers; all four for none, which takes minutes.
     """
-    from .bench.growth import NAMES, as_json, measure
-    from .bench.picture import draw_growth
-    from .bench.processes import busy_processors
-    from .files import write_text
+    from ..bench.growth import NAMES, as_json, measure
+    from ..bench.picture import draw_growth
+    from ..bench.processes import busy_processors
+    from ..files import write_text
 
     if unknown := [axis for axis in axes if axis not in NAMES]:
         near = did_you_mean(unknown[0], NAMES)
@@ -186,7 +180,7 @@ def growth(
     load = busy_processors()
     found = measure(axes or NAMES, steps, threads, click.echo)
     click.echo()
-    make_console().print(_growth_table(found), soft_wrap=False)
+    _show_growth(found)
     click.echo("Exponents of the upper three sizes: 1 grows in proportion, 2 with the square.")
     if load > 0.5:
         click.echo(f"Warning: the machine was busy ({load:.1f} processors at the start): measure again.")
@@ -196,17 +190,13 @@ def growth(
         draw_growth(found, picture)
 
 
-def _growth_table(found: "list[Growth]") -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("", "sizes", "time", "memory", "operations", "why"):
-        table.add_column(column, overflow="fold")
+def _show_growth(found: "list[Growth]") -> None:
+    rows = []
     for g in found:
         sizes = f"{g.points[0].size:,} to {g.points[-1].size:,}"
         powers = (
             f"{power:.2f}" if power == power else "–"
             for power in (g.time_exponent, g.memory_exponent, g.operations_exponent)
         )
-        table.add_row(f"{g.model}, {g.axis}", sizes, *powers, g.reason)
-    return table
+        rows.append((f"{g.model}, {g.axis}", sizes, *powers, g.reason))
+    show_table(rows, ("", "sizes", "time", "memory", "operations", "why"))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .cli_common import RUN, check_folders, make_console, make_table, show_pieces
-from .errors import DataError, OptionError, TokenError
+from ..errors import DataError, OptionError, TokenError
+from .common import DEVICE, RUN, check_folders, make_console, make_table, show_pieces
 
 if TYPE_CHECKING:
-    from .training import Run
+    from ..runs import Run
 
 
 @click.command()
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option("--stop", multiple=True, help="End before this text; may be given repeatedly.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
-@click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
+@DEVICE
 def generate(
     run: Path,
     prompt: str,
@@ -45,7 +45,7 @@ def generate(
     device: str | None,
 ) -> None:
     """Continue a text with the model in the folder RUN."""
-    from .training import load_run
+    from ..runs import load_run
 
     loaded = load_run(run, device)
     pieces = loaded.stream(  # refuses an unknown prompt before anything is printed
@@ -71,20 +71,21 @@ def generate(
 )
 @click.option("--baseline", type=click.Choice(["ngram"]), help="Compare with counts of character n-grams.")
 @click.option("--order", type=click.IntRange(1, 12), help="n of the n-grams [6]; means --baseline ngram.")
-@click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
+@DEVICE
 def evaluate(
     run: Path, data: tuple[str, ...], baseline: str | None, order: int | None, device: str | None
 ) -> None:
     """Measure the model in the folder RUN: loss, perplexity, bits per character."""
     baseline, order = baseline or ("ngram" if order else None), order or 6
-    from .text import bits_per_character, load_corpus
-    from .training import LANGUAGE_MODELS, load_run, prepare_text
-    from .training import evaluate as measure
+    from ..runs import load_run
+    from ..text import bits_per_character, load_corpus
+    from ..training import evaluate as measure
+    from ..training import prepare_text
 
     loaded = load_run(run, device)
-    if loaded.recipe.model.kind not in LANGUAGE_MODELS:
+    if not loaded.recipe.model.about.is_language_model:
         if data or baseline:
-            raise DataError("--data and --baseline are for language models: leave them away.")
+            raise DataError("--data and --baseline are for language models: leave them out.")
         loaded.recipe.training.device = device or loaded.recipe.training.device
         return _evaluate_job(loaded)
     source = loaded.recipe.data
@@ -138,7 +139,7 @@ def evaluate(
 
 def _evaluate_job(run: "Run") -> None:
     """Measure on the held-out parts of the run's own data, beside the baselines of a task."""
-    from .training import make_job
+    from ..training import make_job
 
     job = make_job(run.recipe, run.tokenizer)
     if job.sha256 != run.state["text"]:
@@ -171,7 +172,7 @@ def _evaluate_job(run: "Run") -> None:
 @click.option(
     "--picture", type=click.Path(path_type=Path), help="Draw what the answer attended to, as a PNG file."
 )
-@click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
+@DEVICE
 def predict(
     run: Path,
     texts: tuple[str, ...],
@@ -182,13 +183,11 @@ def predict(
     device: str | None,
 ) -> None:
     """Ask the model in the folder RUN about each TEXT: its class, its answer, the words behind <mask>."""
-    from .training import load_run
-    from .training.alignment import draw_alignment
-    from .training.predicting import between, unknown_words
-    from .training.predicting import predict as ask
+    from ..runs import between, draw_alignment, load_run, unknown_words
+    from ..runs import predict as ask
 
     if other is not None and (beam > 1 or choices or picture):
-        raise OptionError("--to writes a way between codes: leave --beam, --choice and --picture away.")
+        raise OptionError("--to writes a way between codes: leave out --beam, --choice and --picture.")
     if picture and len(texts) > 1:
         raise click.UsageError("--picture is one file: give one TEXT with it.")
     check_folders(picture)
@@ -219,15 +218,14 @@ def _percent(share: float) -> str:
 
 @click.command()
 @RUN
-@click.option("--device", metavar="NAME", help="Another device than the run was trained on.")
+@DEVICE
 def chat(run: Path, device: str | None) -> None:
     """Talk with the model in the folder RUN; an empty line or Ctrl-D ends it.
 
     A model of dialogues is given all that was said before. A language model continues what you write to the
     end of the line.
     """
-    from .training import load_run
-    from .training.talking import Talk
+    from ..runs import Talk, load_run
 
     talk = Talk(load_run(run, device))
     interactive = sys.stdin.isatty()

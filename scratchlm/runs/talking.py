@@ -2,7 +2,6 @@
 
 from ..errors import CheckpointError
 from .predicting import predict
-from .recipe import LANGUAGE_MODELS
 from .run import Run
 
 LINE = 200  # tokens that a language model may write in one turn
@@ -19,10 +18,10 @@ class Talk:
     """
 
     def __init__(self, run: Run):
-        if (kind := run.recipe.model.kind) not in (*LANGUAGE_MODELS, "encoder-decoder"):
+        if run.recipe.model.about.predicts not in ("text", "answer"):
             raise CheckpointError(
-                f"{run.folder} is a model of kind {kind}, which has nothing to say in a talk: ask it with "
-                f"scratchlm predict {run.folder} 'a text'."
+                f"{run.folder} is a model of kind {run.recipe.model.kind}, which has nothing to say in a "
+                f"talk: ask it with scratchlm predict {run.folder} 'a text'."
             )
         self.run, self.history = run, ""
 
@@ -32,7 +31,7 @@ class Talk:
         Raises:
             TokenError: the turn has what the model does not know; the history stays as it was.
         """
-        if self.run.recipe.model.kind in LANGUAGE_MODELS:
+        if self.run.recipe.model.about.is_language_model:
             return "".join(self.run.stream(said, LINE, temperature=0.7, stop=["\n"]))
         if self.run.recipe.data.task != "dialogue":
             return predict(self.run, said)[0].text

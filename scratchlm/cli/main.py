@@ -1,0 +1,69 @@
+"""The group of commands, and how the program ends."""
+
+import sys
+
+import click
+
+from .. import __version__
+from ..cli_kernel import kernel
+from ..errors import ScratchLMError
+from .bench import bench, growth
+from .doctor import doctor
+from .experiments import bias, memorisation, overfit, reproduce
+from .train import finetune, recipes, train
+from .use import chat, evaluate, generate, predict
+
+
+class ByRole(click.Group):
+    """Lists the commands in the order in which a newcomer needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """As they are defined below."""
+        return list(self.commands)
+
+
+@click.group(cls=ByRole, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="scratchlm")
+def cli() -> None:
+    """Train language models with an engine that you can read.
+
+    Start with `scratchlm train`: an LSTM learns English from the manual that comes with Python.
+    """
+
+
+for command in (
+    *(train, finetune, recipes, doctor, generate, predict, chat, evaluate),
+    *(overfit, memorisation, bias, reproduce, bench, growth, kernel),
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; what goes wrong on purpose is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # Windows' cp1252 in a pipe has no →, and no Chinese
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as ending:
+        sys.exit(ending.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nscratchlm: stopped.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader (`| head`) has gone; Python would complain about it once more
+        sys.exit(0)
+    except MemoryError as error:  # NumPy's and CuPy's say how much was asked for
+        where = "The card" if type(error).__module__.startswith("cupy") else "This machine"
+        click.echo(
+            f"scratchlm: {where} has no memory left ({str(error).strip('.') or 'no details'}): lower "
+            "training.batch or training.length, or take a smaller model.",
+            err=True,
+        )
+        sys.exit(2)
+    except (ScratchLMError, OSError) as error:
+        click.echo(f"scratchlm: {error or type(error).__name__}", err=True)
+        sys.exit(2)
