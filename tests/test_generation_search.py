@@ -59,10 +59,15 @@ class Counted:
         self.steps, self.rows = self.steps + 1, self.rows + len(ids)
         return self.model(ids, state)
 
-    def one_token(self, ids, state):
-        if (found := self.model.one_token(ids, state)) is not None:
-            self.steps, self.rows = self.steps + 1, self.rows + len(ids)
-        return found
+    def token_reader(self):
+        def read(ids, state):
+            if (found := quick(ids, state)) is not None:
+                self.steps, self.rows = self.steps + 1, self.rows + len(ids)
+            return found
+
+        make = getattr(self.model, "token_reader", None)
+        quick = make() if make else None
+        return quick and read
 
     def __getattr__(self, name):
         return getattr(self.model, name)

@@ -11,7 +11,7 @@ import scratchlm as sl
 from scratchlm import models, nn
 from scratchlm.errors import DtypeError, OptionError, ShapeError, TokenError
 from scratchlm.generation import generate
-from scratchlm.generation.reading import last_scores
+from scratchlm.generation.reading import Decoder
 
 MAKE = {
     "lstm": lambda: models.LSTMLanguageModel(11, 6, 8, num_layers=2, dropout=0.5),
@@ -37,12 +37,12 @@ def test_one_token_is_forward_without_a_graph(make, device, rng):
         other = state
         for t in range(4, 9):
             logits, state = plain(ids[:, t : t + 1], state)
-            found, other = model.one_token(ids[:, t], other)
+            found, other = model.token_reader()(ids[:, t], other)
             np.testing.assert_allclose(found, logits.numpy()[:, -1], atol=2e-5)
     for part, expected in zip(other, state, strict=True):
         np.testing.assert_allclose(np.asarray(part), np.asarray(expected), atol=2e-5)
     chosen = model.select(other, [2, 2])
-    found, _ = model.one_token(ids[[2, 0], 0], chosen)
+    found, _ = model.token_reader()(ids[[2, 0], 0], chosen)
     with sl.no_grad():
         logits, _ = plain(ids[2:, :1], model.select(state, [2]))
     np.testing.assert_allclose(found[0], logits.numpy()[0, -1], atol=2e-5)
@@ -52,8 +52,8 @@ def test_one_token_is_forward_without_a_graph(make, device, rng):
 def test_text_is_written_by_it_with_dropout_off(make, monkeypatch):
     model = disturbed(make)
     expected = list(generate(model.eval(), [1, 2], 20, seed=3))
-    called, quick = [], type(model).one_token
-    monkeypatch.setattr(type(model), "one_token", lambda self, *a: called.append(1) or quick(self, *a))
+    called, read = [], model.token_reader()
+    monkeypatch.setattr(type(model), "token_reader", lambda self: lambda *a: called.append(1) or read(*a))
     assert list(generate(model.train(), [1, 2], 20, seed=3)) == expected
     assert len(called) == 19  # all but the prompt
     assert model.training
@@ -61,9 +61,9 @@ def test_text_is_written_by_it_with_dropout_off(make, monkeypatch):
 
 def test_a_full_context_is_read_again(device):
     model = disturbed(MAKE["gpt"]).eval()
-    _, state = last_scores(model, np.arange(11)[None], None)
+    _, state = Decoder(model)(np.arange(11)[None], None)
     for token in (3, 4, 5):
-        scores, state = last_scores(model, np.array([[token]]), state)
+        scores, state = Decoder(model)(np.array([[token]]), state)
         with sl.no_grad():
             expected = model(state[0])[0].numpy()[:, -1]
         np.testing.assert_allclose(scores, expected, atol=2e-5)
@@ -73,7 +73,7 @@ def test_a_full_context_is_read_again(device):
 def test_weights_that_were_changed_are_seen(device):
     """The cpu kernels keep the addresses of the last weights."""
     model = disturbed(MAKE["gpt"]).eval()
-    _, state = last_scores(model, np.arange(5)[None], None)
+    _, state = Decoder(model)(np.arange(5)[None], None)
     weight, found = model.blocks[1].linear1.weight, []
 
     def replace(array):
@@ -86,7 +86,7 @@ def test_weights_that_were_changed_are_seen(device):
         lambda: weight.data.__iadd__(1),
     ):
         change()
-        scores, _ = last_scores(model, np.array([[5]]), state)
+        scores, _ = Decoder(model)(np.array([[5]]), state)
         with sl.no_grad():
             expected = model(np.array([[5]]), state)[0].numpy()[:, -1]
         np.testing.assert_allclose(scores, expected, atol=1e-4)
@@ -99,9 +99,9 @@ def test_weights_that_were_changed_are_seen(device):
 def test_a_state_of_other_sequences_is_refused(make, device):
     """The kernels trust their shapes: they would write past their arrays."""
     model = disturbed(make).eval()
-    _, state = last_scores(model, np.array([[1, 2]]), None)
+    _, state = Decoder(model)(np.array([[1, 2]]), None)
     with pytest.raises(ShapeError, match=r"state"):
-        last_scores(model, np.full((300, 1), 3), state)
+        Decoder(model)(np.full((300, 1), 3), state)
 
 
 @EACH
@@ -110,17 +110,17 @@ def test_a_state_of_other_sequences_is_refused(make, device):
 )
 def test_ids_are_looked_at(make, ids, error, device):
     model = disturbed(make).eval()
-    _, state = last_scores(model, np.array([[1, 2]]), None)
+    _, state = Decoder(model)(np.array([[1, 2]]), None)
     with pytest.raises(error):
-        last_scores(model, np.array(ids), state)
+        Decoder(model)(np.array(ids), state)
 
 
 def test_a_weight_of_another_type_is_refused(device):
     model = disturbed(MAKE["lstm"]).eval()
-    _, state = last_scores(model, np.array([[1, 2]]), None)
+    _, state = Decoder(model)(np.array([[1, 2]]), None)
     model.lstm.weight_hh_l1.data = model.lstm.weight_hh_l1.data.astype(np.float64)
     with pytest.raises(DtypeError, match="float32 and float64"):
-        last_scores(model, np.array([[3]]), state)
+        Decoder(model)(np.array([[3]]), state)
 
 
 def always_seven(cls, method):
@@ -147,8 +147,8 @@ def always_seven(cls, method):
 def test_a_model_with_a_method_of_its_own_writes_what_that_says(make, method):
     model = disturbed(make)
     model.__class__ = always_seven(type(model), method)
-    _, state = last_scores(model, np.array([[1, 2]]), None)
-    scores, _ = last_scores(model, np.array([[3]]), state)
+    _, state = Decoder(model)(np.array([[1, 2]]), None)
+    scores, _ = Decoder(model)(np.array([[3]]), state)
     with sl.no_grad():
         expected = model.eval()(np.array([[3]]), state)[0].numpy()[:, -1]
     np.testing.assert_array_equal(scores, expected)
@@ -192,8 +192,8 @@ def test_a_model_with_another_part_writes_what_that_says(name):
     which, replace = REPLACED[name]
     model = disturbed(MAKE[which])
     replace(model)
-    _, state = last_scores(model, np.array([[1, 2]]), None)
-    scores, _ = last_scores(model, np.array([[3]]), state)
+    _, state = Decoder(model)(np.array([[1, 2]]), None)
+    scores, _ = Decoder(model)(np.array([[3]]), state)
     with sl.no_grad():
         expected = model.eval()(np.array([[3]]), state)[0].numpy()[:, -1]
     np.testing.assert_allclose(scores, expected, atol=2e-5)
@@ -228,37 +228,19 @@ def test_an_lstm_step_gives_the_same_bits_wherever_its_arrays_lie(H):
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("bias", [True, False])
-def test_layers_step_without_a_graph(bias, device, rng):
-    layer, table = nn.Linear(5, 3, bias=bias), nn.Embedding(7, 5)
-    ids = np.array([6, 0])
-    x = table.step(ids)
-    np.testing.assert_array_equal(x, table(ids).numpy())
-    np.testing.assert_allclose(layer.step(x), layer(sl.Tensor(x)).numpy(), rtol=1e-5, atol=1e-6)
-    with pytest.raises(ShapeError):  # the kernels trust their shapes
-        layer.step(x[:, :4])
-    with pytest.raises(TokenError):
-        table.step(np.array([7]))
-    np.testing.assert_array_equal(table.step(ids[:, None]), table(ids[:, None]).numpy())
-    if bias:
-        layer.bias.data = np.ones(400, np.float32)
-        with pytest.raises(ShapeError, match="bias"):
-            layer.step(x)
-
-
 def test_shapes_that_do_not_fit_are_refused(device):
     """The kernels would read, or write, outside their arrays."""
     model = disturbed(MAKE["gpt"]).eval()
-    _, state = last_scores(model, np.array([[1, 2]]), None)
+    _, state = Decoder(model)(np.array([[1, 2]]), None)
     table = model.embedding.weight.data
     model.embedding.weight.data = table[:, :1].copy()
     with pytest.raises(ShapeError):
-        last_scores(model, np.array([[3]]), state)
+        Decoder(model)(np.array([[3]]), state)
     model.embedding.weight.data = table
     model.blocks[1].self_attn.num_heads = model.blocks[0].self_attn.num_heads = 3
-    assert model.one_token(np.array([3]), state) is None
+    assert model.token_reader() is None
     model = disturbed(MAKE["lstm"]).eval()
-    _, state = last_scores(model, np.array([[1, 2]]), None)
+    _, state = Decoder(model)(np.array([[1, 2]]), None)
     model.embedding = nn.Embedding(11, 60)
     with pytest.raises(ShapeError, match="60"):
-        last_scores(model, np.array([[3]]), state)
+        Decoder(model)(np.array([[3]]), state)

@@ -5,6 +5,8 @@ D features, H hidden units, L layers, S earlier tokens, E hidden features of a T
 vocabulary.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from ..activation.reference import gelu_forward
@@ -13,6 +15,15 @@ from ..grammar import kernel
 from ..lstm.reference import lstm_cell_forward
 from ..matmul.reference import linear_forward, matmul
 from ..norm.reference import layer_norm_forward
+
+# What a block of a Transformer is made of.
+PARTS = SimpleNamespace(
+    norm=layer_norm_forward,
+    linear=linear_forward,
+    attention=attention_forward,
+    gelu=gelu_forward,
+    matmul=matmul,
+)
 
 
 @kernel(
@@ -36,42 +47,41 @@ def lstm_step(x, h_before, c_before, weight_ih, weight_hh, bias_ih, bias_hh):
     S=(1, 4),
     D=(2, 37),
 )
-def transformer_step(x, keys, values, heads, eps, weights):
+def transformer_step(x, keys, values, heads, eps, weights, xp=np, of=PARTS):
     """x + attention(norm x), then x + MLP(norm x) in each layer; scores norm(x) Tᵀ    [transformer.step].
 
     For one token x (B, D), that sees itself and the S earlier ones, whose keys and values (L, B, S, D) were
     kept; heads lie side by side in D. `weights`: of each layer in turn weight and bias of norm1, in_proj
     (3D, D), out_proj (D, D), norm2, linear1 (E, D), linear2 (D, E); then of the last norm, and the table T
     (V, D). Returns scores (B, V), and keys and values (L, B, S + 1, D) with the token's own.
+
+    Another set gives its array module `xp`, and its kernels `of` which a block is made.
     """
     seen = []
     for layer in range(len(keys)):
         w = weights[12 * layer : 12 * (layer + 1)]
-        normed, _, _ = layer_norm_forward(x, w[0], w[1], eps)
-        q, k, v = np.split(linear_forward(normed, w[2], w[3]), 3, axis=1)  # each (B, D)
-        seen.append([_and(keys[layer], k), _and(values[layer], v)])
-        x = x + linear_forward(_attend(q, *seen[-1], heads), w[4], w[5])
-        normed, _, _ = layer_norm_forward(x, w[6], w[7], eps)
-        hidden = gelu_forward(linear_forward(normed, w[8], w[9]), False)  # (B, E)
-        x = x + linear_forward(hidden, w[10], w[11])
+        normed, _, _ = of.norm(x, w[0], w[1], eps)
+        q, k, v = xp.split(of.linear(normed, w[2], w[3]), 3, axis=1)  # each (B, D)
+        grown = ((keys[layer], k), (values[layer], v))
+        seen.append([xp.concatenate([earlier, own[:, None]], axis=1) for earlier, own in grown])
+        heard = _attend(q, *seen[-1], heads, xp, of)
+        x = x + of.linear(heard, w[4], w[5])
+        normed, _, _ = of.norm(x, w[6], w[7], eps)
+        hidden = of.gelu(of.linear(normed, w[8], w[9]), False)  # (B, E)
+        x = x + of.linear(hidden, w[10], w[11])
     gain, offset, table = weights[-3:]
-    normed, _, _ = layer_norm_forward(x, gain, offset, eps)
-    return matmul(normed, table.T), *(np.stack(parts) for parts in zip(*seen, strict=True))
+    normed, _, _ = of.norm(x, gain, offset, eps)
+    return of.matmul(normed, table.T), *(xp.stack(parts) for parts in zip(*seen, strict=True))
 
 
-def _and(earlier, own):
-    """(B, S, D) and the token's own (B, D) → (B, S + 1, D)."""
-    return np.concatenate([earlier, own[:, None]], axis=1)
-
-
-def _attend(q, keys, values, heads):
+def _attend(q, keys, values, heads, xp, of):
     """What queries (B, D) get from keys and values (B, S + 1, D)."""
     B, D = q.shape
     q, k, v = (
         a.reshape(B, -1, heads, D // heads).swapaxes(1, 2).reshape(B * heads, -1, D // heads)
         for a in (q, keys, values)
     )  # (BH, 1, D/H), (BH, S + 1, D/H) twice
-    y, _ = attention_forward(q, k, v, np.full(B * heads, k.shape[1]), False)
+    y, _ = of.attention(q, k, v, xp.full(B * heads, k.shape[1]), False)
     return y.reshape(B, D)
 
 

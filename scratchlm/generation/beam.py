@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
-from .reading import check_ids, check_prompt, last_scores, log_probabilities
+from .reading import Decoder, check_ids, check_prompt, log_probabilities
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def beam_search(
             "Beam search needs tokens ≥ 1, width ≥ 1, length_penalty ≥ 0, "
             f"got {tokens}, {width}, {length_penalty}."
         )
-    ends = [] if end is None else [end]
+    decoder, ends = Decoder(model), [] if end is None else [end]
     totals, texts = np.zeros(1), np.zeros((1, 0), int)  # log P (N) and ids (N, length) of the live ones
     done: list[Hypothesis] = []
     for length in range(1, tokens + 1):
-        scores, state = last_scores(model, ids, state)  # (N, V)
+        scores, state = decoder(ids, state)  # (N, V)
         check_ids([*never, *ends], scores.shape[1])
         step = log_probabilities(scores)
         step[:, list(never)] = -np.inf

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
-from .reading import check_ids, check_prompt, last_scores, log_probabilities
+from .reading import Decoder, check_ids, check_prompt, log_probabilities
 from .rules import Rule
 from .sampling import drawing, tokens_by
 
@@ -114,11 +114,11 @@ def _answers(choices: Sequence[Ids], end: int | None) -> list[list[int]]:
 
 def _totals(model: Any, prompt: np.ndarray, answers: list[list[int]], state: Any) -> np.ndarray:
     """log P of each answer (N): all beginnings of one length are read together, each once."""
-    totals = np.zeros(len(answers))
+    decoder, totals = Decoder(model), np.zeros(len(answers))
     row_of = [0] * len(answers)  # the row of the model's scores that each answer's beginning has
     ids = prompt[None, :]
     for place in range(max(map(len, answers))):
-        scores, state = last_scores(model, ids, state)
+        scores, state = decoder(ids, state)
         step = log_probabilities(scores)  # (rows, V)
         rows: dict[tuple[int, int], int] = {}  # (row before, token) → row
         for index, answer in enumerate(answers):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from .reading import check_ids, check_prompt, last_scores, refuse_broken
+from .reading import Decoder, check_ids, check_prompt, refuse_broken
 
 
 def greedy(
@@ -32,10 +32,10 @@ def greedy(
     ids = check_prompt(first_ids, tokens)
     if ids.ndim != 1:
         raise ShapeError(f"greedy takes one first id a sequence, first_ids (B), got shape {ids.shape}.")
-    going = np.ones(len(ids), bool)
+    decoder, going = Decoder(model), np.ones(len(ids), bool)
     steps: list[np.ndarray] = []  # each (B)
     while len(steps) < tokens and going.any():
-        scores, state = last_scores(model, ids[:, None], state)  # (B, V)
+        scores, state = decoder(ids[:, None], state)  # (B, V)
         refuse_broken(scores)
         check_ids([] if end is None else [end], scores.shape[1])
         ids = scores.argmax(axis=1)

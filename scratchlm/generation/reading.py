@@ -14,20 +14,32 @@ from ..function import no_grad
 from ..nn import evaluating
 
 
-def last_scores(model: Any, ids: Any, state: Any) -> tuple[np.ndarray, Any]:
-    """Let the model read ids (B, T) after the state: scores (B, V) of the next token, and the new state.
+class Decoder:
+    """Reads on with a model, token by token: what every way of writing asks for the next scores.
 
-    In float64: sums of many log-probabilities stay exact. Dropout is off, and no graph is kept. A model that
-    reads one more token in a quicker way has the method `one_token`.
+    Made once for a text. A model that can read one more token in a quicker way than `forward` gives a
+    `token_reader()`, which is asked for once, here.
     """
-    quick = getattr(model, "one_token", None) if ids.shape[1] == 1 and state is not None else None
-    with no_grad():
-        if quick and (found := quick(ids[:, 0], state)):
-            return to_host(found[0]).astype(np.float64), found[1]
-    with no_grad(), evaluating(model):
-        logits, state = model(ids, state)  # (B, T, V)
-        last = logits[:, -1]  # the only ones to be copied from a card
-    return last.numpy().astype(np.float64), state
+
+    def __init__(self, model: Any):
+        self.model = model
+        make = getattr(model, "token_reader", None)
+        self.quick = make() if make else None
+
+    def __call__(self, ids: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
+        """Let the model read ids (B, T) after the state: scores (B, V) of the next token, and the new state.
+
+        In float64: sums of many log-probabilities stay exact. Dropout is off, and no graph is kept.
+        """
+        if self.quick and state is not None and ids.shape[1] == 1:
+            with no_grad():
+                found = self.quick(ids[:, 0], state)
+            if found:
+                return to_host(found[0]).astype(np.float64), found[1]
+        with no_grad(), evaluating(self.model):
+            logits, state = self.model(ids, state)  # (B, T, V)
+            last = logits[:, -1]  # the only ones to be copied from a GPU
+        return last.numpy().astype(np.float64), state
 
 
 def refuse_broken(scores: np.ndarray) -> None:

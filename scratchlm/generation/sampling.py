@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
-from .reading import check_ids, check_prompt, last_scores, refuse_broken
+from .reading import Decoder, check_ids, check_prompt, refuse_broken
 from .rules import Rule, forbid, no_repeated_ngram, penalise_repetition
 
 
@@ -116,9 +116,9 @@ def tokens_by(
     end: int | None,
 ) -> Iterator[int]:
     """Yield tokens: the model's scores, changed by every rule in turn, and one token drawn from them."""
-    ids, text = prompt, prompt.tolist()
+    decoder, ids, text = Decoder(model), prompt, prompt.tolist()
     for _ in range(tokens):
-        (scores,), state = last_scores(model, ids[None, :], state)  # (V)
+        (scores,), state = decoder(ids[None, :], state)  # (V)
         check_ids([] if end is None else [end], len(scores))
         for rule in rules:
             rule(scores, text)

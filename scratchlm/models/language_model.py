@@ -9,6 +9,7 @@ from .. import functions as F
 from .. import nn
 from ..device import Device, to_host
 from ..tensor import Tensor
+from .token_readers import Reader, lstm_reader
 
 State = tuple[Tensor, Tensor]
 
@@ -58,17 +59,12 @@ class LSTMLanguageModel(nn.Module):
         h, state = self.features(ids, state)
         return self.head(h).swapaxes(0, 1), state
 
-    def one_token(self, ids: Any, state: State) -> tuple[Any, State] | None:
-        """Ids (B) → array of logits (B, V) of the next token, and the new state: `forward` in few kernels.
-
-        None where a part or a method was replaced: then only `forward` knows what the model does.
-        """
-        parts = (self.embedding, self.lstm, self.dropout, self.head)
-        own = type(self).forward, type(self).features, *map(type, parts)
-        if own != OWN or self.lstm.bidirectional:
+    def token_reader(self) -> Reader | None:
+        """What reads one more token as `forward` does, in few kernels; None where a part was replaced."""
+        own = LSTMLanguageModel.forward, LSTMLanguageModel.features
+        if (type(self).forward, type(self).features) != own:
             return None
-        h, state = self.lstm.step(self.embedding.step(ids), state)
-        return self.head.step(h), state
+        return lstm_reader(self.embedding, self.lstm, self.dropout, self.head)
 
     def select(self, state: State, rows: Any) -> State:
         """Rows (N) of a state: row n of the new one is row rows[n] of the old one."""
@@ -86,6 +82,3 @@ class LSTMLanguageModel(nn.Module):
     def encode(self, ids: Any) -> Tensor:
         """Token ids (B, T) → LSTM outputs (B, T, H), for a classifier to read."""
         return self.features(ids)[0].swapaxes(0, 1)
-
-
-OWN = LSTMLanguageModel.forward, LSTMLanguageModel.features, nn.Embedding, nn.LSTM, nn.Dropout, nn.Linear

@@ -118,23 +118,3 @@ class TransformerBlock(Module):
         y, seen = self.self_attn(self.norm1(x), None, lengths, causal, cache, keep)
         x = x + self.dropout(y)
         return x + self.dropout(self.linear2(F.gelu(self.linear1(self.norm2(x))))), seen
-
-    def step_weights(self) -> list[Any] | None:
-        """Weights and biases as arrays, in the order in which the kernel takes them    [transformer.step].
-
-        None where a part was replaced, so that the kernel does not compute what `forward` does.
-        """
-        attention, norm1, linear1 = self.self_attn, self.norm1, self.linear1
-        out_proj = attention.out_proj
-        parts = (self, attention, out_proj, linear1, self.linear2, norm1, self.norm2, self.dropout)
-        if tuple(map(type, parts)) != STEP_PARTS or norm1.eps != self.norm2.eps:
-            return None
-        weights = [
-            norm1.weight, norm1.bias, attention.in_proj_weight, attention.in_proj_bias,
-            out_proj.weight, out_proj.bias, self.norm2.weight, self.norm2.bias,
-            linear1.weight, linear1.bias, self.linear2.weight, self.linear2.bias,
-        ]  # fmt: skip
-        return [weight.data for weight in weights if weight is not None]
-
-
-STEP_PARTS = TransformerBlock, MultiheadAttention, *[Linear] * 3, LayerNorm, LayerNorm, Dropout

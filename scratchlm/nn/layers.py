@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..device import Device, to_host, upload
+from ..device import Device
 from ..errors import OptionError
 from ..random import random_state
 from ..tensor import Tensor
@@ -38,14 +38,6 @@ class Linear(Module):
         """x (…, in_features) → (…, out_features)."""
         return F.linear(x, self.weight, self.bias)
 
-    def step(self, x: Any) -> Any:
-        """The same for an array (B, in_features), without a graph: an array (B, out_features)."""
-        weight, bias, device = self.weight.data, self.bias, self.weight.device
-        fit = x.ndim == 2 and x.shape[1:] == weight.shape[1:] and x.dtype == weight.dtype
-        if bias is None or not fit or bias.data.dtype != x.dtype or bias.shape != weight.shape[:1]:
-            return self(Tensor(x, device=device)).data
-        return device.kernels.linear_forward(x, weight, bias.data)
-
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}, bias={self.bias is not None}"
@@ -64,14 +56,6 @@ class Embedding(Module):
     def forward(self, ids: Any) -> Tensor:
         """Token ids (…) → (…, embedding_dim)."""
         return F.embedding(self.weight, ids)
-
-    def step(self, ids: Any) -> Any:
-        """The same for the ids (B) of one token each, without a graph: an array (B, embedding_dim)."""
-        table, device, seen = self.weight.data, self.weight.device, to_host(ids)
-        whole = seen.ndim == 1 and seen.dtype.kind in "iu"
-        if not whole or not all(0 <= token < len(table) for token in seen.tolist()):
-            return self(ids).data  # which says what is wrong
-        return device.kernels.embedding_forward(table, upload(seen, device))
 
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""

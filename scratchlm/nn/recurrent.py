@@ -4,7 +4,7 @@ from typing import Any
 
 from .. import functions as F
 from ..device import Device
-from ..errors import DtypeError, OptionError, ShapeError
+from ..errors import OptionError, ShapeError
 from ..tensor import Tensor
 from .layers import uniform
 from .module import Module, Parameter
@@ -140,45 +140,6 @@ class LSTM(Recurrent):
     def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: tuple[Parameter, ...]) -> Any:
         """One layer in one direction."""
         return F.lstm(x, *state, *weights)
-
-    def step(self, x: Any, state: State) -> tuple[Any, State]:
-        """One token without a graph, in one direction, a kernel a layer    [lstm.step].
-
-        Array x (B, D), state (h, c) each (L, B, H) → the last layer's h (B, H), and the new state.
-
-        Raises:
-            OptionError: there is a second direction, which reads from the end.
-            ShapeError: the state is not of this shape.
-            DtypeError: input, state and weights are not all float32, or all float64.
-        """
-        if self.bidirectional:
-            raise OptionError("A bidirectional LSTM reads whole sequences: call it, not step.")
-        shape = (self.num_layers, len(x), self.hidden_size)
-        for part in state:
-            if part.shape != shape:
-                raise ShapeError(
-                    f"LSTM expects the state as (layers, batch, hidden) = {shape}, got {part.shape}."
-                )
-        device = state[0].device
-        h, c = (device.xp.empty(shape, x.dtype) for _ in state)
-        for layer in range(self.num_layers):
-            arrays = [x, *(part.data[layer] for part in state)]
-            arrays += [weight.data for weight in self.weights(layer, "")]
-            if any(array.dtype != x.dtype for array in arrays):
-                types = " and ".join(sorted({str(array.dtype) for array in arrays}))
-                raise DtypeError(
-                    f"LSTM takes float32 or float64, all inputs alike, got {types}: convert with .astype."
-                )
-            gates, H = 4 * self.hidden_size, self.hidden_size
-            expected = [(gates, x.shape[1]), (gates, H), (gates,), (gates,)]
-            if (found := [array.shape for array in arrays[3:]]) != expected:
-                raise ShapeError(
-                    f"LSTM's layer {layer} got {x.shape[1]} features and weights of shapes {found}: "
-                    f"expected {expected}."
-                )
-            h[layer], c[layer] = device.kernels.lstm_step(*arrays)
-            x = h[layer]
-        return x, (Tensor(h, device=device), Tensor(c, device=device))
 
 
 class GRU(Recurrent):
