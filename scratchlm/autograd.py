@@ -129,17 +129,20 @@ def _check(function: Any, grads: tuple[Any, ...]) -> None:
             f"{function.name}.backward returned {len(grads)} gradients for {len(inputs)} inputs: "
             "return one for each, None where an input has none."
         )
-    for index, (grad, t) in enumerate(zip(grads, inputs, strict=True)):
-        if grad is not None and not hasattr(grad, "shape"):
+    for grad, t in zip(grads, inputs, strict=True):
+        shape = t._data.shape
+        if grad is None or (hasattr(grad, "shape") and (grad.shape == shape or not t.requires_grad)):
+            continue
+        index = next(k for k, other in enumerate(grads) if other is grad)
+        if not hasattr(grad, "shape"):
             raise GraphError(
                 f"{function.name}.backward returned a {type(grad).__name__} for input {index}: return an "
-                f"array of shape {t.shape}, or None."
+                f"array of shape {shape}, or None."
             )
-        if grad is not None and t.requires_grad and grad.shape != t._data.shape:
-            raise GraphError(
-                f"{function.name}.backward returned a gradient of shape {grad.shape} for input {index} "
-                f"of shape {t.shape}: the two must be equal."
-            )
+        raise GraphError(
+            f"{function.name}.backward returned a gradient of shape {grad.shape} for input {index} "
+            f"of shape {shape}: the two must be equal."
+        )
     if _anomaly:
         check_finite(function, [grad for grad in grads if grad is not None], "backward")
 

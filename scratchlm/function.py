@@ -159,7 +159,7 @@ class Function:
         self.inputs = tensors
         self.output_specs = tuple([(t._data.shape, t._data.dtype) for t in outputs])
         for index, output in enumerate(outputs):
-            if output.data.dtype.kind == "f":
+            if output._data.dtype.kind == "f":
                 output.requires_grad, output._function, output._index = True, self, index
         if self._saved:
             self._versions = tuple(
@@ -174,8 +174,11 @@ class Function:
             if saved is array:
                 return True
             # NumPy's arrays that both have memory of their own share none, and are known quicker.
-            views = getattr(saved, "base", None) is not None or array.base is not None or self.device.on_card
-            if saved is not None and views and self.xp.may_share_memory(saved, array):
+            if saved is None or (
+                self.xp is np and getattr(saved, "base", None) is None and array.base is None
+            ):
+                continue
+            if self.xp.may_share_memory(saved, array):
                 return True
         return False
 

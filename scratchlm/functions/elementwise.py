@@ -187,6 +187,13 @@ class AsType(Function):
 def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
     """Give two operands one element type, as PyTorch does: a plain number takes the tensor's, so that 2·x
     stays float32; integers beside floats become floats; integers divided become float32."""
+    if (
+        isinstance(a, Tensor)
+        and isinstance(b, Tensor)
+        and a._data.dtype == b._data.dtype
+        and a.dtype.kind == "f"
+    ):
+        return a, b  # as nearly always
 
     def dtype_of(x: Any) -> Any:
         return x.dtype if hasattr(x, "dtype") and not isinstance(x, (int, float, np.number)) else None
