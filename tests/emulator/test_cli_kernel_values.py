@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scratchlm.cli_kernel_values import read_values
+from scratchlm.cli_kernel.values import read_values
 from scratchlm.errors import OptionError
 from scratchlm.kernels.emulator import Emulator, KernelError
 

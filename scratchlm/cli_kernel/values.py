@@ -3,8 +3,8 @@
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .cli_kernel_arguments import refuse_large
-from .errors import OptionError
+from ..errors import OptionError
+from .arguments import refuse_large
 
 if TYPE_CHECKING:
     from scratchlm.kernels.emulator import Function

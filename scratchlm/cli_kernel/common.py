@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from .cli_kernel_arguments import Three
-from .errors import OptionError
+from ..errors import OptionError
+from .arguments import Three
 
 if TYPE_CHECKING:
     from scratchlm.kernels.emulator import Function, KernelError
@@ -35,6 +35,16 @@ ARGS = click.option(
 )  # fmt: skip
 # Faults of the call, or of what a compiler for cards refuses too: nothing has run.
 CALL = ("argument", "launch", "compiler", "unsupported", "compile", "shared memory")
+
+
+def make_table(*columns: str) -> Any:
+    """An empty table with these columns, none of them cut or wrapped."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
 
 
 def stop(error: "KernelError") -> NoReturn:

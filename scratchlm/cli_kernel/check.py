@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from .cli_kernel_common import ARGS, BLOCK, GRID, KERNEL, SECONDS, SHARED, STEPS, VALUES, own_kernel, stop
-from .cli_kernel_values import read_values
+from .common import ARGS, BLOCK, GRID, KERNEL, SECONDS, SHARED, STEPS, VALUES, own_kernel, stop
+from .values import read_values
 
 
 @click.command(context_settings={"ignore_unknown_options": True})  # -1 is an argument of the kernel

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .errors import OptionError, did_you_mean
+from ..errors import OptionError, did_you_mean
 
 # Numbers that a kernel of the contract is run with.
 NUMBERS = {
