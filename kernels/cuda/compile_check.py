@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..emulator import KernelError
-from ..emulator.reading import expand
+from ..emulator.front import expand
 from .launching import HERE
 
 CARDS = ("sm_75", "sm_80", "sm_90", "sm_100")

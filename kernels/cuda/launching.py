@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..emulator import Emulator, Pointers
-from ..emulator.reading import expand
+from ..emulator.front import expand
 from ..transfers import copy_up
 
 HERE = Path(__file__).parent

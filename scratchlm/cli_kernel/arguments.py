@@ -69,7 +69,7 @@ def find(name: str) -> tuple[Any, Any]:
     """
     from scratchlm.kernels.contract import CONTRACT
     from scratchlm.kernels.cuda.launching import HERE
-    from scratchlm.kernels.emulator.source import read
+    from scratchlm.kernels.emulator.front import read
 
     known = runnable()
     for full in (name, f"{name}_forward"):

@@ -1,19 +1,15 @@
 """`scratchlm kernel check`: a kernel in a file of the user's own, in three orders of its threads."""
 
-import ctypes
-import math
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import ARGS, BLOCK, GRID, KERNEL, SECONDS, SHARED, STEPS, VALUES, own_kernel, stop
 from .values import read_values
+
+if TYPE_CHECKING:
+    from scratchlm.kernels.emulator import Verdict
 
 
 @click.command(context_settings={"ignore_unknown_options": True})  # -1 is an argument of the kernel
@@ -41,86 +37,39 @@ def check(
 
     VALUES are its arguments: float32[128] is a random array, float32[128]=0 a filled one, 128 a number.
     """
-    from scratchlm.kernels.emulator import NOT_SEEN, KernelError, orders_differ
+    from scratchlm.kernels import emulator
 
-    found, atomics = [], False
     try:
-        for order in ("forward", "reversed", "shuffled"):
-            function = own_kernel(file, name, shared, mode="check", order=order, seconds=seconds, steps=steps)
-            arguments = read_values(function, values)
-            with _printing(order):
-                function(grid, block, arguments, shared_mem=shared)
-            found.append(arguments)
-            atomics = atomics or function.atomics
-    except KernelError as error:
+        function = own_kernel(file, name, shared, mode="check", seconds=seconds, steps=steps)
+        arguments = read_values(function, values)
+        verdict = emulator.check(function, grid, block, arguments, shared_mem=shared)
+    except emulator.KernelError as error:
         stop(error)
-    changed, fault = [], None
-    for k, before in enumerate(read_values(function, values)):
-        if before.shape:
-            parameter, after = function.parameters[k], [arguments[k] for arguments in found]
-            off = _apart(after)
-            changed.append(_show(parameter, before, after[0], off, atomics))
-            # Rounding, which atomics may explain, makes no NaN and no ∞ of a number.
-            if off is not None and not (fault or (atomics and math.isfinite(off))):
-                fault = orders_differ(function, parameter, off)
-    if fault:
-        stop(fault)
+    if not verdict.ok and verdict.faults[0].kind != "order":
+        order = next(reversed(verdict.printed), "")
+        if printed := verdict.printed.get(order):
+            click.echo(f"The kernel printed, threads {order}:\n{printed}", nl=False)
+        stop(verdict.faults[0])
+    changed = [
+        _show(parameter, before, verdict)
+        for parameter, before in zip(function.parameters, arguments, strict=True)
+        if before.shape
+    ]
+    if not verdict.ok:
+        stop(verdict.faults[0])
     if changed and not any(changed):
         click.echo(
             "No array was changed: see whether it was meant to write one, and whether its tests let it."
         )
     click.echo(f"{file.name}: {function.name}: no fault found in three orders of the threads.")
-    click.echo(f"({NOT_SEEN}.)")
+    click.echo(f"({verdict.not_seen}.)")
 
 
-@contextmanager
-def _printing(order: str) -> Iterator[None]:
-    """What a kernel prints appears once: in the first order, and in another one where that has a fault."""
-    c = ctypes.CDLL(None)  # whose buffer it is in
-    sys.stdout.flush()
-    if order == "forward":
-        try:
-            yield
-        finally:
-            c.fflush(None)
-        return
-    with tempfile.TemporaryFile() as printed:
-        standard, fault = os.dup(1), True
-        os.dup2(printed.fileno(), 1)
-        try:
-            yield
-            fault = False
-        finally:
-            c.fflush(None)
-            os.dup2(standard, 1)
-            os.close(standard)
-            printed.seek(0)
-            if fault and (text := printed.read().decode(errors="replace")):
-                click.echo(f"The kernel printed, threads {order}:\n{text}", nl=False)
-
-
-def _apart(after: list[Any]) -> float | None:
-    """How far apart the numbers of an array are after the three orders; None where they are the same."""
-    import numpy as np
-
-    first, *others = after
-    nan = first.dtype.kind == "f"
-    if all(np.array_equal(first, other, equal_nan=nan) for other in others):
-        return None
-    with np.errstate(invalid="ignore"):  # ∞ − ∞, NaN
-        gaps = [
-            np.where(
-                np.isclose(first, other, 0, 0, equal_nan=True), 0, np.subtract(first, other, dtype=float)
-            )
-            for other in others
-        ]
-    return max(float(np.nan_to_num(np.abs(gap), nan=np.inf).max()) for gap in gaps)
-
-
-def _show(name: str, before: Any, after: Any, off: float | None, atomics: bool) -> bool:
+def _show(name: str, before: Any, verdict: "Verdict") -> bool:
     """Say what a kernel wrote into an array; whether it wrote something else there in some order."""
     import numpy as np
 
+    after, off = next(iter(verdict.results.values()))[name], verdict.spread.get(name)
     changed = int((~np.isclose(before, after, 0, 0, equal_nan=True)).sum())
     line = f"{name}: unchanged"
     if changed:
@@ -130,7 +79,7 @@ def _show(name: str, before: Any, after: Any, off: float | None, atomics: bool) 
         )
     if off is not None:
         line += f"; other orders of the threads differ by up to {off:.1e}"
-        if atomics and math.isfinite(off):
+        if verdict.excused(name):
             why = "it is rounding" if after.dtype.kind == "f" else "their order is free"
             line += f" (by atomics: no fault where {why})"
     click.echo(line)

@@ -48,7 +48,7 @@ def debug(
     There: `next` a line, `print part` a shared array, `print threadIdx`, `at LINE` stop there in this thread
     (`break LINE` stops in every thread), `continue`.
     """
-    from scratchlm.kernels.emulator.compiling import GDB
+    from scratchlm.kernels.emulator.toolchain import GDB
 
     if Path(which).suffix or len(Path(which).parts) > 1:
         if shape:

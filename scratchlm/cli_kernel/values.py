@@ -7,12 +7,12 @@ from ..errors import OptionError
 from .arguments import refuse_large
 
 if TYPE_CHECKING:
-    from scratchlm.kernels.emulator import Function
+    from scratchlm.kernels.emulator import KernelFunction
 
 TRUTHS = {"0": 0, "1": 1, "false": 0, "true": 1}
 
 
-def read_values(function: "Function", texts: tuple[str, ...]) -> tuple[Any, ...]:
+def read_values(function: "KernelFunction", texts: tuple[str, ...]) -> tuple[Any, ...]:
     """The arguments of a kernel: `float32[128]` random, `float32[2,64]=0` filled, or a number.
 
     Raises:

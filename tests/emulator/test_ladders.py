@@ -11,7 +11,7 @@ from scratchlm import get_device
 from scratchlm.kernels import cuda
 from scratchlm.kernels.contract import CONTRACT
 from scratchlm.kernels.cuda import ladders, launching
-from scratchlm.kernels.emulator.source import read
+from scratchlm.kernels.emulator.front import read
 
 from ..draw import Draw, Fixed, copied, flat
 from ..test_contract import FLOATS, assert_agrees
