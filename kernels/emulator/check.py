@@ -70,6 +70,7 @@ def check(
     shared_mem: int = 0,
     orders: Sequence[str] = ORDERS,
     options: tuple[str, ...] = (),
+    seed: int = 0,
     seconds: float = 60.0,
     steps: int = 100_000_000,
 ) -> Verdict:
@@ -86,7 +87,7 @@ def check(
         name: which kernel of a file that has several.
         shared_mem: bytes of dynamic shared memory; more than 48 KB need no other consent here.
         orders: of "forward", "reversed" and "shuffled".
-        options, seconds, steps: as for `Emulator`.
+        options, seed, seconds, steps: as for `Emulator`.
 
     Raises:
         KernelError: nothing was run, for it does not compile or the arguments do not fit (`refused`).
@@ -94,7 +95,7 @@ def check(
     own, most = None, max(shared_mem, SHARED_LIMIT)
     if isinstance(kernel, KernelFunction):
         own, name, most = kernel.emulator, kernel.name, kernel.max_dynamic_shared_size_bytes
-        options, seconds, steps = own.options, own.seconds, own.steps
+        options, seed, seconds, steps = own.options, own.seed, own.seconds, own.steps
     source = own.source if own else read(kernel)  # type: ignore[arg-type]
     if name is None and len(source.kernels) > 1:
         raise KernelError("launch", f"{source.name} has several kernels: name {' or '.join(source.kernels)}.")
@@ -102,7 +103,7 @@ def check(
     before = [(array, array.copy()) for argument in arguments for array in _arrays(argument)]
     try:
         for order in orders:
-            emulator = Emulator(source, options, "check", order, seconds=seconds, steps=steps)
+            emulator = Emulator(source, options, "check", order, seed, seconds, steps)
             function = emulator.get_function(verdict.kernel)
             function.max_dynamic_shared_size_bytes = most
             with _printing(verdict, order, first=order == orders[0]):

@@ -51,7 +51,9 @@ def compiler() -> tuple[str, ...]:
         )
     if chosen := os.environ.get("SCRATCHLM_CXX"):
         if shutil.which(chosen.split()[0]) is None:
-            raise KernelError("compiler", f"SCRATCHLM_CXX names {chosen}, which is no command: correct it.")
+            raise KernelError(
+                "compiler", f"SCRATCHLM_CXX names {chosen}, which is not a command: correct it."
+            )
         return tuple(chosen.split())
     for name in ("g++", "clang++"):
         if path := shutil.which(name):

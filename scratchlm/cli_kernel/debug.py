@@ -95,7 +95,7 @@ def _refuse_options_of_files(which: str, values: tuple[str, ...]) -> None:
             raise OptionError(f"{option} is for a kernel in a file: {instead} gives the sizes of {which}.")
     if values:
         what = "option" if values[0].startswith("-") else "argument of a kernel of scratchlm"
-        raise OptionError(f"'{values[0]}' is no {what}: `scratchlm kernel debug --help` lists all.")
+        raise OptionError(f"'{values[0]}' is not an {what}: `scratchlm kernel debug --help` lists all.")
 
 
 def _place(file: Path, name: str | None, values: tuple[str, ...], shared: int) -> str:

@@ -125,6 +125,16 @@ def test_a_kernel_of_an_emulator_keeps_its_options_and_limits():
     assert check(SUM, 2, 64, numbers(), shared_mem=64 << 10).ok
 
 
+def test_the_seed_of_the_shuffled_order():
+    def order(seed, emulated):
+        y = np.zeros(32, np.float32), np.zeros(32, np.float32)
+        kernel = Emulator(ORDERED, seed=seed).get_function("ordered") if emulated else ORDERED
+        seeds = {} if emulated else {"seed": seed}
+        return check(kernel, 1, 32, y, orders=["shuffled"], **seeds).results["shuffled"]["y"].tolist()
+
+    assert order(1, True) == order(1, False) != order(2, True) == order(2, False)
+
+
 def test_one_of_several_kernels():
     two = SUM + SUM.replace("void sum", "void other")
     with pytest.raises(KernelError, match=r"^<source> has several kernels: name sum or other\.$") as caught:
