@@ -87,8 +87,7 @@ def _cupy() -> Any:
 
 
 def _check_compiler() -> None:
-    from scratchlm.kernels.emulator import KernelError
-    from scratchlm.kernels.emulator.compiling import compiler
+    from scratchlm.kernels.emulator import KernelError, compiler
 
     try:
         compiler()

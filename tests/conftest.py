@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, settings
 import scratchlm as sl
 from scratchlm import cli
 from scratchlm.errors import DeviceError
-from scratchlm.kernels.emulator import KernelError
-from scratchlm.kernels.emulator.compiling import compiler
+from scratchlm.kernels.emulator import KernelError, compiler
 
 # The first call of a cpu kernel compiles it, so times say nothing; CI draws the same examples every time.
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -5,7 +5,7 @@ import pytest
 from scratchlm.kernels.contract import sources
 from scratchlm.kernels.cuda import compile_check
 from scratchlm.kernels.emulator import KernelError
-from scratchlm.kernels.emulator.source import read
+from scratchlm.kernels.emulator.front import read
 
 
 def nvrtc():

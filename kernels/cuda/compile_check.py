@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..contract import sources
 from ..emulator import KernelError
-from ..emulator.reading import expand
+from ..emulator.front import expand
 
 CARDS = ("sm_75", "sm_80", "sm_90", "sm_100")
 SPILLS: dict[str, str] = {}  # kernel → why it may

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..emulator import Emulator, Pointers
-from ..emulator.reading import expand
+from ..emulator.front import expand
 from ..transfers import copy_up
 
 KERNELS = Path(__file__).parents[1]

@@ -4,15 +4,26 @@
     scale = module.get_function("scale")
     scale((4,), (64,), (x, np.float32(2), np.int32(x.size)))
 
-- reading.py, refused.py, source.py: the .cu becomes C++; cuda.h: the words of CUDA
-- compiling.py: compiler and cache
-- runtime.cpp, fibers.cpp: threads as fibers, barriers, shuffles; faults.cpp: what the processor notices
-- check.cpp: races, bounds, uninitialised reads; order.cpp: fences and atomics that order accesses
-- launch.py: the call; report.py: what went wrong, in a sentence; symbols.py, variables.py: lines, variables
+    verdict = check(Path("scale.cu"), 4, 64, (x, np.float32(2), np.int32(x.size)))
+
+- check.py: the verdict on a kernel, from several orders of its threads
+- raw_module.py: the call; staging.py, its arguments in memory; report.py, what went wrong, in a sentence
+- front/: reads the .cu and makes C++ of it; toolchain.py: compiler and cache
+- runtime/: cuda.h, the words of CUDA; runtime.cpp, fibers.cpp: threads as fibers, barriers, shuffles;
+  check.cpp: races, bounds, uninitialised reads; order.cpp: fences and atomics that order accesses;
+  faults.cpp: what the processor notices
+- abi.py: what Python and runtime/ agree on
+- symbols.py, variables.py: lines and variables of the compiled code
 """
 
-from .errors import KernelError
-from .launch import Counts, Emulator, Function, Pointers
-from .report import NOT_SEEN, orders_differ
+from .abi import ORDERS, Counts
+from .check import Verdict, check, orders_differ
+from .errors import KernelError, Thread
+from .raw_module import Emulator, KernelFunction, Pointers
+from .report import NOT_SEEN
+from .toolchain import compiler
 
-__all__ = ["NOT_SEEN", "Counts", "Emulator", "Function", "KernelError", "Pointers", "orders_differ"]
+__all__ = [
+    "NOT_SEEN", "ORDERS", "Counts", "Emulator", "KernelError", "KernelFunction", "Pointers", "Thread",
+    "Verdict", "check", "compiler", "orders_differ",
+]  # fmt: skip

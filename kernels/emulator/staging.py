@@ -4,6 +4,7 @@ import ctypes
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 MARGIN = 1 << 12  # bytes around each array in mode "check": an index past its end meets no other array
 
@@ -20,16 +21,9 @@ class Memory:
     kernel: str = ""  # the kernel that declares it; "" for a helper's, which every kernel may use
 
 
-def _before(array: np.ndarray) -> int:
-    """Bytes of an array that lie before its first element (negative strides)."""
-    return sum(-s * (n - 1) for s, n in zip(array.strides, array.shape, strict=True) if s < 0 and array.size)
-
-
-def _bytes(array: np.ndarray) -> int:
-    """Bytes from an array's first to its last element."""
-    if array.size == 0:
-        return 0
-    return array.itemsize + sum(abs(s) * (n - 1) for s, n in zip(array.strides, array.shape, strict=True))
+def _span(array: np.ndarray) -> tuple[int, int]:
+    """Where an array's memory begins and ends, whatever the sign of its strides."""
+    return byte_bounds(array) if array.size else (array.ctypes.data, array.ctypes.data)
 
 
 class Staged:
@@ -39,8 +33,7 @@ class Staged:
         spans = []
         for array in args:
             if isinstance(array, np.ndarray) and array.size:
-                begin = array.ctypes.data - _before(array)
-                spans.append([begin, begin + _bytes(array), array.flags.writeable])
+                spans.append([*_span(array), array.flags.writeable])
         self.pieces: list[tuple[int, int, int, bool, np.ndarray]] = []
         merged: list[list] = []
         for span in sorted(spans):
@@ -65,7 +58,9 @@ class Staged:
 
     def memory(self, name: str, array: np.ndarray) -> Memory:
         """What the kernel may touch of it."""
-        return Memory(name, self.address(array) - _before(array), _bytes(array), array.itemsize, False)
+        begin, end = _span(array)
+        moved = self.address(array) - array.ctypes.data
+        return Memory(name, begin + moved, end - begin, array.itemsize, False)
 
     def piece(self, memory: Memory) -> tuple[int, int]:
         """Begin and size of the piece that holds this memory and what overlaps with it; else its own."""

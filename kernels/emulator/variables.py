@@ -2,7 +2,8 @@
 
 import re
 
-from .source import GAP, Source
+from . import abi
+from .front import Source
 from .staging import Memory
 from .symbols import Image
 
@@ -22,7 +23,7 @@ def shared_arrays(image: Image, base: int, source: Source) -> list[Memory]:
         digits = head[len(head.rstrip("0123456789")) :]
         name = tail[: int(digits) - len(marked)] if digits else tail
         owner = [k for k in map(base_name, source.kernels) if head.startswith(f"_ZZ{len(k)}{k}")]
-        begin, size = base + symbol.address + GAP, symbol.size - 2 * GAP  # with up to 15 of padding
+        begin, size = base + symbol.address + abi.GAP, symbol.size - 2 * abi.GAP  # with up to 15 of padding
         found.append(Memory(name, begin, size, 0, True, owner[0] if owner else ""))
     return found
 

@@ -108,8 +108,7 @@ def _size(folder: Path) -> str:
 def _emulator() -> str:
     """The compiler that turns CUDA kernels into code for the CPU, and where the result is kept."""
     from scratchlm.kernels.cache import cache_home
-    from scratchlm.kernels.emulator import KernelError
-    from scratchlm.kernels.emulator.compiling import compiler
+    from scratchlm.kernels.emulator import KernelError, compiler
 
     try:
         command = " ".join(compiler())

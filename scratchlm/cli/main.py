@@ -5,11 +5,11 @@ import sys
 import click
 
 from .. import __version__
-from ..cli_kernel import kernel
 from ..errors import ScratchLMError
 from .bench import bench, growth
 from .doctor import doctor
 from .experiments import bias, memorisation, overfit, reproduce
+from .kernel import kernel
 from .train import finetune, recipes, train
 from .use import chat, evaluate, generate, predict
 

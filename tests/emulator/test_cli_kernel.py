@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
 
 from scratchlm.cli import cli
 from scratchlm.errors import OptionError
@@ -33,8 +34,20 @@ def kernel(*arguments):
 
 def test_the_list_shows_all_that_can_be_run_and_its_lengths():
     found = kernel("list").output
-    assert [line.split()[0] for line in found.splitlines()[1:-2]] == NAMES
-    assert re.search(r"^attention_backward +N,T,E,D,S +attention\.cu +\S", found, re.M)
+    assert sorted(re.findall(r"^  (\w+)  ", found, re.M)) == sorted(NAMES)
+    assert re.search(r"^  attention_backward +N,T,E,D,S +\S", found, re.M)
+    *lines, folder = found.splitlines()
+    assert folder.startswith("Files: ")
+    assert max(map(cell_len, lines)) <= 80
+
+
+def test_the_list_is_grouped_by_file():
+    groups = re.split(r"^(\w+\.cu) *$", kernel("list").output, flags=re.M)[1:]
+    files = dict(zip(groups[::2], groups[1::2], strict=True))
+    assert len(files) == len(groups) / 2
+    assert "  embedding_backward_2  " in files["embedding.cu"]
+    assert "  softmax_forward  " in files["softmax.cu"]
+    assert "softmax" not in files["embedding.cu"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -144,7 +144,7 @@ def test_a_configuration_of_ones_own_kernel(scratchlm, file, tmp_path, monkeypat
             "--block is for a kernel in a file: --block-index names the block to stop",
         ),
         (["softmax", "--args", "1"], "--args is for a kernel in a file: --shape gives the sizes of softmax."),
-        (["softmax", "--thraed", "1"], "'--thraed' is no option"),
+        (["softmax", "--thraed", "1"], "'--thraed' is not an option"),
         (["softmax", "--thread", "1,1"], "have one axis: give one number, such as --thread 3."),
         (
             ["softmax", "--thread", "-1"],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scratchlm.cli_kernel_values import read_values
+from scratchlm.cli.kernel.values import read_values
 from scratchlm.errors import OptionError
 from scratchlm.kernels.emulator import Emulator, KernelError
 
@@ -30,7 +30,7 @@ def said(function, texts):
     [
         (1, "2", "x, is '2': give an array, float32[64] (random) or float32[64]=0."),
         (1, "float64[3]", "x, is 'float64[3]': give an array of float32, float32[3]."),
-        (1, "floot[3]", "x, is 'floot[3]': give an array of float32; floot is no type."),
+        (1, "floot[3]", "x, is 'floot[3]': give an array of float32; floot is not a type."),
         (1, "str[3]", "x, is 'str[3]': give an array of float32, float32[3]."),
         (1, "float32[33*20]", f"x, is 'float32[33*20]': {LENGTHS}[33,20]."),
         (1, "float32[3.5]", f"x, is 'float32[3.5]': {LENGTHS}[64]."),
@@ -40,7 +40,7 @@ def said(function, texts):
         (2, "int32[4]=3000000000", f"y, is 'int32[4]=3000000000': fill it with {RANGE}"),
         (3, "1.5", "n, is '1.5': give a whole number (int32)."),
         (3, "true", "n, is 'true': give a whole number (int32)."),
-        (3, "int32[1]", "n, is 'int32[1]': give a number (int32), it is no array."),
+        (3, "int32[1]", "n, is 'int32[1]': give a number (int32), not an array."),
         (3, "5000000000", f"n, is '5000000000': give {RANGE}"),
         (4, "one", "f, is 'one': give a number (float32)."),
         (5, "2", "b, is '2': give 0 or 1 (bool)."),
@@ -66,8 +66,8 @@ def test_how_many(module):
     such = "'float32[64]' 'int32[64]' 1 1 1 1 'float64[64]' 1 'float32[64]'"
     few = said(module.get_function("f"), RIGHT[:2])
     assert few == f"f takes 9 arguments ({names}), not 2: write, say, --args {such}."
-    assert said(module.get_function("g"), ["1"]) == "g takes 0 arguments, not 1: leave --args away."
-    assert said(module.get_function("f"), ["--gird", "2"]).startswith("'--gird' is no option: ")
+    assert said(module.get_function("g"), ["1"]) == "g takes 0 arguments, not 1: remove --args."
+    assert said(module.get_function("f"), ["--gird", "2"]).startswith("'--gird' is not an option: ")
 
 
 def test_arrays_of_many_bytes_are_refused(module):

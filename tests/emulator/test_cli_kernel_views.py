@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from matplotlib.figure import Figure
 
-from scratchlm.cli_kernel_picture import draw_counts
+from scratchlm.cli.kernel.picture import draw_counts
 from scratchlm.kernels.cuda import launching
 
 COUNTS = (

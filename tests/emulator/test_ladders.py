@@ -10,7 +10,7 @@ from scratchlm import functions as F
 from scratchlm import get_device
 from scratchlm.kernels.contract import CONTRACT, HERE, earlier_versions, kernel_set
 from scratchlm.kernels.cuda import launching
-from scratchlm.kernels.emulator.source import read
+from scratchlm.kernels.emulator.front import read
 
 from ..draw import Draw, Fixed, copied, flat
 from ..test_contract import FLOATS, assert_agrees

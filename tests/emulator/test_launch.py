@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratchlm.kernels.emulator import Emulator, KernelError, Pointers, compiling, orders_differ
+from scratchlm.kernels.emulator import Emulator, KernelError, Pointers, orders_differ, toolchain
 
 SCALE = """extern "C" __global__ void scale(float* x, float a, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -140,13 +140,13 @@ def test_limits_are_named_for_python_and_for_the_command():
 def test_no_compiler(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("SCRATCHLM_CXX", raising=False)
-    monkeypatch.setattr(compiling.importlib.util, "find_spec", lambda name: None)
-    compiling.compiler.cache_clear()
+    monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda name: None)
+    toolchain.compiler.cache_clear()
     try:
         with pytest.raises(KernelError, match=r"install g\+\+ or clang, or run `pip install ziglang`"):
-            compiling.compiler()
+            toolchain.compiler()
     finally:
-        compiling.compiler.cache_clear()
+        toolchain.compiler.cache_clear()
 
 
 def test_processes_that_compile_the_same_kernel_at_once(tmp_path):
@@ -246,7 +246,7 @@ def test_a_cache_on_a_disk_that_cannot_be_written(tmp_path, monkeypatch):
 
 def test_what_is_not_used_leaves_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SCRATCHLM_CACHE", str(tmp_path))
-    monkeypatch.setattr(compiling, "KEPT", 250)
+    monkeypatch.setattr(toolchain, "KEPT", 250)
     made = []
 
     def get(name):
@@ -255,7 +255,7 @@ def test_what_is_not_used_leaves_the_cache(tmp_path, monkeypatch):
             (work / "new").write_bytes(bytes(100))
             return work / "new"
 
-        return compiling._made(name, "key", make)
+        return toolchain._made(name, "key", make)
 
     for name in "abab":
         get(name)

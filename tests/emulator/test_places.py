@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scratchlm.kernels.emulator import Emulator, KernelError, orders_differ
+from scratchlm.kernels.emulator import Emulator, KernelError, orders_differ, toolchain
 
 HELPERS = """__device__ float inverse(float x) { return x > 0 ? 1 / x : 0; }
 __device__ void wait_for(int* flag) {
@@ -60,9 +60,9 @@ def test_ldg_is_an_access_of_its_callers_line(kind):
     ],
 )
 def test_numbers_that_depend_on_the_order_name_the_variables_without_a_value(body, says, line, monkeypatch):
-    from scratchlm.kernels.emulator import report
-
-    monkeypatch.setattr(report, "read_too_early", lambda source, options: None)  # as some compilers see none
+    monkeypatch.setattr(
+        toolchain, "read_too_early", lambda source, options: None
+    )  # as some compilers see none
     source = f"__device__ int other() {{ int z; return z = 1; }}\n__global__ void k(float* y) {{\n{body}\n}}"
     error = orders_differ(Emulator(source).get_function("k"), "y", 1.0)
     assert (error.file, error.line) == ("<source>", line)

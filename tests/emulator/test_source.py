@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratchlm.kernels.emulator import Emulator, KernelError, compiling, orders_differ
+from scratchlm.kernels.emulator import Emulator, KernelError, orders_differ, toolchain
 
 from .test_launch import SCALE, A, N, X
 
@@ -289,7 +289,7 @@ def test_a_local_variable_without_a_value_gives_each_order_other_results(kind):
         results.append(y.tobytes())
     assert len(set(results)) == 3
     error = orders_differ(k, "y", 1.0)
-    if "g++" in compiling.compiler()[0]:
+    if "g++" in toolchain.compiler()[0]:
         assert (error.file, error.line) == ("<source>", 2)
         assert "s, declared here, may be read before it has a value: give it one." in str(error)
 

@@ -2,6 +2,7 @@
 // all wait, whoever has everybody he waits for goes on. Blocks run one after another.
 #include "state.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -12,6 +13,12 @@ alignas(1024) char emu_room[EMU_FRONT + EMU_DYNAMIC_BYTES];
 char *const emu_dynamic = emu_room + EMU_FRONT;
 
 namespace emu {
+// What abi.py has of the structures in state.h, and of the accesses in runtime.h.
+#define SIZE(type, n) static_assert(sizeof(type) == n, #type);
+#define FIELD(type, f, at, n) static_assert(offsetof(type, f) == at && sizeof(type::f) == n, #type "." #f);
+#define ACCESS(name, n) static_assert(EMU_##name == n, "EMU_" #name);
+EMU_LAYOUT
+
 Launch *launch;
 Report *report;
 Counts counts;
@@ -28,9 +35,7 @@ static const size_t RESERVE = 16 << 10;  // of it, for what is called without be
 static const size_t FILLED = 4 << 10;
 static const int FILLS[] = {0, 0xff, 0x3f};  // as float 0, NaN, 0.747
 static const size_t GUARD = 1 << 20;    // below all of them, never mapped
-static const long SLICE = 1 << 20;      // steps (basic blocks) after which a fiber looks up
-static const long WAIT = 1000;          // steps that a wait counts as: 1024 threads do 100,000 waits in 20 s
-static long fuel;                       // steps left of the slice
+static long fuel;                       // steps left of the slice, after which a fiber looks up
 // Of the slice: the last basic block of the outermost function that ran one. That function has the loop that a
 // slice is spent in, whatever it calls.
 static const char *outermost;
@@ -99,7 +104,7 @@ static void count_paths(unsigned first) {
 // A wait of this thread is over.
 static void release(Fiber &f) {
     f.state = READY;
-    if (++f.waits * WAIT / SLICE >= launch->max_slices) fail(WAITS, f, f.file, f.line, nullptr);
+    if (++f.waits * EMU_WAIT / EMU_SLICE >= launch->max_slices) fail(WAITS, f, f.file, f.line, nullptr);
 }
 
 // Lanes of the warp that starts at `first` whose partners have all come go on. Returns false on a fault.
@@ -220,7 +225,7 @@ static void run(Fiber &f) {
     current = &f;
     emu_thread = t;
     threadIdx = {t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y)};
-    fuel = SLICE, outermost = nullptr;
+    fuel = EMU_SLICE, outermost = nullptr;
     for (long slices = 0;;) {
         enter(f);
         if (!failed && f.state == ASKS && answer()) {
@@ -236,7 +241,7 @@ static void run(Fiber &f) {
         f.file = nullptr;
         if (interrupted()) return;
         f.state = READY;
-        fuel = SLICE, outermost = nullptr;
+        fuel = EMU_SLICE, outermost = nullptr;
     }
 }
 

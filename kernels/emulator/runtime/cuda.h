@@ -308,7 +308,7 @@ template <class Kernel> struct emu_signature;
 template <class... A> struct emu_signature<void(A...)> {
     static constexpr const char *codes[] = {emu_code<A>::text..., nullptr};
 };
-// What each kernel of the file gets behind it; see source.py.
+// What each kernel of the file gets behind it; see front/source.py.
 #define EMU_ENTRY extern "C" __attribute__((visibility("default")))
 
 #ifdef EMU_CHECK  // the compilers do not report what these touch

@@ -1,23 +1,17 @@
-// What the scheduler (runtime.cpp) and the checks (check.cpp) share, and what Python hands over (launch.py has
-// the same structures in the same order).
+// What the scheduler (runtime.cpp) and the checks (check.cpp) share, and what Python hands over: Region, Launch,
+// Report and Counts are in abi.py too. EMU_FRONT, EMU_GAP, EMU_KINDS and the like come from there alone.
 #pragma once
 #include "runtime.h"
 
 #define EMU_DYNAMIC_BYTES (256 << 10)
-#define EMU_FRONT 1024  // bytes before dynamic shared memory that nothing may touch, as in launch.py
-#define EMU_GAP 256  // bytes before and after each shared array, as in source.py
 
 namespace emu {
 const unsigned MAX_THREADS = 1024;
 const size_t STACK = 256 << 10;  // of a fiber, in bytes; pages that it never touches cost nothing
 const size_t STACKS = MAX_THREADS * STACK;
 
-enum Kind {  // report.py has the same list
-    NONE, RACE, OUT_OF_BOUNDS, UNINITIALISED, MISALIGNED, BARRIERS_DIFFER, EARLY_EXIT, LANE_MISSING, LANE_ABSENT,
-    NOT_IN_MASK, ENDLESS, TOO_SLOW, INTERRUPTED, ASSERTION, DIVISION, TOO_DEEP, BEYOND, WAITS, IMPOSSIBLE,
-    MEMORY
-};
-enum Order { FORWARD, REVERSED, SHUFFLED };
+enum Kind { EMU_KINDS };  // of faults: RACE and so on
+enum Order { EMU_ORDERS };  // FORWARD, REVERSED, SHUFFLED
 enum State { READY, BARRIER, WARP, SPENT, ASKS, STOPPED, DONE };
 
 struct Access {  // one access, remembered for each byte

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .errors import OptionError
-from .files import write_text
+from ...errors import OptionError
+from ...files import write_text
 
 
 def configuration(name: str, program: str, arguments: list[str], commands: list[str]) -> dict[str, Any]:

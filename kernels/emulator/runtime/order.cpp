@@ -4,8 +4,9 @@
 // atomic later takes it over. The memory model of C++ and of PTX asks for a fence behind the second atomic too;
 // as good as no kernel has it, and a card does not need it where the first atomic's value decides what is read.
 // Every such fence and atomic is a Handover: "all that thread t knew at its fence". Its own block also gets what
-// __threadfence_block() fenced, other blocks only what __threadfence() did. Those of one address are a chain, newest first; what a thread took over is a list of places in chains, each with all that is older. What
-// the giver itself had taken over belongs to it. Nothing is compared until two accesses look like a race.
+// __threadfence_block() fenced, other blocks only what __threadfence() did. Those of one address are a chain,
+// newest first; what a thread took over is a list of places in chains, each with all that is older. What the
+// giver itself had taken over belongs to it. Nothing is compared until two accesses look like a race.
 #include "state.h"
 
 #include <stdlib.h>

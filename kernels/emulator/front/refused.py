@@ -2,8 +2,8 @@
 
 import re
 
-from .errors import KernelError
-from .reading import STRING, blank, place
+from ..errors import KernelError
+from .preprocess import STRING, blank, place
 
 HOST = "the host's part: put that between #ifndef EMULATOR and #endif, and launch the kernel from Python"
 # What has no meaning on a CPU that runs one thread after another, and what to do instead.

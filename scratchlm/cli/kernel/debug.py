@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from .cli_kernel_arguments import Index, draw, find
-from .cli_kernel_common import ARGS, BLOCK, GRID, KERNEL, SHAPE, SHARED, VALUES, own_kernel, stop
-from .cli_kernel_values import read_values
-from .errors import OptionError
+from ...errors import OptionError
+from .arguments import Index, draw, find
+from .common import ARGS, BLOCK, GRID, KERNEL, SHAPE, SHARED, VALUES, own_kernel, stop
+from .values import read_values
 
 OF_FILES = {"name": "--kernel", "grid": "--grid", "block": "--block", "shared": "--shared", "_": "--args"}
 
@@ -48,7 +48,7 @@ def debug(
     There: `next` a line, `print part` a shared array, `print threadIdx`, `at LINE` stop there in this thread
     (`break LINE` stops in every thread), `continue`.
     """
-    from scratchlm.kernels.emulator.compiling import GDB
+    from scratchlm.kernels.emulator.toolchain import GDB
 
     if Path(which).suffix or len(Path(which).parts) > 1:
         if shape:
@@ -56,7 +56,7 @@ def debug(
         title, places = name or Path(which).stem, [_place(Path(which), name, values, shared)]
         numbers = _number(thread, block, "thread", "block"), _number(block_index, grid, "block", "grid")
         sizes = (",".join(map(str, size)) for size in (grid, block))
-        start = "import sys; from scratchlm.cli_kernel_debug import run_file; run_file(*sys.argv[1:])"
+        start = f"import sys; from {__name__} import run_file; run_file(*sys.argv[1:])"
         program = ["-P", "-c", start, str(Path(which).resolve()), name or "", *sizes, str(shared), *values]
     else:
         _refuse_options_of_files(which, values)
@@ -71,7 +71,7 @@ def debug(
     commands = [f"set $thread = {numbers[0]}", f"set $block = {numbers[1]}", f"source {GDB}"]
     commands += [f"emu_at {place}" for place in places]
     if vscode:
-        from .cli_kernel_vscode import add_configuration, configuration
+        from .vscode import add_configuration, configuration
 
         path = add_configuration(Path(), configuration(title, sys.executable, program, commands))
         click.echo(
@@ -95,7 +95,7 @@ def _refuse_options_of_files(which: str, values: tuple[str, ...]) -> None:
             raise OptionError(f"{option} is for a kernel in a file: {instead} gives the sizes of {which}.")
     if values:
         what = "option" if values[0].startswith("-") else "argument of a kernel of scratchlm"
-        raise OptionError(f"'{values[0]}' is no {what}: `scratchlm kernel debug --help` lists all.")
+        raise OptionError(f"'{values[0]}' is not an {what}: `scratchlm kernel debug --help` lists all.")
 
 
 def _place(file: Path, name: str | None, values: tuple[str, ...], shared: int) -> str:

@@ -3,16 +3,16 @@
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .cli_kernel_arguments import refuse_large
-from .errors import OptionError
+from ...errors import OptionError
+from .arguments import refuse_large
 
 if TYPE_CHECKING:
-    from scratchlm.kernels.emulator import Function
+    from scratchlm.kernels.emulator import KernelFunction
 
 TRUTHS = {"0": 0, "1": 1, "false": 0, "true": 1}
 
 
-def read_values(function: "Function", texts: tuple[str, ...]) -> tuple[Any, ...]:
+def read_values(function: "KernelFunction", texts: tuple[str, ...]) -> tuple[Any, ...]:
     """The arguments of a kernel: `float32[128]` random, `float32[2,64]=0` filled, or a number.
 
     Raises:
@@ -20,11 +20,11 @@ def read_values(function: "Function", texts: tuple[str, ...]) -> tuple[Any, ...]
     """
     for text in texts:
         if text.startswith("--"):
-            raise OptionError(f"'{text}' is no option: `scratchlm kernel check --help` lists them.")
+            raise OptionError(f"'{text}' is not an option: `scratchlm kernel check --help` lists them.")
     if len(texts) != len(function.codes):
         wanted = f"{function.name} takes {len(function.codes)} arguments"
         if not function.codes:
-            raise OptionError(f"{wanted}, not {len(texts)}: leave --args away.")
+            raise OptionError(f"{wanted}, not {len(texts)}: remove --args.")
         such = " ".join(map(_example, function.codes))
         raise OptionError(
             f"{wanted} ({', '.join(function.parameters)}), not {len(texts)}: write, say, --args {such}."
@@ -73,7 +73,7 @@ class _Value:
         found = re.fullmatch(r"(\w+)\[(.*?)\](?:=(.*))?", self.text)
         if not code.endswith("*"):
             if found:
-                self.refuse(f"give a number ({_kind(code)}), it is no array")
+                self.refuse(f"give a number ({_kind(code)}), not an array")
             return self.number(self.text, np.dtype(code), "give")
         if not found:
             self.refuse(f"give an array, {_kind(code)}[64] (random) or {_kind(code)}[64]=0")
@@ -87,7 +87,7 @@ class _Value:
         try:
             dtype = np.dtype(name)
         except TypeError:
-            self.refuse(f"give an array of {_kind(code)}; {name} is no type")
+            self.refuse(f"give an array of {_kind(code)}; {name} is not a type")
         if not re.fullmatch(r"\d+(,\d+)*", lengths):
             such = "64" if "." in lengths else ",".join(re.findall(r"\d+", lengths)) or "64"
             self.refuse(f"write its lengths as whole numbers with commas between, such as {name}[{such}]")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from .cli_kernel_arguments import Three
-from .errors import OptionError
+from ...errors import OptionError
+from .arguments import Three
 
 if TYPE_CHECKING:
-    from scratchlm.kernels.emulator import Function, KernelError
+    from scratchlm.kernels.emulator import KernelError, KernelFunction
 
 SHAPE = click.option("--shape", metavar="N,…", help="Lengths, in the order of `scratchlm kernel list`.")
 SECONDS = click.option(
@@ -33,19 +33,27 @@ ARGS = click.option(
     "--args", "_", is_flag=True,
     help="What follows are the kernel's arguments. Random floats are standard normal, integers 0 to 99.",
 )  # fmt: skip
-# Faults of the call, or of what a compiler for cards refuses too: nothing has run.
-CALL = ("argument", "launch", "compiler", "unsupported", "compile", "shared memory")
+
+
+def make_table(*columns: str) -> Any:
+    """An empty table with these columns, none of them cut or wrapped."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
 
 
 def stop(error: "KernelError") -> NoReturn:
     """End with the error's sentence, and the exit code that says whose fault it is."""
-    if error.kind in CALL:
+    if error.refused:
         raise OptionError(str(error)) from None
     click.echo(error)
     sys.exit(1)
 
 
-def own_kernel(file: Path, name: str | None, shared: int, **settings: Any) -> "Function":
+def own_kernel(file: Path, name: str | None, shared: int, **settings: Any) -> "KernelFunction":
     """The kernel `name` of a file, or its only one, allowed `shared` bytes of dynamic shared memory.
 
     Raises:
@@ -53,7 +61,7 @@ def own_kernel(file: Path, name: str | None, shared: int, **settings: Any) -> "F
         KernelError: the file cannot be read or compiled, or has no such kernel.
     """
     from scratchlm.kernels.emulator import Emulator
-    from scratchlm.kernels.emulator.launch import SHARED_OPT_IN
+    from scratchlm.kernels.emulator.raw_module import SHARED_OPT_IN
 
     emulator = Emulator(file, **settings)
     kernels = emulator.source.kernels

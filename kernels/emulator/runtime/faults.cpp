@@ -78,8 +78,9 @@ struct Site {
 };
 static const Site *site;
 
-// Python knows which arrays are declared as a thread's own or as constants. Other memory is checked by itself,
-// and an index that leaves its row of a tile but not the tile is in order there. It is asked from the scheduler's stack, not from a thread's.
+// Python knows which arrays are declared as a thread's own or as constants. Other memory is checked by address,
+// where an index may leave its row of a tile as long as it stays in the tile. Python is called on the scheduler's
+// stack, not on a thread's.
 bool answer() {
     const Site &s = *site;
     if (!launch->is_own(s.file, (int)s.line, (int)s.column)) return true;

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .errors import KernelError
-from .reading import KNOWN, blank, chosen, expand, place, without_comments
+from ..errors import KernelError
+from .preprocess import KNOWN, blank, chosen, expand, place, without_comments
 from .refused import refuse
 
 OWNER = r"\w+(?:\[[^\[\]]*\])*\s*(?:\.|->)\s*"  # of a member
-GAP = 256  # bytes before and after each shared array, so that an index past its end meets nothing
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ def _shared(found: re.Match) -> str:
         else:
             aligned = alignment[0] if alignment else ""
             member = f"{aligned} {volatile}{kind} emu_value{sizes}"
-            gaps = f"char emu_front[{GAP}]; {member}; char emu_gap[{GAP}];"
+            gaps = f"char emu_front[EMU_GAP]; {member}; char emu_gap[EMU_GAP];"
             result.append(f"EMU_SHARED struct {{ {gaps} }} emu_shared_{name};")
             result.append(f"auto &{name} = emu_shared_{name}.emu_value;")
     return " ".join(result) + lines

@@ -1,4 +1,4 @@
-"""`scratchlm kernel`: CUDA kernels without a GPU; list, run, check and debug them on the emulator."""
+"""`scratchlm kernel run`: a kernel of scratchlm on random numbers, beside the reference kernel's results."""
 
 import time
 from pathlib import Path
@@ -6,51 +6,13 @@ from typing import Any
 
 import click
 
-from .cli_common import check_folders
-from .cli_kernel_arguments import draw, find, letters, runnable
-from .cli_kernel_check import check
-from .cli_kernel_common import SECONDS, SHAPE, STEPS, stop
-from .cli_kernel_debug import debug
-from .errors import OptionError
+from ...errors import OptionError
+from ..common import check_folders
+from .arguments import draw, find
+from .common import SECONDS, SHAPE, STEPS, make_table, stop
 
 WIDTH = 110  # of tables, on every terminal
 MODE = click.Choice(["fast", "check", "debug"])
-
-
-@click.group()
-def kernel() -> None:
-    """Run, check and debug CUDA kernels without a GPU.
-
-    Exit codes: 0 no fault, 1 a fault in the kernel, 2 it does not compile, or could not
-    be run as asked.
-    """
-
-
-def _table(*columns: str) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    return table
-
-
-@kernel.command("list")
-def list_kernels() -> None:
-    """List the CUDA kernels that come with scratchlm, and the lengths that --shape gives each."""
-    from rich.console import Console
-
-    from scratchlm.kernels.contract import HERE
-
-    table = _table("name", "--shape", "file", "what")
-    for name, pair in runnable().items():
-        what = pair[1].__doc__.split("\n")[0].partition("    [")[0]
-        table.add_row(name, ",".join(letters(pair[0])), f"{pair[0].family}.cu", what.replace("[", r"\["))
-    Console(width=WIDTH + 40).print(table)
-    click.echo(
-        "N rows, V classes, D features, T time steps, S keys, B batch, H hidden or heads; … any shape. "
-        f"Numbered ones are earlier,\nslower versions. The files are in {HERE}, each in its family's folder."
-    )
 
 
 def _count(*numbers: int | None) -> str:
@@ -58,7 +20,7 @@ def _count(*numbers: int | None) -> str:
     return "–" if None in numbers else "/".join(f"{n:,}" for n in numbers)
 
 
-@kernel.command()
+@click.command()
 @click.argument("name")
 @SHAPE
 @click.option("--mode", type=MODE, default="fast", show_default=True, help="check looks at every access.")
@@ -90,7 +52,7 @@ def run(
     except KernelError as error:
         stop(error)
     took = time.perf_counter() - started
-    table = _table("kernel", "blocks", "threads", "global", "shared", "barriers", "shuffles", "divergent")
+    table = make_table("kernel", "blocks", "threads", "global", "shared", "barriers", "shuffles", "divergent")
     for kernel_name, blocks, threads, c in launches[:20]:
         accesses = [_count(c.global_reads, c.global_writes), _count(c.shared_reads, c.shared_writes)]
         waits = [_count(c.barriers), _count(c.exchanges), _count(c.divergent, c.segments)]
@@ -108,7 +70,7 @@ def run(
     times = "1 launch" if len(launches) == 1 else f"{len(launches):,} launches"
     click.echo(f"{function.__name__}: {times}, {took * 1000:.0f} ms with compiling; {found}.")
     if picture:
-        from .cli_kernel_picture import draw_counts
+        from .picture import draw_counts
 
         draw_counts(launches, f"{function.__name__} {shape or ''}", picture)
         click.echo(f"Picture: {picture}")
@@ -118,13 +80,13 @@ def _compared(row: Any, arguments: list[Any], results: Any, before: list[Any]) -
     """A table of what the kernel gave beside the reference kernel's (NumPy) on the same arguments."""
     import numpy as np
 
-    from .device import get_device
+    from ...device import get_device
 
     expected = getattr(get_device("reference").kernels, row.name)(*before)
     pairs = list(zip(row.results, _flat(results), _flat(expected), strict=True))
     for part, mine, theirs in zip(row.arguments, arguments, before, strict=True):
         pairs += [(part, a, b) for a, b in zip(_flat(mine), _flat(theirs), strict=True) if part.in_place]
-    table = _table("result", "shape", "largest number", "farthest from NumPy's")
+    table = make_table("result", "shape", "largest number", "farthest from NumPy's")
     for part, mine, theirs in pairs:
         largest, off = np.abs(theirs).max(initial=0), np.abs(np.subtract(mine, theirs)).max(initial=0)
         table.add_row(part.name, "×".join(map(str, np.shape(mine))), f"{largest:.4g}", f"{off:.1e}")
@@ -136,7 +98,3 @@ def _flat(results: Any) -> list[Any]:
     if results is None:
         return []
     return list(results) if isinstance(results, tuple | list) else [results]
-
-
-kernel.add_command(check)
-kernel.add_command(debug)

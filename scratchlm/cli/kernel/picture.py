@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from .files import written_aside
+from ...files import written_aside
 
 SPACES = (
     ("global_reads", "global reads", "#2c6fbb"),

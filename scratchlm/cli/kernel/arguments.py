@@ -5,14 +5,8 @@ from typing import Any
 
 import click
 
-from .errors import OptionError, did_you_mean
+from ...errors import OptionError, did_you_mean
 
-# Numbers that a kernel of the contract is run with.
-NUMBERS = {
-    "ignore_index": -100, "smoothing": 0.1, "approximate": False, "eps": 1e-5, "causal": True, "p": 0.1,
-    "seed": 0, "call": 0, "lr": 1e-3, "momentum": 0.9, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.999,
-    "decoupled": True, "step": 1,
-}  # fmt: skip
 LIMIT = 64 << 20  # bytes of an array: mode "check" remembers 72 bytes for each
 
 
@@ -38,7 +32,7 @@ class Index(Three):
 
 
 def runnable() -> dict[str, tuple[Any, Any]]:
-    """Row of the contract and function of every kernel, then of the earlier versions of some.
+    """Declaration and function of every kernel, then of the earlier versions of some.
 
     Matrix products and what is made of other kernels are left out: nothing is launched for them alone.
     """
@@ -56,7 +50,7 @@ def find(name: str) -> tuple[Any, Any]:
         OptionError: there is none, or it is a part that others launch.
     """
     from scratchlm.kernels.contract import CONTRACT, sources
-    from scratchlm.kernels.emulator.source import read
+    from scratchlm.kernels.emulator.front import read
 
     known = runnable()
     for full in (name, f"{name}_forward"):
@@ -94,44 +88,28 @@ def draw(row: Any, shape: str | None) -> list[Any]:
     Raises:
         OptionError: the shape does not fit the kernel, or an array is too large.
     """
-    import numpy as np
+    from scratchlm.kernels.examples import Example
 
-    rng = np.random.default_rng(0)
     names = letters(row)
     if shape and not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", shape):
         if re.fullmatch(r"\d+(,\d+)*", shape):
             raise OptionError(f"--shape {shape}: give lengths above 0, such as --shape 64,1000.")
         raise OptionError(f"--shape {shape} is no list of lengths: write --shape 64,1000.")
     given = tuple(int(n) for n in shape.split(",")) if shape else ()
-    lengths: dict[str, Any]
+    lengths: dict[str, Any] = {}
     if names == ["…"]:
-        lengths = {"…": given or (1000,)}
-    else:
-        if shape and len(given) != len(names):
-            example = ",".join("8" * len(names))
-            raise OptionError(f"{row.name} has the lengths {', '.join(names)}: write --shape {example}.")
-        lengths = dict(zip(names, given or [8] * len(names), strict=True))
-
-    def size(argument: Any) -> tuple[int, ...]:
-        whole: tuple = ()
-        for part in argument.shape or ("…",):
-            n = 1 if part.isdigit() else lengths[part[-1]]
-            whole += n if isinstance(n, tuple) else (int(part if part.isdigit() else part[:-1] or 1) * n,)
-        refuse_large(f"{argument.name} of --shape {shape}", whole, 8)
-        return whole
-
-    def array(argument: Any) -> Any:
-        if argument.kind == "number":
-            return lengths["N"] if argument.name == "vocabulary" else NUMBERS[argument.name]
-        if argument.kind == "list":
-            return [abs(rng.standard_normal(size(argument), np.float32))]
-        if argument.kind == "float":
-            return rng.standard_normal(size(argument), np.float32)
-        if argument.name == "lengths":
-            return rng.integers(1, lengths.get("S") or lengths["T"], size(argument), endpoint=True)
-        return rng.integers(0, lengths.get("V") or lengths["N"], size(argument))
-
-    return [array(argument) for argument in row.arguments]
+        lengths["…"] = given or (1000,)
+    elif given:
+        if len(given) != len(names):
+            such = ",".join("8" * len(names))
+            raise OptionError(f"{row.name} has the lengths {', '.join(names)}: write --shape {such}.")
+        lengths = dict(zip(names, given, strict=True))
+        lengths.setdefault("V", lengths.get("N"))  # of embedding_backward, whose table has as many rows
+    example = Example(lengths)
+    for argument in row.arguments:
+        if argument.kind != "number":
+            refuse_large(f"{argument.name} of --shape {shape}", example.shape(argument.shape or ("…",)), 8)
+    return list(example.arguments(row).values())
 
 
 def refuse_large(what: str, shape: tuple[int, ...], item: int) -> None:

@@ -17,12 +17,12 @@ from pathlib import Path
 from stat import S_ISREG
 
 from ..cache import cache_home, digest
+from . import abi
 from .errors import KernelError
-from .reading import unclosed
-from .source import Source
+from .front import Source, unclosed
 
-HERE = Path(__file__).parent
-GDB = HERE / "gdb.txt"  # commands for gdb before a kernel is stepped through
+RUNTIME = Path(__file__).parent / "runtime"
+GDB = RUNTIME / "gdb.txt"  # commands for gdb before a kernel is stepped through
 COMMON = ["-std=c++17", "-fPIC", "-nostdinc++", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
 COMMON += ["-fno-stack-protector"]  # which would end the process, where a fault of a kernel is to be reported
 # Steps are counted by a call in every basic block, so that an endless loop is noticed; not under gdb, where
@@ -51,7 +51,9 @@ def compiler() -> tuple[str, ...]:
         )
     if chosen := os.environ.get("SCRATCHLM_CXX"):
         if shutil.which(chosen.split()[0]) is None:
-            raise KernelError("compiler", f"SCRATCHLM_CXX names {chosen}, which is no command: correct it.")
+            raise KernelError(
+                "compiler", f"SCRATCHLM_CXX names {chosen}, which is not a command: correct it."
+            )
         return tuple(chosen.split())
     for name in ("g++", "clang++"):
         if path := shutil.which(name):
@@ -75,13 +77,16 @@ def _run(arguments: list[str], source: Source | None) -> None:
     if done.returncode == 0:
         return
     first = re.search(r"^(.*?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$", done.stderr, re.M)
+    apart = re.search(r'static.assert.*[ "](\w[\w.]*)"?$', done.stderr, re.M)
+    if source is None and apart:
+        raise KernelError("compiler", f"{apart[1]} in runtime/ is not what abi.py has: make them the same.")
     if source is None or first is None:
         raise KernelError("compiler", f"{compiler()[0]} failed: {done.stderr.strip()[-2000:]}")
     if brace := unclosed(source.text):
         raise KernelError("compile", "This { is never closed: put its }.", *brace)
     places = [first, *re.finditer(r"^(?:In file included from )?(\S.*?):(\d+)[:,]", done.stderr, re.M)]
     # An error in cuda.h came from a line of the kernel's that stands around it.
-    own = (p for p in places if Path(p[1]).parent != HERE and p[1] != "<built-in>")
+    own = (p for p in places if Path(p[1]).parent != RUNTIME and p[1] != "<built-in>")
     place = next(own, first)
     kind, says = "compile", first[3]
     if missing := re.match(r"'?([^':]+)'?(?:: No such file or directory| file not found)", says):
@@ -108,11 +113,12 @@ def read_too_early(source: Source, options: tuple[str, ...]) -> tuple[str, str, 
 
     g++ guesses from how it optimises, and names some that have their value on every path that is taken.
     """
-    flags = [*COMMON, "-O1", "-Wuninitialized", "-Wmaybe-uninitialized", "-DEMULATOR", *options]
+    flags = ["-O1", "-Wuninitialized", "-Wmaybe-uninitialized", "-DEMULATOR", *options]
     with tempfile.TemporaryDirectory() as work:
         text = Path(work) / "kernel.cpp"
         text.write_text(source.text, encoding="utf-8")
-        command = [*compiler(), *flags, "-include", str(HERE / "cuda.h"), "-S", "-o", os.devnull, str(text)]
+        flags += ["-include", str(RUNTIME / "cuda.h"), "-S", "-o", os.devnull, str(text)]
+        command = [*compiler(), *COMMON, *abi.definitions(), *flags]
         says = subprocess.run(command, capture_output=True, text=True).stderr
     found = re.search(r"^(.*?):(\d+):\d+: note: .(\w+). was declared here", says, re.M)
     return (found[3], Path(found[1]).name, int(found[2])) if found else None
@@ -158,13 +164,14 @@ def _forget(folder: Path) -> None:
 
 def _runtime() -> list[Path]:
     """The objects of the runtime, the same for all modes."""
-    files = sorted([*HERE.glob("*.h"), *HERE.glob("*.cpp")])
-    key = digest([_version(), *(file.read_bytes() for file in files), *map(str.encode, COMMON)])
+    files = sorted([*RUNTIME.glob("*.h"), *RUNTIME.glob("*.cpp")])
+    flags = [*COMMON, *abi.definitions(), abi.layout()]
+    key = digest([_version(), *(file.read_bytes() for file in files), *map(str.encode, flags)])
 
     def build(source: Path):
         def make(work: Path) -> Path:
             out = work / "object.o"
-            _run([*COMMON, "-O2", "-c", str(source), "-o", str(out)], None)
+            _run([*flags, "-O2", "-c", str(source), "-o", str(out)], None)
             return out
 
         return make
@@ -179,7 +186,7 @@ def build(source: Source, mode: str, options: tuple[str, ...]) -> Path:
         KernelError: no compiler, or the kernel does not compile.
     """
     objects = _runtime()
-    flags = [*COMMON, *MODES[mode], "-DEMULATOR", *options]
+    flags = [*COMMON, *abi.definitions(), *MODES[mode], "-DEMULATOR", *options]
     if b"clang" in _version():  # its group `bounds` also has a part that traps; x += 1 is a read too
         flags = [flag.replace("=bounds", "=array-bounds") for flag in flags]
         flags += ["-mllvm", "-tsan-instrument-read-before-write"] if mode == "check" else []
@@ -190,7 +197,7 @@ def build(source: Source, mode: str, options: tuple[str, ...]) -> Path:
     def make(work: Path) -> Path:
         text, compiled, linked = work / "kernel.cpp", work / "kernel.o", work / "kernel.so"
         text.write_text(source.text, encoding="utf-8")
-        _run([*flags, "-include", str(HERE / "cuda.h"), "-c", str(text), "-o", str(compiled)], source)
+        _run([*flags, "-include", str(RUNTIME / "cuda.h"), "-c", str(text), "-o", str(compiled)], source)
         bound = ["-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", str(linked)]
         _run([str(compiled), *map(str, objects), *bound, "-lm"], None)
         return linked

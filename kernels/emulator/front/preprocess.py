@@ -6,7 +6,7 @@ Lines keep their numbers, and `#line` names the file.
 import re
 from pathlib import Path
 
-from .errors import KernelError
+from ..errors import KernelError
 
 # What cuda.h has already; as far as they are C's, they would put back an `assert` that ends the process.
 KNOWN = r"(?:c?assert|c?(?:float|limits|math|stddef|stdint|stdio|stdlib|string)|cuda(?:_runtime\w*)?"

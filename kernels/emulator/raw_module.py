@@ -7,96 +7,24 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
-from dataclasses import dataclass, fields
+from ctypes import POINTER, c_char_p, c_uint32, c_void_p
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import report
-from .compiling import MODES, build
+from . import abi, report
 from .errors import KernelError
-from .source import read
+from .front import Source, read
 from .staging import Memory, Staged
 from .symbols import Image
+from .toolchain import MODES, build
 from .variables import base_name, shared_arrays, variables
 
-ORDERS = ("forward", "reversed", "shuffled")
-FRONT = 1024  # bytes before dynamic shared memory, as in state.h
 SHARED_LIMIT, SHARED_OPT_IN = 48 << 10, 227 << 10  # bytes a block may have, as it is and by choice (sm_90)
-SLICE = 1 << 20  # steps between two looks at the clock, as in runtime.cpp
 LIMITS = {"grid": (2**31 - 1, 65535, 65535), "block": (1024, 1024, 64)}  # of every card so far
 BLOCK_LIMIT = 1024  # threads of a block in all
-
-Poll = ctypes.CFUNCTYPE(c_int32)
-IsOwn = ctypes.CFUNCTYPE(c_int32, c_char_p, c_int32, c_int32)
-
-
-class _Region(Structure):
-    _fields_ = (("begin", c_void_p), ("end", c_void_p), ("shared", c_int32), ("shadow", c_void_p))
-
-
-class _Launch(Structure):
-    _fields_ = (
-        ("call", c_void_p), ("arguments", c_void_p), ("grid", c_uint32 * 3), ("block", c_uint32 * 3),
-        ("dynamic", c_uint64), ("order", c_int32), ("checking", c_int32), ("seed", c_uint64),
-        ("max_slices", c_int64), ("poll", Poll), ("is_own", IsOwn),
-        ("regions", POINTER(_Region)), ("region_count", c_uint64), ("image_begin", c_void_p),
-        ("image_end", c_void_p),
-    )  # fmt: skip
-
-
-class Report(Structure):
-    """What the runtime says about a fault; see state.h."""
-
-    _fields_ = (
-        ("kind", c_int32), ("thread", c_uint32), ("block", c_uint32), ("file", c_char_p), ("line", c_int32),
-        ("pc", c_void_p), ("address", c_void_p), ("size", c_uint64), ("access", c_int32),
-        ("other_access", c_int32), ("other_thread", c_uint32), ("other_block", c_uint32),
-        ("other_file", c_char_p), ("other_line", c_int32), ("other_pc", c_void_p), ("text", c_char_p),
-        ("again", c_int32), ("atomics", c_int32), ("column", c_int32), ("index", c_int64),
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What a launch did; None where a mode does not count it.
-
-    Attributes:
-        global_reads, global_writes, shared_reads, shared_writes: accesses, in mode "check" only; a float4 is
-            one, so is a copy by memcpy; what is changed atomically is a write.
-        global_bytes_read, global_bytes_written, shared_bytes_read, shared_bytes_written: their bytes.
-        barriers, exchanges: waits of a block; shuffles, votes and __syncwarp of a warp.
-        segments: what a warp does between two waits.
-        divergent: segments in which lanes took different paths; not in mode "debug".
-    """
-
-    global_reads: int | None = None
-    global_bytes_read: int | None = None
-    global_writes: int | None = None
-    global_bytes_written: int | None = None
-    shared_reads: int | None = None
-    shared_bytes_read: int | None = None
-    shared_writes: int | None = None
-    shared_bytes_written: int | None = None
-    barriers: int | None = None
-    exchanges: int | None = None
-    segments: int | None = None
-    divergent: int | None = None
-
-
-class _Counts(Structure):
-    _fields_ = tuple((field.name, c_uint64) for field in fields(Counts))
-
-    def taken(self, mode: str) -> Counts:
-        missing = {"fast": ("global", "shared"), "debug": ("global", "shared", "divergent")}.get(mode, ())
-        names = (field.name for field in fields(Counts) if not field.name.startswith(missing))
-        return Counts(**{name: getattr(self, name) for name in names})
-
-
-SHADOW = 3 * 24  # bytes remembered for each byte of memory (struct Shadow in state.h)
 
 
 class Pointers:
@@ -145,7 +73,7 @@ class Emulator:
     """A .cu, compiled for the CPU.
 
     Arguments:
-        code: a path or the source itself.
+        code: a path, the text of a .cu, or what `front.read` made of one.
         options: for the preprocessor, such as "-Dreal=double".
         mode: "fast", "check" (every access is checked) or "debug" (for gdb: not optimised, no time limit).
         order: in which threads and blocks run: "forward", "reversed" or "shuffled" (by `seed`).
@@ -156,7 +84,7 @@ class Emulator:
 
     def __init__(
         self,
-        code: str | Path,
+        code: str | Path | Source,
         options: tuple[str, ...] = (),
         mode: str = "fast",
         order: str = "forward",
@@ -164,22 +92,22 @@ class Emulator:
         seconds: float = 60.0,
         steps: int = 100_000_000,
     ) -> None:
-        if mode not in MODES or order not in ORDERS:
+        if mode not in MODES or order not in abi.ORDERS:
             raise KernelError(
                 "launch",
                 f"mode is {mode!r} and order {order!r}: choose a mode of {', '.join(MODES)} "
-                f"and an order of {', '.join(ORDERS)}.",
+                f"and an order of {', '.join(abi.ORDERS)}.",
             )
         self.mode, self.order, self.seed, self.seconds, self.steps = mode, order, seed, seconds, steps
         self.options = tuple(options)
-        self.source = read(code)
-        self._functions: dict[str, Function] = {}
+        self.source = code if isinstance(code, Source) else read(code)
+        self._functions: dict[str, KernelFunction] = {}
         self.path = build(self.source, mode, self.options)
         self.image = Image(self.path)
         self.loaded = self._load()
         entry = ctypes.cast(self.loaded.emu_launch, c_void_p).value or 0
         self.base = entry - self.image.symbols["emu_launch"].address
-        self.is_own = IsOwn(cache(self._is_own))
+        self.is_own = abi.IsOwn(cache(self._is_own))
 
     def _load(self) -> ctypes.CDLL:
         """A copy of its own, so that `__device__` variables begin anew; gdb wants the file to stay.
@@ -202,14 +130,14 @@ class Emulator:
     def _is_own(self, file: bytes, line: int, column: int) -> bool:
         return self.source.is_own(file.decode(), line, column)
 
-    def get_function(self, name: str) -> "Function":
+    def get_function(self, name: str) -> "KernelFunction":
         """The kernel of that name, the same object every time."""
         if name in self._functions:
             return self._functions[name]
         if name not in self.source.kernels:
             known = ", ".join(self.source.kernels)
             raise KernelError("launch", f"{self.source.name} has no kernel {name}: it has {known}.")
-        return self._functions.setdefault(name, Function(self, name))
+        return self._functions.setdefault(name, KernelFunction(self, name))
 
     @cached_property
     def shared(self) -> list[Memory]:
@@ -222,7 +150,7 @@ class Emulator:
         return variables(self.image, self.base, self.source)
 
 
-class Function:
+class KernelFunction:
     """One kernel; call it as CuPy's: `f(grid, block, args, shared_mem=0)`.
 
     Attributes:
@@ -234,7 +162,7 @@ class Function:
     _one_at_a_time = threading.Lock()  # threadIdx and the fibers are one set of variables
 
     def __init__(self, emulator: Emulator, name: str) -> None:
-        self.emulator, self.name, self.counts, self.atomics = emulator, name, Counts(), False
+        self.emulator, self.name, self.counts, self.atomics = emulator, name, abi.Counts(), False
         self.number = list(emulator.source.kernels).index(name)
         table = POINTER(c_char_p).in_dll(emulator.loaded, f"emu_codes_{self.number}")
         self.codes: list[str] = []
@@ -328,32 +256,35 @@ class Function:
                 cell = ctypes.create_string_buffer(argument.tobytes(), argument.itemsize)
             kept.append(cell)
             values[k] = ctypes.addressof(cell)
-        dynamic = emulator.base + image.symbols["emu_room"].address + FRONT
+        dynamic = emulator.base + image.symbols["emu_room"].address + abi.FRONT
         memories += [*emulator.variables, *self.shared]
         memories.append(Memory("dynamic shared memory", dynamic, shared_mem, 0, True))
-        regions, shadows = (_Region * len(memories))(), dict[tuple[int, int], np.ndarray]()
+        regions, shadows = (abi.Region * len(memories))(), dict[tuple[int, int], np.ndarray]()
         for region, memory in zip(regions, memories, strict=True):
             region.begin, region.end, region.shared = memory.begin, memory.begin + memory.size, memory.shared
             if checking:
                 piece = begin, size = staged.piece(memory)
                 if piece not in shadows:
-                    shadows[piece] = np.zeros(size * SHADOW + 1, np.uint8)
-                region.shadow = shadows[piece].ctypes.data + (memory.begin - begin) * SHADOW
+                    shadows[piece] = np.zeros(size * abi.SHADOW + 1, np.uint8)
+                region.shadow = shadows[piece].ctypes.data + (memory.begin - begin) * abi.SHADOW
         clock = _Clock(emulator.seconds if emulator.mode != "debug" else float("inf"))
         call = getattr(emulator.loaded, f"emu_call_{self.number}")
-        launch = _Launch(
+        launch = abi.Launch(
             ctypes.cast(call, c_void_p), ctypes.addressof(values), (c_uint32 * 3)(*grid),
-            (c_uint32 * 3)(*block), shared_mem, ORDERS.index(emulator.order), checking,
-            emulator.seed, -(-emulator.steps // SLICE), Poll(clock.polls.__next__), emulator.is_own,
+            (c_uint32 * 3)(*block), shared_mem, abi.ORDERS.index(emulator.order), checking,
+            emulator.seed, -(-emulator.steps // abi.SLICE), abi.Poll(clock.polls.__next__), emulator.is_own,
             regions, len(regions), emulator.base, emulator.base + image.size,
         )  # fmt: skip
-        told, counts = Report(), _Counts()
-        failed = emulator.loaded.emu_launch(ctypes.byref(launch), ctypes.byref(told), ctypes.byref(counts))
-        self.counts, self.atomics = counts.taken(emulator.mode), bool(told.atomics)
+        told, totals = abi.Report(), abi.Totals()
+        failed = emulator.loaded.emu_launch(ctypes.byref(launch), ctypes.byref(told), ctypes.byref(totals))
+        self.counts, self.atomics = totals.counts(emulator.mode), bool(told.atomics)
         staged.back()
         clock.pass_on()
         if failed:
-            raise report.explain(told, self, memories, grid, block)
+            raise report.explain(told, report.Launched(
+                self.name, emulator.source, image, emulator.base, emulator.mode, emulator.steps,
+                emulator.seconds, memories, grid, block,
+            ))  # fmt: skip
 
 
 class _Clock:
