@@ -5,6 +5,8 @@ import numpy as np
 import scratchlm as sl
 from scratchlm.debugger import gradcheck
 
+from .tolerance import same, through
+
 
 def used_parameters(model, unused):
     """All but those whose name starts with `unused`."""
@@ -29,6 +31,7 @@ def leaves(state):
 
 def check_decoding(model, ids, state):
     """Logits of ids (B, T) read at once, in two parts and one by one are equal, and so are the states."""
+    bound = through(model, ids.shape[1])
     with sl.no_grad():
         whole, last = model(ids, state)
         for cuts in ([2], range(1, ids.shape[1])):
@@ -36,9 +39,9 @@ def check_decoding(model, ids, state):
             for part in np.split(ids, cuts, axis=1):
                 logits, now = model(part, now)
                 parts.append(logits.numpy())
-            np.testing.assert_allclose(np.concatenate(parts, axis=1), whole.numpy(), atol=1e-5)
+            same(np.concatenate(parts, axis=1), whole.numpy(), bound)
             for one, other in zip(leaves(now), leaves(last), strict=True):
-                np.testing.assert_allclose(one, other, atol=1e-5)
+                same(one, other, bound)
 
 
 def check_select(model, ids, state):
@@ -48,12 +51,12 @@ def check_select(model, ids, state):
         _, state = model(ids, state)
         expected, _ = model(ids, state)
         found, _ = model(ids[rows], model.select(state, rows))
-    np.testing.assert_allclose(found.numpy(), expected.numpy()[rows], atol=1e-6)
+    same(found.numpy(), expected.numpy()[rows], through(model, 2 * ids.shape[1]))
     assert np.abs(np.diff(expected.numpy(), axis=0)).max() > 1e-3  # the rows differ
 
 
-def check_devices(make, loss, unused=""):
-    """Loss and gradients of `make()` are the same with the reference and the cpu kernels."""
+def check_devices(make, loss, unused="", length=10):
+    """Loss and gradients of `make()` are the same with the reference and the cpu kernels, on short texts."""
     results = []
     for device in ("reference", "cpu"):
         sl.manual_seed(0)
@@ -62,5 +65,6 @@ def check_devices(make, loss, unused=""):
             value = loss(model)
             value.backward()
             results.append([value.item(), *(p.grad.numpy() for p in used_parameters(model, unused))])
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    bounds = [through(model, length)] + [through(model, length, back=True)] * (len(results[0]) - 1)
+    for one, other, bound in zip(*results, bounds, strict=True):
+        same(one, other, bound)

@@ -13,6 +13,8 @@ from scratchlm.errors import DtypeError, OptionError, ShapeError, TokenError
 from scratchlm.generation import generate
 from scratchlm.generation.reading import Decoder
 
+from .tolerance import same, through
+
 MAKE = {
     "lstm": lambda: models.LSTMLanguageModel(11, 6, 8, num_layers=2, dropout=0.5),
     "gpt": lambda: models.GPTLanguageModel(11, 12, embedding_dim=8, num_layers=2, num_heads=2, dropout=0.5),
@@ -38,14 +40,14 @@ def test_one_token_is_forward_without_a_graph(make, device, rng):
         for t in range(4, 9):
             logits, state = plain(ids[:, t : t + 1], state)
             found, other = model.token_reader()(ids[:, t], other)
-            np.testing.assert_allclose(found, logits.numpy()[:, -1], atol=2e-5)
+            same(found, logits.numpy()[:, -1], through(model, 9))
     for part, expected in zip(other, state, strict=True):
-        np.testing.assert_allclose(np.asarray(part), np.asarray(expected), atol=2e-5)
+        same(np.asarray(part), np.asarray(expected), through(model, 9))
     chosen = model.select(other, [2, 2])
     found, _ = model.token_reader()(ids[[2, 0], 0], chosen)
     with sl.no_grad():
         logits, _ = plain(ids[2:, :1], model.select(state, [2]))
-    np.testing.assert_allclose(found[0], logits.numpy()[0, -1], atol=2e-5)
+    same(found[0], logits.numpy()[0, -1], through(model, 10))
 
 
 @EACH
@@ -66,7 +68,7 @@ def test_a_full_context_is_read_again(device):
         scores, state = Decoder(model)(np.array([[token]]), state)
         with sl.no_grad():
             expected = model(state[0])[0].numpy()[:, -1]
-        np.testing.assert_allclose(scores, expected, atol=2e-5)
+        same(scores, expected, through(model, 12))
     assert state[0].tolist() == [[6, 7, 8, 9, 10, 3, 4, 5]]
 
 
@@ -89,7 +91,7 @@ def test_weights_that_were_changed_are_seen(device):
         scores, _ = Decoder(model)(np.array([[5]]), state)
         with sl.no_grad():
             expected = model(np.array([[5]]), state)[0].numpy()[:, -1]
-        np.testing.assert_allclose(scores, expected, atol=1e-4)
+        same(scores, expected, through(model, 6))
         found.append(scores)
     assert all(abs(one - other).max() > 1e-3 for one, other in itertools.pairwise(found))
 
@@ -196,7 +198,7 @@ def test_a_model_with_another_part_writes_what_that_says(name):
     scores, _ = Decoder(model)(np.array([[3]]), state)
     with sl.no_grad():
         expected = model.eval()(np.array([[3]]), state)[0].numpy()[:, -1]
-    np.testing.assert_allclose(scores, expected, atol=2e-5)
+    same(scores, expected, through(model, 3))
 
 
 def test_the_addresses_keep_no_weight_alive():

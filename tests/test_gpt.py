@@ -9,6 +9,8 @@ from scratchlm import models, nn
 from scratchlm.debugger import gradcheck
 from scratchlm.generation import generate
 
+from .tolerance import same, through
+
 
 def small(context=12):
     return models.GPTLanguageModel(11, context, embedding_dim=8, num_layers=2, num_heads=2).eval()
@@ -35,7 +37,7 @@ def test_scores_with_and_without_cache_are_equal(device, rng):
         for t in (slice(0, 5), slice(5, 6), slice(6, 12)):
             logits, state = model(ids[:, t], state)
             parts.append(logits.numpy())
-    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole.numpy(), atol=1e-5)
+    same(np.concatenate(parts, axis=1), whole.numpy(), through(model, 12))
 
 
 def test_a_prediction_does_not_see_the_future(device, rng):
@@ -44,7 +46,7 @@ def test_a_prediction_does_not_see_the_future(device, rng):
     changed[0, 7:] = (changed[0, 7:] + 1) % 11
     with sl.no_grad():
         one, other = model(ids)[0].numpy(), model(changed)[0].numpy()
-    np.testing.assert_allclose(one[0, :7], other[0, :7], atol=1e-6)
+    same(one[0, :7], other[0, :7], through(model, 12))
     assert np.abs(one[0, 7:] - other[0, 7:]).max() > 1e-3
 
 
@@ -58,7 +60,7 @@ def test_a_prompt_longer_than_the_context_is_cut_to_its_end(device, rng):
     with sl.no_grad():
         logits, (read, *_) = model(ids)
         assert read.shape[1] == 30 - model.window(30) <= 12
-        np.testing.assert_allclose(logits.numpy(), model(ids[:, model.window(30) :])[0].numpy(), atol=1e-6)
+        same(logits.numpy(), model(ids[:, model.window(30) :])[0].numpy(), through(model, 12))
 
 
 def test_gradients_of_the_whole_model(device, rng):
@@ -86,7 +88,7 @@ def test_the_block_is_pytorchs(device, rng, causal, lengths):
         expected = peer(torch.from_numpy(x), src_mask=mask, src_key_padding_mask=padding).numpy()
     found = block(sl.tensor(x), lengths, causal)[0].numpy()
     for n, length in enumerate(lengths or [9, 9]):
-        np.testing.assert_allclose(found[n, :length], expected[n, :length], atol=1e-5)
+        same(found[n, :length], expected[n, :length], through(block, 9))
 
 
 def test_attention_to_a_memory_is_pytorchs(device, rng):
@@ -95,9 +97,7 @@ def test_attention_to_a_memory_is_pytorchs(device, rng):
     mine.load_state_dict(peer.state_dict())
     x, memory = (rng.standard_normal((2, n, 8)).astype(np.float32) for n in (3, 5))
     expected, _ = peer(*(torch.from_numpy(a) for a in (x, memory, memory)))
-    np.testing.assert_allclose(
-        mine(sl.tensor(x), sl.tensor(memory))[0].numpy(), expected.detach().numpy(), atol=1e-5
-    )
+    same(mine(sl.tensor(x), sl.tensor(memory))[0].numpy(), expected.detach().numpy(), through(mine, 5))
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -112,7 +112,7 @@ def test_gru_is_pytorchs(device, rng, layers, bidirectional):
     for one, other in zip(
         mine(sl.tensor(x), sl.tensor(h0)), peer(torch.from_numpy(x), torch.from_numpy(h0)), strict=True
     ):
-        np.testing.assert_allclose(one.numpy(), other.detach().numpy(), atol=1e-6)
+        same(one.numpy(), other.detach().numpy(), through(mine, 6))
 
 
 def test_label_smoothing_through_the_module(rng):

@@ -69,7 +69,7 @@ def losses(trainer):
 def test_a_run_trains_is_measured_and_shows_text(kind, story, tmp_path):
     trainer = train(recipe(story, kind), tmp_path / "run")
     other = train(recipe(story, kind, training__device="reference"), tmp_path / "reference")
-    np.testing.assert_allclose(losses(trainer), losses(other), rtol=1e-3)
+    np.testing.assert_allclose(losses(trainer), losses(other), rtol=1e-3)  # of training, no single sum
     run = load_run(tmp_path / "run")
     job = make_job(run.recipe, run.tokenizer)
     job.model.load_state_dict(run.model.state_dict())
@@ -243,7 +243,7 @@ def test_the_sources_of_a_task_are_lines_and_its_validation_part_is_held_out(mon
                            data__share=0.5, training__length=40))  # fmt: skip
     assert 4 <= len(half.training) <= 6
     chosen.data.paths = ["mine.txt"]
-    with pytest.raises(RecipeError, match=r"leave data\.paths empty, or set data\.task="):
+    with pytest.raises(RecipeError, match=r"Give either data\.paths \(a text\) or data\.task, not both"):
         make_job(chosen)
 
 

@@ -8,6 +8,8 @@ from scratchlm import functions as F
 from scratchlm.debugger import gradcheck
 from scratchlm.errors import DeviceError, DtypeError, NumberError, ShapeError, TokenError
 
+from .tolerance import rounding
+
 X, IDS = np.ones((2, 3), np.float32), np.array([0, 1])
 LSTM_SHAPES = {
     "x": (5, 2, 3),
@@ -218,10 +220,8 @@ def test_a_device_that_lacks_a_kernel_is_refused_by_name(monkeypatch):
     from scratchlm.kernels.optimizer import reference
 
     monkeypatch.delattr(reference, "adam_step")
-    device._open.cache_clear()
     with pytest.raises(DeviceError, match="'reference' lacks these kernels of the contract: adam_step"):
-        sl.get_device("reference")
-    device._open.cache_clear()
+        device._open.__wrapped__("reference")  # tensors of other tests lie on the one that is open already
 
 
 @pytest.mark.parametrize("size", [1e4, -1e4])
@@ -229,11 +229,11 @@ def test_scores_far_from_zero_stay_numbers(size, device):
     x = sl.tensor(np.array([[size, size - 1, size - 2]], np.float32), requires_grad=True)
     one, zero = sl.tensor(np.eye(3, dtype=np.float32)), sl.tensor(np.zeros(3, np.float32))
     p = np.exp([0, -1, -2]) / np.exp([0, -1, -2]).sum()
-    assert x.softmax().numpy()[0] == pytest.approx(p, rel=1e-5)
-    assert x.log_softmax().numpy()[0] == pytest.approx(np.log(p), rel=1e-5)
-    assert F.logsumexp(x).item() == pytest.approx(size - np.log(p[0]), rel=1e-6)
+    assert x.softmax().numpy()[0] == pytest.approx(p, rel=rounding(8))
+    assert x.log_softmax().numpy()[0] == pytest.approx(np.log(p), rel=rounding(8))
+    assert F.logsumexp(x).item() == pytest.approx(size - np.log(p[0]), rel=rounding(4))
     for loss in (F.cross_entropy(x, [1]), F.linear_cross_entropy(x, one, zero, [1])):
-        assert loss.item() == pytest.approx(-np.log(p[1]), abs=2e-3)
+        assert loss.item() == pytest.approx(-np.log(p[1]), abs=rounding(2, 1e4))
         x.grad = None
         loss.backward()
-        assert x.grad.numpy()[0] == pytest.approx(p - [0, 1, 0], abs=2e-3)
+        assert x.grad.numpy()[0] == pytest.approx(p - [0, 1, 0], abs=rounding(2, 1e4))

@@ -9,6 +9,7 @@ from scratchlm.errors import OptionError
 from scratchlm.models import SequenceAutoencoder, TextVAE, active_units
 
 from .model_checks import check_decoding, check_devices, check_gradients, check_select
+from .tolerance import same, through
 
 V = 7
 MODELS = {
@@ -64,7 +65,7 @@ def test_the_code_is_all_that_the_decoder_knows(device, rng, make):
     assert code.shape == (3, 3)
     expected = model(inputs, model.start(source))[0].numpy()
     for again in (code, code.numpy(), code.numpy().tolist()):
-        np.testing.assert_allclose(model(inputs, model.start_from(again))[0].numpy(), expected, atol=1e-6)
+        same(model(inputs, model.start_from(again))[0].numpy(), expected, through(model, 9))
     assert np.abs(model(inputs, model.start_from(code + 1))[0].numpy() - expected).max() > 1e-2
     with pytest.raises(OptionError, match=r"model\.start\(source\), or model\.start_from\(code\)"):
         model(inputs)
@@ -79,7 +80,7 @@ def test_the_decoder_is_the_formula(device, rng):
     c = sl.tensor(np.zeros((1, 3, 8), np.float32))
     y, _ = model.decoder(sl.tensor(x.swapaxes(0, 1).copy()), (h.unsqueeze(0), c))
     expected = model.head(y).numpy().swapaxes(0, 1)
-    np.testing.assert_allclose(model(inputs, model.start_from(code))[0].numpy(), expected, atol=1e-5)
+    same(model(inputs, model.start_from(code))[0].numpy(), expected, through(model, 5))
 
 
 def test_the_autoencoders_loss_is_the_mean_over_counted_tokens(device, rng):
@@ -87,7 +88,7 @@ def test_the_autoencoders_loss_is_the_mean_over_counted_tokens(device, rng):
     log_p = model(inputs, model.start(source))[0].log_softmax().numpy()
     rows, steps = np.nonzero(targets != -100)
     expected = -log_p[rows, steps, targets[rows, steps]].mean()
-    assert model.loss(source, inputs, targets).item() == pytest.approx(expected, abs=1e-5)
+    assert model.loss(source, inputs, targets).item() == pytest.approx(expected, abs=through(model, 9))
 
 
 @pytest.mark.parametrize("kind", [SequenceAutoencoder, TextVAE])
@@ -121,7 +122,7 @@ def test_kl_is_torch_distributions(device, rng):
     normal = torch.distributions.Normal
     each = torch.distributions.kl_divergence(normal(mean, (log_variance / 2).exp()), normal(0.0, 1.0))
     kl = model.parts(*example).kl
-    np.testing.assert_allclose(kl.numpy(), each.mean(0).numpy(), atol=1e-5)
+    same(kl.numpy(), each.mean(0).numpy(), through(model, 9))
     assert kl.shape == (3,)
     assert (kl.numpy() > 0).all()
 
@@ -138,15 +139,17 @@ def test_the_bound_is_a_direct_computation(device, rng):
     rows, steps = np.nonzero(targets != -100)
     assert tokens == len(rows) == 14
     nats = -log_p[rows, steps, targets[rows, steps]].sum()
-    assert reconstruction.item() == pytest.approx(nats / 3, abs=1e-4)
+    assert reconstruction.item() == pytest.approx(nats / 3, abs=5 * through(model, 9))  # sums over 5 tokens
     drawn = mean + np.exp(log_variance / 2) * rng.standard_normal((200_000, 3, 3))
     log_q = -((drawn - mean) ** 2) / (2 * np.exp(log_variance)) - log_variance / 2
     monte_carlo = (log_q + drawn**2 / 2).mean(axis=(0, 1))  # E_q[ln q − ln p] for each dimension
-    np.testing.assert_allclose(kl.numpy(), monte_carlo, atol=5e-3)
+    np.testing.assert_allclose(kl.numpy(), monte_carlo, atol=5e-3)  # of 600,000 draws: statistics
     for beta, free in ((1.0, 0.0), (0.5, 0.0), (2.0, 0.02), (1.0, 100.0)):
         sl.manual_seed(9)
         expected = reconstruction.item() + beta * np.maximum(kl.numpy(), free).sum()
-        assert model.loss(source, inputs, targets, beta, free).item() == pytest.approx(expected, rel=1e-5)
+        assert model.loss(source, inputs, targets, beta, free).item() == pytest.approx(
+            expected, abs=5 * through(model, 9)
+        )
 
 
 def test_the_loss_with_beta_1_bounds_the_likelihood_from_above(rng):
@@ -192,7 +195,7 @@ def test_evaluation_is_deterministic_and_training_is_not(device, rng):
     log_p = model(inputs, model.start(source))[0].log_softmax().numpy()  # z = μ, all words
     rows, steps = np.nonzero(targets != -100)
     expected = -log_p[rows, steps, targets[rows, steps]].sum() / 3
-    assert model.parts(*example).reconstruction.item() == pytest.approx(expected, abs=1e-4)
+    assert model.parts(*example).reconstruction.item() == pytest.approx(expected, abs=5 * through(model, 9))
 
 
 # ---------------------------------------------------------------- word dropout

@@ -16,6 +16,7 @@ from scratchlm.models import (
 )
 
 from .model_checks import check_devices, check_gradients
+from .tolerance import same, through
 
 V = 7
 BODIES = {
@@ -63,7 +64,7 @@ def test_the_head_reads_last_max_and_mean(device, rng, body, only_last):
     assert h.shape == (5, 6, 4)
     pooled = h[:, -1] if only_last else np.concatenate([h[:, -1], h.max(axis=1), h.mean(axis=1)], axis=1)
     expected = pooled @ model.head.weight.numpy().T + model.head.bias.numpy()
-    np.testing.assert_allclose(model(ids).numpy(), expected, atol=1e-5)
+    same(model(ids).numpy(), expected, through(model, 6))
     assert np.ptp(expected, axis=0).min() > 1e-3
 
 
@@ -77,7 +78,7 @@ def test_a_second_body_reads_from_the_end(device, rng, body, only_last):
         [h[:, -1], back[:, -1]] if only_last else [h[:, -1], back[:, -1], both.max(axis=1), both.mean(axis=1)]
     )
     expected = np.concatenate(parts, axis=1) @ model.head.weight.numpy().T + model.head.bias.numpy()
-    np.testing.assert_allclose(model(ids).numpy(), expected, atol=1e-5)
+    same(model(ids).numpy(), expected, through(model, 6))
     check_gradients(
         model, lambda: model.loss(ids[:2], np.array([2, 0])), unused=("body.head", "backwards.head")
     )
@@ -105,11 +106,11 @@ def test_it_is_pytorchs_with_the_same_weights(device, rng):
     expected.backward()
     loss = model.loss(ids, classes)
     loss.backward()
-    assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+    assert loss.item() == pytest.approx(expected.item(), abs=through(model, 6))
     gradients = {name: p.grad.numpy() for name, p in peer.named_parameters()}
     for name, parameter in model.named_parameters():
         if name in used:
-            np.testing.assert_allclose(parameter.grad.numpy(), gradients[name], atol=1e-5, err_msg=name)
+            same(parameter.grad.numpy(), gradients[name], through(model, 6, back=True), name)
         else:
             assert parameter.grad is None
 
@@ -159,7 +160,7 @@ def test_bert_loss_counts_masked_places_alone(device, rng):
     inputs, targets = mask_tokens(ids, V, 1, rng, share=0.4)
     rows = model(inputs).numpy()[targets != -100]
     expected = F.cross_entropy(sl.tensor(rows), targets[targets != -100])
-    assert model.loss(inputs, targets).item() == pytest.approx(expected.item(), abs=1e-5)
+    assert model.loss(inputs, targets).item() == pytest.approx(expected.item(), abs=through(model, 6))
     with pytest.raises(ShapeError, match="at most 6 tokens at once, got 7"):
         model.loss(np.zeros((1, 7), int), np.zeros((1, 7), int))
 

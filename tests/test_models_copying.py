@@ -10,6 +10,7 @@ from scratchlm.models import EncoderDecoder
 
 from .model_checks import check_decoding, check_devices, check_gradients, check_select
 from .test_models_encoder_decoder import V, batch
+from .tolerance import same, through
 
 
 @pytest.fixture(params=["additive", "multiplicative"])
@@ -68,10 +69,12 @@ def test_the_mixture_is_the_formulas(device, rng, attention, options):
         p[b, t] = gate[t, b] * own[t, b]
         for s, token in enumerate(source[b]):
             p[b, t, token] += (1 - gate[t, b]) * looks[s]
-    np.testing.assert_allclose(np.exp(logits), p, atol=1e-5)
+    same(np.exp(logits), p, through(model, 9))
     counted = targets != -100
     wanted = p[*np.nonzero(counted), targets[counted]]
-    assert model.loss(source, inputs, targets).item() == pytest.approx(-np.log(wanted).mean(), abs=1e-5)
+    assert model.loss(source, inputs, targets).item() == pytest.approx(
+        -np.log(wanted).mean(), abs=through(model, 9)
+    )
 
 
 @pytest.mark.parametrize("copy", [True, False])

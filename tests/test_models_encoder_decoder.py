@@ -9,6 +9,7 @@ from scratchlm.errors import OptionError
 from scratchlm.models import EncoderDecoder
 
 from .model_checks import check_decoding, check_devices, check_gradients, check_select
+from .tolerance import same, through
 
 ATTENTIONS = ["none", "additive", "multiplicative"]
 V = 7
@@ -68,7 +69,7 @@ def test_loss_is_the_mean_over_counted_tokens_of_forwards_logits(device, rng, at
     counted = targets != -100
     rows, steps = np.nonzero(counted)
     expected = -log_p[rows, steps, targets[counted]].mean()
-    assert model.loss(source, inputs, targets).item() == pytest.approx(expected, abs=1e-5)
+    assert model.loss(source, inputs, targets).item() == pytest.approx(expected, abs=through(model, 9))
 
 
 def test_free_running_reads_its_own_greedy_choices(device, rng, attention, options):
@@ -82,7 +83,7 @@ def test_free_running_reads_its_own_greedy_choices(device, rng, attention, optio
         own = np.concatenate([own, logits.numpy()[:, -1:].argmax(axis=2)], axis=1)
     assert len(np.unique(own[:, 1:])) > 1
     found = model.loss(source, inputs, targets, teacher_forcing=False).item()
-    assert found == pytest.approx(model.loss(source, own, targets).item(), abs=1e-5)
+    assert found == pytest.approx(model.loss(source, own, targets).item(), abs=through(model, 9))
     other = np.concatenate([inputs[:, :1], (inputs[:, 1:] + 1) % V], axis=1)  # later inputs are not read
     assert model.loss(source, other, targets, teacher_forcing=False).item() == found
     assert abs(model.loss(source, other, targets).item() - found) > 1e-4
@@ -96,11 +97,11 @@ def test_a_reversed_source_is_the_source_read_backwards(device, rng, attention):
     source, inputs, targets = batch(rng)
     backwards = source[:, ::-1].copy()
     found = reverse.loss(source, inputs, targets).item()
-    assert found == pytest.approx(plain.loss(backwards, inputs, targets).item(), abs=1e-6)
+    assert found == pytest.approx(plain.loss(backwards, inputs, targets).item(), abs=through(plain, 9))
     assert abs(found - plain.loss(source, inputs, targets).item()) > 1e-4
     if attention != "none":
         expected = plain.weights(backwards, inputs)[:, :, ::-1]  # in the order of the source as it was given
-        np.testing.assert_allclose(reverse.weights(source, inputs), expected, atol=1e-6)
+        same(reverse.weights(source, inputs), expected, through(plain, 9))
 
 
 def plain_weights(model, source, inputs):
@@ -127,12 +128,12 @@ def test_attention_is_the_papers(device, rng, kind):
     source, inputs, _ = batch(rng)
     p, memory, h = plain_weights(model, source, inputs)
     assert np.abs(p - 1 / 4).max() > 0.02  # not all the same
-    np.testing.assert_allclose(model.weights(source, inputs), p, atol=1e-5)
+    same(model.weights(source, inputs), p, through(model, 9))
     seen = np.concatenate([np.einsum("bts,sbh->tbh", p, memory), h], axis=2)
     y = np.tanh(seen @ model.combine.weight.numpy().T + model.combine.bias.numpy())
     logits = y @ model.head.weight.numpy().T + model.head.bias.numpy()
     found = model(inputs, model.start(source))[0].numpy()
-    np.testing.assert_allclose(found, logits.swapaxes(0, 1), atol=1e-4)
+    same(found, logits.swapaxes(0, 1), through(model, 9))
 
 
 def test_weights_leave_the_mode_alone_and_have_no_dropout(rng):
@@ -165,10 +166,10 @@ def test_it_is_pytorchs_two_lstms(device, rng, options):
     expected.backward()
     loss = model.loss(source, inputs, targets)
     loss.backward()
-    assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+    assert loss.item() == pytest.approx(expected.item(), abs=through(model, 9))
     gradients = {name: p.grad.numpy() for name, p in peer.named_parameters()}
     for name, parameter in model.named_parameters():
-        np.testing.assert_allclose(parameter.grad.numpy(), gradients[name], atol=1e-5, err_msg=name)
+        same(parameter.grad.numpy(), gradients[name], through(model, 9, back=True), name)
 
 
 def greedy(model, source, start, steps):

@@ -8,6 +8,7 @@ from scratchlm import models, optim
 from scratchlm.errors import ShapeError, TokenError
 
 from .model_checks import check_decoding, check_devices, check_gradients, check_select
+from .tolerance import same, through
 
 V = 7
 SMALL = {
@@ -50,7 +51,7 @@ def test_the_loss_is_that_of_forwards_logits(device, rng, name):
     targets = ids[:, 0] if name in ("L0", "L1") else ids
     assert log_p.shape == (*targets.shape, V)
     expected = -np.take_along_axis(log_p, targets[..., None], axis=-1).mean()
-    assert loss(name, model, ids).item() == pytest.approx(expected, abs=1e-5)
+    assert loss(name, model, ids).item() == pytest.approx(expected, abs=through(model, 4))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_l0_is_two_lstms_a_relu_and_a_score(device, rng):
     hidden = h.numpy()[:, -1] @ model.dense1.weight.numpy().T + model.dense1.bias.numpy()
     assert (hidden < 0).any()
     expected = np.maximum(hidden, 0) @ model.dense2.weight.numpy().T + model.dense2.bias.numpy()
-    np.testing.assert_allclose(model(ids).numpy(), expected, atol=1e-5)
+    same(model(ids).numpy(), expected, through(model, 5))
 
 
 # ---------------------------------------------------------------- L3
@@ -137,10 +138,10 @@ def test_l4_repeats_its_code(device, rng):
     model, source = models.L4(V, 3, 4), rng.integers(0, V, (2, 5))
     assert model(source).shape == (2, 5, V)
     longer = model(source, 8).numpy()
-    np.testing.assert_allclose(longer[:, :5], model(source).numpy(), atol=1e-6)
+    same(longer[:, :5], model(source).numpy(), through(model, 8))
     code = model.encode_code(source).numpy()
     every, _ = model.decoder(sl.tensor(np.repeat(code[:, None], 8, axis=1)))
-    np.testing.assert_allclose(model.dense(every).numpy(), longer, atol=1e-6)
+    same(model.dense(every).numpy(), longer, through(model, 8))
 
 
 @pytest.mark.parametrize(("D", "H"), [(1, 1), (3, 5), (256, 256)])

@@ -17,6 +17,7 @@ from scratchlm.kernels.cpu.threads import loop
 from .draw import Draw, Fixed, copied, flat
 from .parts import small_parts, spied_parts
 from .test_graph import python
+from .tolerance import close, floors, rounding, same
 
 UNSPLIT = {"embedding_forward", "embedding_backward"}
 SPLIT = [kernel for kernel in CONTRACT if kernel.name not in UNSPLIT]
@@ -65,12 +66,14 @@ def test_results_do_not_depend_on_the_number_of_threads(kernel, dtype):
     arguments = large(kernel, dtype)
     expected, parts = call(kernel, arguments, 1)
     assert parts == 1
+    named = dict(zip((argument.name for argument in kernel.arguments), arguments, strict=True))
+    terms = max(floors(kernel, named))
     for threads in (2, 3):
         found, parts = call(kernel, arguments, threads)
         assert parts == threads, "the work was not split"
         for one, other in zip(found, expected, strict=True):
             if kernel.formula in PRODUCTS:
-                np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
+                close(one, other, dtype, kernel.name, terms)
             else:
                 assert np.array_equal(one, other)
 
@@ -82,8 +85,8 @@ def test_a_bias_gets_the_sums_of_all_parts(E, D):
     with small_parts(), spied_parts() as pieces:
         weight, bias = get_device("cpu").kernels.linear_weight_backward(grad_y, x)
     assert pieces == [3]
-    np.testing.assert_allclose(weight, grad_y.T @ x, rtol=1e-12)
-    np.testing.assert_allclose(bias, grad_y.sum(0), rtol=1e-12)
+    same(weight, grad_y.T @ x, rounding(11, abs(grad_y.T) @ abs(x), np.float64))
+    same(bias, grad_y.sum(0), rounding(11, abs(grad_y).sum(0), np.float64))
 
 
 def test_kernels_that_do_not_split_are_those_that_are_named():

@@ -1,15 +1,63 @@
-"""How far a kernel's result may be from the reference set's.
+"""How far two results may be apart that are the same number, added up in two ways.
 
-Relative to the largest expected element, so that results of any magnitude are looked at; and where the
-formula is a difference, a share of the terms' size besides, because their rounding does not get smaller when
-they cancel. Each row of TERMS says which terms: kernel → (reason, arguments → size for each result, then for
-each argument that is changed in place).
+All bounds come from `rounding`: of one sum, of a kernel (`close`), of a whole model (`through`).
+
+A kernel's result is held to the reference's relative to the largest expected element, so that results of any
+magnitude are looked at; and where the formula is a difference, to a share of the terms' size besides, because
+their rounding does not get smaller when they cancel. Each row of TERMS says which terms: kernel → (reason,
+arguments → size for each result, then for each argument that is changed in place).
 """
 
 import numpy as np
 
-# (relative to the largest result, share of the terms) for sums of up to some hundred numbers
-TOLERANCE = {np.float32: (2e-5, 2e-6), np.float64: (1e-11, 1e-14)}
+SAFETY = 4  # deviations: roundings that are independent, and as large as can be, come so far once in 1500
+
+
+def rounding(n, size=1.0, dtype=np.float32):
+    """How far two sums of the same n terms may lie apart, whatever order each is added in.
+
+    Each operation rounds by at most u of its result (2⁻²⁴ in float32, 2⁻⁵³ in float64), and no partial sum is
+    larger than size = Σ|terms|. So one sum is off by at most n·u·size (Higham, Accuracy and Stability of
+    Numerical Algorithms, 3.1); of roundings of either sign, by at most λ·√n·u·size but for a share
+    2·exp(−λ²/2) of sums (Higham and Mary 2019, theorem 2.4), λ = SAFETY. The smaller of both, for each of the
+    two sums. `size` may be an array. A formula that is no sum: n is how many operations follow each other.
+    """
+    u = float(np.finfo(dtype).eps) / 2
+    return 2 * min(n, SAFETY * n**0.5) * u * size
+
+
+LONGEST = 37 * 37  # what is summed at most in a drawn kernel: rows by steps, each up to 37
+# relative to the largest result, for the longest sums; share of the terms, for one product's sums
+TOLERANCE = {
+    dtype: (rounding(LONGEST, 1, dtype), rounding(37, 1, dtype)) for dtype in (np.float32, np.float64)
+}
+
+
+def same(found, expected, bound, what=""):
+    """Fail where two results are farther apart than the bound (a number, or one for each element)."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.shape == expected.shape, what
+    excess = np.abs(found.astype(np.float64) - expected) - bound
+    assert (excess <= 0).all(), f"{what}: {excess.max()} farther apart than allowed"
+
+
+def through(model, length=1, back=False):
+    """Bound for what a whole model gives (logits, a mean loss; with `back` gradients of that), in two ways.
+
+    Roundings of sums that follow each other add up like those of one sum of all their terms, for no layer
+    makes its input's error larger by much: gates and norms have slopes of about 1. So n counts the columns of
+    each matrix on the way, and `length` for what is summed over the text (an attention's mean, the state of a
+    recurrent layer, of which each step keeps a part); backward walks the same way once more. What a matrix is
+    multiplied with is about 1 in the mean square (behind an embedding, a norm, a tanh) and of either sign, so
+    that partial sums with a row w are about as large as ‖w‖; the largest of all stands for all.
+    """
+    matrices = {
+        name: p.numpy().astype(np.float64) for name, p in model.named_parameters() if len(p.shape) > 1
+    }
+    n = sum(matrix.shape[-1] + length for matrix in matrices.values())
+    sizes = [long(matrix) for name, matrix in matrices.items() if "embedding" not in name]
+    dtype = next(iter(model.parameters())).dtype
+    return rounding((1 + back) * n, max(1, *sizes), dtype)
 
 
 def big(*arrays):
@@ -100,9 +148,14 @@ def of_lstm_cell_backward(grad_h, grad_c, gates, c_before, c):
     return g * (1 + big(c_before)), g
 
 
+def of_cell(c, z):
+    """A state c through gates that are functions of sums z: σ has a slope of at most 1/4, tanh of 1."""
+    return c * (1 + z / 4) + min(1, z) + z
+
+
 def of_lstm_forward(gates, h_before, c_before, weight_hh):
     g = big(gates) + long(h_before) * long(weight_hh)
-    c = big(c_before) + len(gates) * min(1, g)
+    c = of_cell(big(c_before) + len(gates) * min(1, g), g)
     return c, c, 1 + g
 
 
@@ -112,7 +165,8 @@ def of_lstm_backward(grad_h, grad_c_last, gates, c_before, c, weight_hh):
 
 
 def of_lstm_step(x, h_before, c_before, weight_ih, weight_hh, bias_ih, bias_hh):
-    return big(c_before) + 1, big(c_before) + 1
+    z = long(x) * long(weight_ih) + long(h_before) * long(weight_hh) + big(bias_ih) + big(bias_hh)
+    return [of_cell(big(c_before), z)] * 2
 
 
 def of_transformer_step(x, keys, values, heads, eps, weights):
@@ -123,7 +177,7 @@ def of_transformer_step(x, keys, values, heads, eps, weights):
 
 def of_gru_forward(gates, h_before, weight_hh, bias_hh):
     g = big(gates) + long(h_before) * long(weight_hh) + big(bias_hh)
-    return big(h_before) + min(1, g), 1 + g
+    return of_cell(big(h_before), g), 1 + g
 
 
 def of_gru_backward(grad_h, saved, h_before, h, weight_hh):
@@ -216,7 +270,8 @@ def close(found, expected, dtype, what, terms=0.0):
     assert found.shape == expected.shape, what
     if expected.size == 0:
         return
-    relative, share = TOLERANCE[dtype]
+    relative, share = TOLERANCE[np.dtype(dtype).type]
     finite = np.abs(expected[np.isfinite(expected)])
     allowed = relative * float(finite.max(initial=0)) + share * terms
+    allowed += float(np.finfo(dtype).tiny)  # below it numbers have fewer digits, or are 0
     np.testing.assert_allclose(found, expected, rtol=relative, atol=allowed, err_msg=what, equal_nan=True)

@@ -15,7 +15,7 @@ from scratchlm.kernels.emulator import KernelError
 
 from ..draw import Draw, Fixed, copied, flat
 from ..test_contract import EVERY, FLOATS, assert_agrees, changes
-from ..tolerance import floors
+from ..tolerance import close, floors, of_attention_backward, of_attention_forward
 
 cuda = kernel_set("cuda")
 SWITCHES = ("causal", "approximate", "decoupled")
@@ -110,13 +110,13 @@ def test_attention_of_an_array_to_itself():
     x, lengths = np.random.default_rng(0).standard_normal((2, 40, 6)), np.array([40, 33])
     y, logsumexp = cuda.attention_forward(x, x, x, lengths, True)
     reference = get_device("reference").kernels
-    expected = reference.attention_forward(x, x, x, lengths, True)
-    np.testing.assert_allclose(y, expected[0], atol=1e-12)
+    expected, terms = (f(x, x, x, lengths, True) for f in (reference.attention_forward, of_attention_forward))
+    close(y, expected[0], np.float64, "y", terms[0])
+    terms = *terms, *of_attention_backward(y, x, x, x, y, logsumexp, lengths, True)
     grads = cuda.attention_backward(y, x, x, x, y, logsumexp, lengths, True)
-    for grad, other in zip(
-        grads, reference.attention_backward(y, x, x, x, y, logsumexp, lengths, True), strict=True
-    ):
-        np.testing.assert_allclose(grad, other, atol=1e-12)
+    expected = reference.attention_backward(y, x, x, x, y, logsumexp, lengths, True)
+    for grad, other, size in zip(grads, expected, terms[2:], strict=True):
+        close(grad, other, np.float64, "gradient", size)
 
 
 @pytest.mark.parametrize("name", ["linear_cross_entropy", "linear_cross_entropy_losses"])

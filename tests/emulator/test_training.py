@@ -33,4 +33,6 @@ def losses(name, device, steps=20):
 def test_losses_are_those_of_the_cpu_device(name):
     expected, found = losses(name, "cpu"), losses(name, "emulator")
     assert expected[-1] < 0.9 * expected[0]
+    # No bound of a sum: Adam moves a weight by up to lr even where its gradient is nothing but rounding. The
+    # loss falls by more than 0.25.
     np.testing.assert_allclose(found, expected, atol=1e-3)
