@@ -1,5 +1,7 @@
 """The device cuda without a card: a strict stand-in for CuPy, whose kernels the emulator runs."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from scratchlm.errors import TokenError
 from scratchlm.generation import generate
 from scratchlm.runs import load_run
 from scratchlm.training import Trainer, evaluate, load_recipe
+from scratchlm.training import data as preparing
 
 from . import fake_cupy
 from .conftest import NO_CARD
@@ -101,7 +104,8 @@ def test_a_run_trains_resumes_generates_and_evaluates(kind, data, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["addition", "sentiment", "vae"])
-def test_a_step_of_a_task_is_that_of_the_cpu_and_asks_the_card_twice(name, tmp_path):
+def test_a_step_of_a_task_is_that_of_the_cpu_and_asks_the_card_twice(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(preparing, "load_task", functools.cache(preparing.load_task))  # once for both devices
     small = ["model.embedding_dim=8", "model.hidden_size=12", "training.batch=3"]
     losses = []
     for device in ("cpu", "cuda"):

@@ -15,12 +15,13 @@ def nvrtc():
         pytest.skip(str(error))
 
 
-def test_every_kernel_compiles_and_none_spills():
+@pytest.mark.parametrize("card", compile_check.CARDS)
+def test_every_kernel_compiles_and_none_spills(card):
     nvrtc()
-    found = compile_check.compile_all()
+    found = compile_check.compile_all((card,))
     names = {name for path in sources() for name in read(path).kernels}
     assert {c.kernel for c in found} == names
-    assert len(found) == len(names) * 2 * len(compile_check.CARDS)
+    assert len(found) == len(names) * 2  # types
     assert not [c for c in found if c.spilled and c.kernel not in compile_check.SPILLS]
     assert all(c.registers > 0 for c in found)
 

@@ -6,6 +6,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,7 @@ def test_everything_public_has_a_docstring(name):
 
 
 # ---------------------------------------------------------------- formula ids
+@cache
 def docstrings(path):
     """Docstrings of the classes and functions in a file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ def options(request):
 
 
 def test_gradients(rng, attention, options):
-    model = EncoderDecoder(V, 2, 3, 2, attention, **options)
+    model = EncoderDecoder(V, 2, 3, 1, attention, **options)  # two layers: test_models_encoder_decoder.py
     example = batch(rng, 2, 3, 2)
     for forced in (True, False):
         check_gradients(model, lambda forced=forced: model.loss(*example, teacher_forcing=forced))
