@@ -15,7 +15,7 @@ class Draw(Example):
 
     def __init__(self, data, dtype):
         super().__init__(dtype=dtype)
-        self.data = data
+        self.data, self.mixed = data, None
         self.rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
         self.scale = data.draw(st.sampled_from([1.0, 1e-4, 30.0]), label="scale")
 
@@ -43,7 +43,7 @@ class Draw(Example):
 
     def floats(self, shape, scale=None):
         array = (self.rng.standard_normal(shape) * (scale or self.scale)).astype(self.dtype)
-        layout = self.data.draw(st.sampled_from(["contiguous", "transposed", "strided"]), label="layout")
+        layout = self.layout()
         if layout == "transposed" and array.ndim:
             return np.asfortranarray(array)
         if layout == "strided" and array.ndim:
@@ -51,6 +51,14 @@ class Draw(Example):
             wide[..., ::2] = array
             return wide[..., ::2]
         return array
+
+    def layout(self):
+        """All arrays as NumPy makes them, or each in a layout of its own: one drawing, not one for each."""
+        if self.mixed is None:
+            self.mixed = (
+                self.data.draw(st.sampled_from(["contiguous"] + ["mixed"] * 4), label="layout") == "mixed"
+            )
+        return ("contiguous", "transposed", "strided")[self.rng.integers(3)] if self.mixed else "contiguous"
 
     def ids(self, name, shape):
         ids = super().ids(name, shape)

@@ -42,16 +42,17 @@ def assert_agrees(kernel, results, changed, expected_results, expected_changed, 
             close(one, other, dtype, name, terms)
 
 
-def called_twice(kernels, kernel, before):
-    """Results and the arguments afterwards; the second call has to give the same bits."""
+def called(kernels, kernel, before, dtype):
+    """Results and the arguments afterwards; called again, in float32, it has to give the same bits."""
     with kernel_set(kernels) as module:
-        function = getattr(module, kernel.name)
-        (mine, found), (again, second) = (
-            (args, function(*args)) for args in (copied(before), copied(before))
-        )
-    for one, other in zip(flat(found) + flat(mine), flat(second) + flat(again), strict=True):
-        same_bits = np.array_equal(np.asarray(one), np.asarray(other), equal_nan=True)
-        assert same_bits, f"{kernel.name} [{kernels}] gives something else when it is called again"
+        function, mine = getattr(module, kernel.name), copied(before)
+        found = function(*mine)
+        if dtype == np.float32:
+            again = copied(before)
+            second = function(*again)
+            for one, other in zip(flat(found) + flat(mine), flat(second) + flat(again), strict=True):
+                same_bits = np.array_equal(np.asarray(one), np.asarray(other), equal_nan=True)
+                assert same_bits, f"{kernel.name} [{kernels}] gives something else when it is called again"
     return found, mine
 
 
@@ -63,10 +64,10 @@ def test_kernel_agrees_with_the_reference(kernels, kernel, dtype, data):
     """And with itself, called again. Drawing costs more than a call: cpu is called in small parts, too."""
     arguments = Draw(data, dtype).arguments(kernel)
     before = list(arguments.values())
-    expected, theirs = called_twice("reference", kernel, before)
+    expected, theirs = called("reference", kernel, before, dtype)
     sizes = floors(kernel, arguments)
     for name in (kernels, "cpu in small parts") if kernels == "cpu" else (kernels,):
-        found, mine = called_twice(name, kernel, before)
+        found, mine = called(name, kernel, before, dtype)
         check_call(kernel, dtype, before, sizes, (found, mine), (expected, theirs))
 
 

@@ -288,7 +288,7 @@ def test_wrong_use_is_one_line(scratchlm, figures, story, tmp_path):
         scratchlm("reproduce", "X12", *out), r"no figure 'X12' \(did you mean 'X[12]'\?\): X1, X2"
     )
     assert_one_line(scratchlm("reproduce", "X1", *out), "X1 needs --data with a story")
-    assert_one_line(scratchlm("reproduce", "X2", "--data", story, *out), r"leave data\.paths empty")
+    assert_one_line(scratchlm("reproduce", "X2", "--data", story, *out), r"Give either data\.paths")
     assert_one_line(scratchlm("overfit", "nothing", *out), "no recipe 'nothing'")
     assert_one_line(scratchlm("overfit", "--data", tmp_path / "no.txt", *out), "No such file")
     assert not (tmp_path / "out").exists()

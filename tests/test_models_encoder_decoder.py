@@ -33,7 +33,8 @@ def batch(rng, B=3, S=4, T=5):
 
 
 def test_gradients(rng, attention, options):
-    model = EncoderDecoder(V, 2, 3, 2, attention, **options)
+    layers = 2 if all(options.values()) else 1  # two alone with everything else that can be added
+    model = EncoderDecoder(V, 2, 3, layers, attention, **options)
     example = batch(rng, 2, 3, 2)
     check_gradients(model, lambda: model.loss(*example))
 
