@@ -62,6 +62,21 @@ def test_all_peers_run_in_turn(started, scratchlm, tmp_path):
     assert "| 2.50× (2.00 to 3.00, 2 pairs) | 1 of 4 MB: 0.25× | 1.00 s (8.00 s), torch 2.00 s |" in lines[2]
 
 
+def test_without_pytorch_ours_is_timed_alone(started, scratchlm, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    file = tmp_path / "found.json"
+    code, out, err = scratchlm("bench", "W1", "--pairs", 2, "--json", file)
+    assert (code, err) == (0, "")
+    assert set(started) == {"ours"}
+    assert "PyTorch is not installed (pip install torch): there is no peer, ours is timed alone." in out
+    assert "W1 process 2/2: ours 10.00 ms" in out
+    assert "ahead" not in out
+    assert "nan" not in out
+    (row,) = json.loads(file.read_text(encoding="utf-8"))["workloads"]
+    assert (row["peer"], row["ratio"], row["milliseconds"]) == ("", None, 10)
+    assert scratchlm("bench", "W1", "--picture", tmp_path / "a.png")[0] == 2
+
+
 def test_a_cold_start_has_a_cache_of_its_own_that_is_deleted(monkeypatch):
     seen = {}
 

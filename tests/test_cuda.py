@@ -108,7 +108,7 @@ def test_a_step_of_a_task_is_that_of_the_cpu_and_asks_the_card_twice(name, tmp_p
         for _ in range(2):
             with transfers() as copies:
                 trainer._step()
-        losses.append(trainer.pending[0])
+        losses.append(trainer.pending.losses)
         assert copies.down == (2 if device == "cuda" else 0)
     assert losses[0] == pytest.approx(losses[1], abs=1e-3)
 
