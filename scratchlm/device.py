@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,10 @@ class Device:
 @cache
 def _open(name: str) -> Device:
     try:
+        from scratchlm import kernels as package
         from scratchlm.kernels.contract import CONTRACT, kernel_set
 
+        _check_place(Path(package.__file__).parent)
         kernels = kernel_set(KERNELS.get(name, name))
     except ModuleNotFoundError as error:
         if error.name == "scratchlm.kernels":
@@ -74,6 +77,16 @@ def _open(name: str) -> Device:
     if name == "emulator":
         _check_compiler()
     return Device(name, _cupy() if name == "cuda" else np, kernels)
+
+
+def _check_place(found: Path) -> None:
+    """Refuse the kernels of another checkout: an engine and kernels of two states fit by chance."""
+    own = Path(__file__).parent
+    if found not in (own / "kernels", own.parent / "kernels"):
+        raise DeviceError(
+            f"This scratchlm is {own}, but the kernels that Python finds are {found}, of another one: run "
+            "`pip install -e .` in this checkout, or start Python outside of it."
+        )
 
 
 def _cupy() -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import DataError, ScratchLMError
 
+
 def rows(*texts: str) -> list[str]:
     """The lines of a Markdown table from JSON texts: a row a workload, a column a peer.
 
@@ -22,6 +23,7 @@ def rows(*texts: str) -> list[str]:
             for r in json.loads(text)["workloads"]:
                 found.setdefault(r["name"], {})[r["peer"]] = r
         peers = list(dict.fromkeys(peer for by_peer in found.values() for peer in by_peer))
+        peers = [peer for peer in peers if peer]  # "" where ours ran alone
         head = ("what", "ours", *(f"beside {peer}" for peer in peers), "memory", "first step")
         return [_line(head), "|---" * len(head) + "|", *(_row(by_peer, peers) for by_peer in found.values())]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -38,7 +40,7 @@ def _row(by_peer: dict[str, dict[str, Any]], peers: list[str]) -> str:
             f"{r['name']}: {r['description']}",
             f"{r['milliseconds']:.2f} ms" + (f", {100 * share:.0f} % of the bound" if share else ""),
             *(_ratio(by_peer.get(peer)) for peer in peers),
-            f"{r['memory_mb']:.0f} MB, {r['memory_ratio']:.2f}× {r['peer']}'s",
+            f"{r['memory_mb']:.0f} MB" + (f", {r['memory_ratio']:.2f}× {r['peer']}'s" if r["peer"] else ""),
             f"{r['first_step_seconds']:.1f} s" + (f", cold {cold:.1f} s" if cold is not None else ""),
         )
     )

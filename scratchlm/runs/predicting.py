@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import no_grad
 from ..errors import CheckpointError, OptionError
-from ..function import no_grad
 from ..generation import beam_search, choose
 from ..generation.writing import known_ids
 from ..nn import evaluating

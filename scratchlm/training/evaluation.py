@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..function import no_grad
+from ..autograd import no_grad
 from ..functions import perplexity
 from ..nn import evaluating
 from ..text import IGNORE, evaluation_windows
