@@ -1,9 +1,10 @@
 """What the emulator refuses or finds: one sentence with kernel, thread, block, line and what to do."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Thread(NamedTuple):
+@dataclass(frozen=True)
+class Thread:
     """A thread that has part in a fault: its threadIdx and blockIdx (x, y, z), and its line, 0 if unknown."""
 
     index: tuple[int, int, int]
