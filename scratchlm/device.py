@@ -5,11 +5,11 @@
 | `reference` | NumPy  | NumPy, as on the page         | reading, stepping, truth  |
 | `cpu`       | NumPy  | Numba, compiled at first use  | training on a laptop      |
 | `emulator`  | NumPy  | CUDA, run on the CPU          | testing, stepping kernels |
-| `cuda`      | CuPy   | the same, on an NVIDIA card   | training fast             |
+| `cuda`      | CuPy   | the same, on an NVIDIA GPU    | training fast             |
 
 Nothing falls back silently: a device has every kernel of the contract or refuses to open, by name. Between
 host and card, arrays are copied by `upload` and `to_host` alone, and counted (see `transfers`); looks at ids
-that are on the card already, which are checked before they are used, are not.
+that are on the GPU already, which are checked before they are used, are not.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ import numpy as np
 from .errors import DeviceError, ShapeError, did_you_mean
 
 DEVICES = ("reference", "cpu", "emulator", "cuda")
-KERNELS = {"emulator": "cuda"}  # the same kernels as on a card: where the arrays are decides who runs them
+KERNELS = {"emulator": "cuda"}  # the same kernels as on a GPU: where the arrays are decides who runs them
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Device:
 
     @property
     def on_card(self) -> bool:
-        """Whether arrays lie in a card's memory, where a look at a number waits for all work before it."""
+        """Whether arrays lie in a GPU's memory, where a look at a number waits for all work before it."""
         return self.xp is not np
 
     def __reduce__(self) -> Any:
@@ -126,7 +126,7 @@ def get_device(device: "str | Device | None" = None) -> Device:
     return _open(device)
 
 
-# ---------------------------------------------------------------- between the host and a card
+# ---------------------------------------------------------------- between the host and a GPU
 def transfers() -> AbstractContextManager[Any]:
     """Count the copies that are made inside a `with` block: see `Transfers` in kernels/transfers.py.
 
@@ -140,7 +140,7 @@ def transfers() -> AbstractContextManager[Any]:
 
 
 def upload(array: Any, device: Device) -> Any:
-    """A NumPy array as the device's own: copied to a card, itself elsewhere."""
+    """A NumPy array as the device's own: copied to a GPU, itself elsewhere."""
     if not device.on_card or isinstance(array, device.xp.ndarray):
         return array
     from scratchlm.kernels.transfers import copy_up
@@ -149,7 +149,7 @@ def upload(array: Any, device: Device) -> Any:
 
 
 def to_host(data: Any) -> np.ndarray:
-    """A tensor, a device's array, a number or nested lists as a NumPy array; copied only from a card.
+    """A tensor, a device's array, a number or nested lists as a NumPy array; copied only from a GPU.
 
     Raises:
         ShapeError: nested lists of unequal lengths.

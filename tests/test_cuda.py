@@ -1,4 +1,4 @@
-"""The device cuda without a card: a strict stand-in for CuPy, whose kernels the emulator runs."""
+"""The device cuda without a GPU: a strict stand-in for CuPy, whose kernels the emulator runs."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ IDS = np.random.default_rng(0).integers(0, 13, (4, 11))
 
 @pytest.fixture(autouse=True, params=["stand-in"] + ([] if NO_CARD else ["card"]))
 def cupy(request, monkeypatch):
-    """The stand-in, and CuPy itself where there is a card."""
+    """The stand-in, and CuPy itself where there is a GPU."""
     if request.param == "stand-in":
         fake_cupy.install(monkeypatch)
     return request.param

@@ -152,7 +152,7 @@ def test_the_session_of_the_readme_goes_as_it_says(tmp_path):
 
 
 def test_without_its_packages_the_command_line_says_what_to_install():
-    code = "import sys, runpy; sys.modules['click'] = None; runpy.run_module('scratchlm', run_name='__main__')"
+    code = "import sys, runpy; sys.modules['click'] = None; runpy.run_module('scratchlm', None, '__main__')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "scratchlm: The command line needs the package 'click': run `pip install -e .`.\n"

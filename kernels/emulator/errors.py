@@ -34,5 +34,5 @@ class KernelError(RuntimeError):
 
     @property
     def refused(self) -> bool:
-        """Whether nothing was run: it does not compile, or not on a card either, or was called wrongly."""
+        """Whether nothing was run: it does not compile, or not on a GPU either, or was called wrongly."""
         return self.kind in ("argument", "launch", "compiler", "unsupported", "compile", "shared memory")

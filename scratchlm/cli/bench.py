@@ -27,7 +27,7 @@ JSON = click.option(
     multiple=True,
     default=("torch",),
     show_default=True,
-    help="Peer: torch (on a card eager and compiled), torch-fused (its fused Adam) or torch-compile; may be "
+    help="Peer: torch (on a GPU eager and compiled), torch-fused (its fused Adam) or torch-compile; may be "
     "repeated.",
 )
 @click.option(
@@ -35,7 +35,7 @@ JSON = click.option(
     default="cpu",
     show_default=True,
     type=click.Choice(["cpu", "cuda"]),
-    help="Where both run; cuda needs a card.",
+    help="Where both run; cuda needs a GPU.",
 )
 @click.option(
     "--pairs", default=10, show_default=True, type=click.IntRange(min=1), help="Runs of each, in turn."
@@ -62,7 +62,7 @@ def bench(
 
     WORKLOADS: W1, W2 (LSTM), W3, W4 (GPT), W5 (single kernels), W6 (generation), W7 (BPE), A1 (W4 with batch
     64 and dropout, for cards); all that fit the device for none. Products are held to the machine's own
-    largest, measured in the same run; with W5, a card's kernels also to its bandwidth and arithmetic.
+    largest, measured in the same run; with W5, a GPU's kernels also to its bandwidth and arithmetic.
     """
     from ..bench.compare import as_json, choose, compare, peers_of
     from ..bench.machine import machine
@@ -122,7 +122,7 @@ def bench(
 
 
 def _open_card() -> None:
-    """Nothing is timed in place of a card."""
+    """Nothing is timed in place of a GPU."""
     from ..device import get_device
 
     try:
