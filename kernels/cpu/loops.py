@@ -34,8 +34,8 @@ def _split_all(team, pieces, n, *arguments):
 
 
 def _of_one(first, last, x, numbers, y):
-    # A compiled loop treats the last few elements, which fill no vector, by other instructions, whose last bit
-    # may differ: cut at multiples of STRIDE, they are the same for any number of threads.
+    # A compiled loop treats the last few elements, which fill no vector, by other instructions, whose last
+    # bit may differ: cut at multiples of STRIDE, they are the same for any number of threads.
     x, y = x[STRIDE * first : STRIDE * last], y[STRIDE * first : STRIDE * last]
     for i in range(y.size):
         y[i] = FORMULA(x[i], *numbers)  # type: ignore[name-defined]  # noqa: F821
