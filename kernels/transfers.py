@@ -1,6 +1,6 @@
-"""Copies between the host and a card: all of them are made here, and counted.
+"""Copies between the host and a GPU: all of them are made here, and counted.
 
-Only a copy down tells the host a number, and it waits until the card has done all that it was given before.
+Only a copy down tells the host a number, and it waits until the GPU has done all that it was given before.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ class Transfers:
     """How many copies, and how many bytes.
 
     Attributes:
-        up, up_bytes: from the host to the card.
-        down, down_bytes: from the card to the host.
+        up, up_bytes: from the host to the GPU.
+        down, down_bytes: from the GPU to the host.
     """
 
     up: int = 0
@@ -41,7 +41,7 @@ def transfers() -> Iterator[Transfers]:
 
 
 def copy_up(array: np.ndarray, xp: Any) -> Any:
-    """A NumPy array in the memory of `xp`'s arrays: CuPy's on the card; NumPy's is where it should be."""
+    """A NumPy array in the memory of `xp`'s arrays: CuPy's on the GPU; NumPy's is where it should be."""
     if xp is np:
         return array
     for copies in _counting:
@@ -51,7 +51,7 @@ def copy_up(array: np.ndarray, xp: Any) -> Any:
 
 
 def copy_down(array: Any) -> np.ndarray:
-    """An array of the card in the host's memory."""
+    """An array of the GPU in the host's memory."""
     for copies in _counting:
         copies.down += 1
         copies.down_bytes += array.nbytes

@@ -16,9 +16,10 @@ if not Path(__file__).with_name("kernels").is_dir():
 from .tensor import Tensor, tensor  # first: it brings in the functions that its methods call
 
 # isort: split
+from .autograd import detect_anomaly, is_grad_enabled, no_grad
 from .device import Device, default_device, get_device, set_default_device, use_device
 from .errors import ScratchLMError
-from .function import Function, detect_anomaly, is_grad_enabled, no_grad
+from .function import Function
 from .random import manual_seed
 
 __version__ = "0.1.0"

@@ -47,7 +47,7 @@ def plain(index: Any) -> Any:
 
 
 def beside(tensor: Any, value: Any) -> Any:
-    """`plain`, with NumPy arrays and lists copied to the tensor's card: CuPy takes none beside its own."""
+    """`plain`, with NumPy arrays and lists copied to the tensor's GPU: CuPy takes none beside its own."""
     value, device = plain(value), tensor.device
     if not device.on_card:
         return value

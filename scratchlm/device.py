@@ -5,17 +5,18 @@
 | `reference` | NumPy  | NumPy, as on the page         | reading, stepping, truth  |
 | `cpu`       | NumPy  | Numba, compiled at first use  | training on a laptop      |
 | `emulator`  | NumPy  | CUDA, run on the CPU          | testing, stepping kernels |
-| `cuda`      | CuPy   | the same, on an NVIDIA card   | training fast             |
+| `cuda`      | CuPy   | the same, on an NVIDIA GPU    | training fast             |
 
 Nothing falls back silently: a device has every kernel of the contract or refuses to open, by name. Between
 host and card, arrays are copied by `upload` and `to_host` alone, and counted (see `transfers`); looks at ids
-that are on the card already, which are checked before they are used, are not.
+that are on the GPU already, which are checked before they are used, are not.
 """
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ import numpy as np
 from .errors import DeviceError, ShapeError, did_you_mean
 
 DEVICES = ("reference", "cpu", "emulator", "cuda")
-KERNELS = {"emulator": "cuda"}  # the same kernels as on a card: where the arrays are decides who runs them
+KERNELS = {"emulator": "cuda"}  # the same kernels as on a GPU: where the arrays are decides who runs them
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Device:
 
     @property
     def on_card(self) -> bool:
-        """Whether arrays lie in a card's memory, where a look at a number waits for all work before it."""
+        """Whether arrays lie in a GPU's memory, where a look at a number waits for all work before it."""
         return self.xp is not np
 
     def __reduce__(self) -> Any:
@@ -55,8 +56,10 @@ class Device:
 @cache
 def _open(name: str) -> Device:
     try:
+        from scratchlm import kernels as package
         from scratchlm.kernels.contract import CONTRACT, kernel_set
 
+        _check_place(Path(package.__file__).parent)
         kernels = kernel_set(KERNELS.get(name, name))
     except ModuleNotFoundError as error:
         if error.name == "scratchlm.kernels":
@@ -74,6 +77,16 @@ def _open(name: str) -> Device:
     if name == "emulator":
         _check_compiler()
     return Device(name, _cupy() if name == "cuda" else np, kernels)
+
+
+def _check_place(found: Path) -> None:
+    """Refuse the kernels of another checkout: an engine and kernels of two states fit by chance."""
+    own = Path(__file__).parent
+    if found not in (own / "kernels", own.parent / "kernels"):
+        raise DeviceError(
+            f"This scratchlm is {own}, but the kernels that Python finds are {found}, of another one: run "
+            "`pip install -e .` in this checkout, or start Python outside of it."
+        )
 
 
 def _cupy() -> Any:
@@ -113,7 +126,7 @@ def get_device(device: "str | Device | None" = None) -> Device:
     return _open(device)
 
 
-# ---------------------------------------------------------------- between the host and a card
+# ---------------------------------------------------------------- between the host and a GPU
 def transfers() -> AbstractContextManager[Any]:
     """Count the copies that are made inside a `with` block: see `Transfers` in kernels/transfers.py.
 
@@ -127,7 +140,7 @@ def transfers() -> AbstractContextManager[Any]:
 
 
 def upload(array: Any, device: Device) -> Any:
-    """A NumPy array as the device's own: copied to a card, itself elsewhere."""
+    """A NumPy array as the device's own: copied to a GPU, itself elsewhere."""
     if not device.on_card or isinstance(array, device.xp.ndarray):
         return array
     from scratchlm.kernels.transfers import copy_up
@@ -136,7 +149,7 @@ def upload(array: Any, device: Device) -> Any:
 
 
 def to_host(data: Any) -> np.ndarray:
-    """A tensor, a device's array, a number or nested lists as a NumPy array; copied only from a card.
+    """A tensor, a device's array, a number or nested lists as a NumPy array; copied only from a GPU.
 
     Raises:
         ShapeError: nested lists of unequal lengths.

@@ -20,14 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .autograd import (  # noqa: F401
-    Version,
-    check_finite,
-    detect_anomaly,
-    is_grad_enabled,
-    looks_for_anomalies,
-    no_grad,
-)
+from .autograd import Version, check_finite, is_grad_enabled, looks_for_anomalies
 from .device import Device
 from .errors import DeviceError, DtypeError, GraphError
 from .tensor import Tensor

@@ -55,7 +55,7 @@ class Tensor:
         self._function: Any = None  # the Function that made this tensor; None for a leaf
         self._index = 0  # which of that Function's outputs it is
         # One memory has one version, whatever names it goes by.
-        same = isinstance(data, Tensor) and data._data is self._data  # not copied to a card, say
+        same = isinstance(data, Tensor) and data._data is self._data  # not copied to a GPU, say
         self._version: Version = data._version if same else Version()
 
     @classmethod
@@ -115,7 +115,7 @@ class Tensor:
         return to_host(self._data).item()
 
     def numpy(self) -> np.ndarray:
-        """The values as a NumPy array, which shares memory with this tensor; from a card, a copy."""
+        """The values as a NumPy array, which shares memory with this tensor; from a GPU, a copy."""
         return to_host(self._data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

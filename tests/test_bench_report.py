@@ -56,10 +56,32 @@ def test_all_peers_run_in_turn(started, scratchlm, tmp_path):
     assert "does 2,000 GFLOP/s, a copy moves 20 GB/s" in " ".join(out.split())
     assert drawn.read_bytes()[:4] == PNG
     lines = table.rows(file.read_text(encoding="utf-8"))
-    assert table.rows(*[file.read_text(encoding="utf-8")] * 2) == lines + lines[2:]
-    assert len(lines) == 4
-    assert lines[2].startswith("| W1: words, LSTM 2×128 | 10.00 ms (1047 GFLOP/s, 52 % of the bound) |")
-    assert "| 2.50× (2.00 to 3.00, 2 pairs) | 1 of 4 MB: 0.25× | 1.00 s (8.00 s), torch 2.00 s |" in lines[2]
+    assert table.rows(*[file.read_text(encoding="utf-8")] * 2) == lines  # a row a workload
+    assert lines == [
+        "| what | ours | beside torch | beside torch-fused | memory | first step |",
+        "|---|---|---|---|---|---|",
+        "| W1: words, LSTM 2×128 | 10.00 ms, 52 % of the bound | 2.50× (2.00 to 3.00) | 1.88× (1.50 to 2.25) "
+        "| 1 MB, 0.25× torch's | 1.0 s, cold 8.0 s |",
+    ]
+
+
+def test_without_pytorch_ours_is_timed_alone(started, scratchlm, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    file = tmp_path / "found.json"
+    code, out, err = scratchlm("bench", "W1", "--pairs", 2, "--json", file)
+    assert (code, err) == (0, "")
+    assert set(started) == {"ours"}
+    assert "PyTorch is not installed (pip install torch): there is no peer, ours is timed alone." in out
+    assert "W1 process 2/2: ours 10.00 ms" in out
+    assert "ahead" not in out
+    assert "nan" not in out
+    (row,) = json.loads(file.read_text(encoding="utf-8"))["workloads"]
+    assert (row["peer"], row["ratio"], row["milliseconds"]) == ("", None, 10)
+    alone = table.rows(file.read_text(encoding="utf-8"))
+    assert alone[0] == "| what | ours | memory | first step |"
+    assert " ms, " in alone[2]
+    assert "None" not in alone[2]
+    assert scratchlm("bench", "W1", "--picture", tmp_path / "a.png")[0] == 2
 
 
 def test_a_cold_start_has_a_cache_of_its_own_that_is_deleted(monkeypatch):

@@ -98,10 +98,10 @@ MISSING = {
     with_a_driver_for_cuda_12_and_a_cupy_for_13: (
         'needs CUDA 13: run `pip uninstall cupy-cuda13x` and `pip install "cupy-cuda12x[ctk]"`'
     ),
-    without_a_card: "it shows no card: unset CUDA_VISIBLE_DEVICES",
-    where_the_driver_finds_no_card: "it shows no card: unset CUDA_VISIBLE_DEVICES",
-    where_the_driver_fails: "gives no card (cudaErrorUnknown: unknown error): restart the machine",
-    with_an_old_card: "The card (Imagined card, sm_61) is older than sm_75",
+    without_a_card: "it shows no GPU: unset CUDA_VISIBLE_DEVICES",
+    where_the_driver_finds_no_card: "it shows no GPU: unset CUDA_VISIBLE_DEVICES",
+    where_the_driver_fails: "gives no GPU (cudaErrorUnknown: unknown error): restart the machine",
+    with_an_old_card: "The GPU (Imagined card, sm_61) is older than sm_75",
     without_nvrtc: 'finds no NVRTC, NVIDIA\'s compiler: run `pip install "cupy-cuda12x[ctk]"`',
     without_headers: 'error: cannot open source file "cuda_fp16.h"): run `pip install "cupy-cuda12x[ctk]"`',
 }
@@ -114,7 +114,7 @@ def test_what_is_missing_is_one_sentence(missing, monkeypatch, scratchlm, tmp_pa
         sl.get_device("cuda")
     sentence = str(caught.value)
     assert MISSING[missing] in sentence
-    assert sentence.endswith("or use the device 'cpu' or 'emulator', which need no card.")
+    assert sentence.endswith("or use the device 'cpu' or 'emulator', which need no GPU.")
     assert "\n" not in sentence
     run = tmp_path / "run"
     assert scratchlm("train", "--device", "cuda", "--steps", 1, "--out", run) == (
@@ -133,10 +133,10 @@ def test_cupy_is_installed_by_the_same_words_everywhere(monkeypatch):
     words = re.search("`(pip install .*?)`", str(caught.value))[1]
     monkeypatch.setattr(doctor, "_version", lambda package, missing="none": missing)
     assert dict(doctor.examine())["CuPy"] == f"none: only the device 'cuda' needs it ({words})"
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    assert f"\n{words} " in readme
-    assert f"`{words}` |" in readme
-    assert ".[cuda]" not in readme
+    page = (Path(__file__).parents[1] / "docs" / "cuda.md").read_text(encoding="utf-8")
+    assert f"\n{words} " in page
+    assert f"`{words}` |" in page
+    assert ".[cuda]" not in page
 
 
 def test_the_doctor_describes_the_card(monkeypatch):
@@ -153,6 +153,6 @@ def test_a_card_without_memory_is_a_sentence(monkeypatch, scratchlm, tmp_path):
     code, _, said = scratchlm("train", "--device", "cuda", "--steps", 1, "--out", tmp_path / "run")
     assert code == 2
     assert said == (
-        "scratchlm: The card has no memory left (Out of memory allocating 1,024 bytes (allocated so far: 512 "
+        "scratchlm: The GPU has no memory left (Out of memory allocating 1,024 bytes (allocated so far: 512 "
         "bytes)): lower training.batch or training.length, or take a smaller model.\n"
     )

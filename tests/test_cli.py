@@ -87,6 +87,9 @@ def test_recipes_lists_every_recipe(scratchlm):
     code, out, _ = scratchlm("recipes")
     assert code == 0
     assert all(re.search(rf"^{name} ", out, re.M) for name in shipped())
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 83  # the last line is a command
+    assert len(lines) < 100
 
 
 def test_doctor_names_what_it_found(scratchlm):

@@ -1,4 +1,4 @@
-"""The device cuda without a card: a strict stand-in for CuPy, whose kernels the emulator runs."""
+"""The device cuda without a GPU: a strict stand-in for CuPy, whose kernels the emulator runs."""
 
 import functools
 
@@ -30,7 +30,7 @@ IDS = np.random.default_rng(0).integers(0, 13, (4, 11))
 
 @pytest.fixture(autouse=True, params=["stand-in"] + ([] if NO_CARD else ["card"]))
 def cupy(request, monkeypatch):
-    """The stand-in, and CuPy itself where there is a card."""
+    """The stand-in, and CuPy itself where there is a GPU."""
     if request.param == "stand-in":
         fake_cupy.install(monkeypatch)
     return request.param
@@ -113,7 +113,7 @@ def test_a_step_of_a_task_is_that_of_the_cpu_and_asks_the_card_twice(name, tmp_p
         for _ in range(2):
             with transfers() as copies:
                 trainer._step()
-        losses.append(trainer.pending[0])
+        losses.append(trainer.pending.losses)
         assert copies.down == (2 if device == "cuda" else 0)
     assert losses[0] == pytest.approx(losses[1], abs=1e-3)  # of training, see emulator/test_training.py
 

@@ -265,7 +265,7 @@ def test_pytorch_is_timed_beside_where_a_figure_says_so(figures, story, tmp_path
     assert result.peer == {"seconds": 2.0, "loss": 1.5}
 
 
-def test_reproduce_on_the_command_line(scratchlm, figures, story, tmp_path):
+def test_reproduce_on_the_command_line(scratchlm, figures, story, tmp_path, monkeypatch):
     code, out, _ = scratchlm("reproduce")
     assert code == 0
     assert "loss 2" in out
@@ -276,7 +276,11 @@ def test_reproduce_on_the_command_line(scratchlm, figures, story, tmp_path):
     assert "seeds: 1), published 2, band at most 5: inside" in out
     assert "Changed" not in out
     assert f"written to {tmp_path / 'out' / 'X1.json'}" in out
+    monkeypatch.chdir(tmp_path)
+    options = ["--seeds", 1]  # without --out
     code, out, _ = scratchlm("reproduce", "X2", *options, "--set", "training.steps=1")
+    assert "written to runs/reproduce-X2/X2.json" in out.replace("\\", "/")
+    assert not (tmp_path / "results").exists()
     assert code == 0
     assert "band at least 95: OUTSIDE" in out
     assert "Changed by --set: training.steps=1. This is not what was published." in out
@@ -288,7 +292,10 @@ def test_wrong_use_is_one_line(scratchlm, figures, story, tmp_path):
         scratchlm("reproduce", "X12", *out), r"no figure 'X12' \(did you mean 'X[12]'\?\): X1, X2"
     )
     assert_one_line(scratchlm("reproduce", "X1", *out), "X1 needs --data with a story")
-    assert_one_line(scratchlm("reproduce", "X2", "--data", story, *out), r"Give either data\.paths")
+    assert_one_line(
+        scratchlm("reproduce", "X2", "--data", story, *out),
+        r"either data\.paths ",
+    )
     assert_one_line(scratchlm("overfit", "nothing", *out), "no recipe 'nothing'")
     assert_one_line(scratchlm("overfit", "--data", tmp_path / "no.txt", *out), "No such file")
     assert not (tmp_path / "out").exists()

@@ -2,8 +2,10 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from functools import cache
@@ -72,12 +74,12 @@ BELOW = {
         "functions",
     },  # the functions at its end, for the methods
     "function": {"autograd", "device", "tensor", "kernels"},
-    "functions": {"arrays", "device", "random", "tensor", "function"},
-    "nn": {"device", "random", "tensor", "function", "functions"},
+    "functions": {"autograd", "arrays", "device", "random", "tensor", "function"},
+    "nn": {"autograd", "device", "random", "tensor", "function", "functions"},
     "optim": {"device", "tensor", "function", "nn"},
-    "models": {"device", "random", "tensor", "function", "functions", "nn"},
-    "debugger": {"device", "tensor", "function", "functions", "nn"},
-    "generation": {"device", "tensor", "function", "nn", "text"},
+    "models": {"autograd", "device", "random", "tensor", "function", "functions", "nn"},
+    "debugger": {"autograd", "device", "tensor", "function", "functions", "nn"},
+    "generation": {"autograd", "device", "tensor", "function", "nn", "text"},
     "text": {"files"},
 }
 
@@ -228,3 +230,25 @@ def test_a_kernel_is_declared_with_its_own_arguments():
         parameters = inspect.signature(getattr(kernel_set("reference"), kernel.name)).parameters
         needed = [name for name, p in parameters.items() if p.default is p.empty or name == "smoothing"]
         assert [argument.name for argument in kernel.arguments] == needed, kernel.name
+
+
+def test_the_index_of_formulas_is_up_to_date():
+    place = importlib.util.spec_from_file_location("formulas", ROOT / "docs" / "formulas.py")
+    made = importlib.util.module_from_spec(place)
+    place.loader.exec_module(made)
+    page = made.index()
+    assert page == (ROOT / "docs" / "formulas.md").read_text(encoding="utf-8"), "run python docs/formulas.py"
+    for link in re.findall(r"\]\(\.\./([^)]+)\)", page):
+        assert (ROOT / link).is_file(), link
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name
+)
+def test_links_of_the_pages_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert link.startswith("http") or (page.parent / link).exists(), link
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 130

@@ -243,7 +243,7 @@ def test_the_sources_of_a_task_are_lines_and_its_validation_part_is_held_out(mon
                            data__share=0.5, training__length=40))  # fmt: skip
     assert 4 <= len(half.training) <= 6
     chosen.data.paths = ["mine.txt"]
-    with pytest.raises(RecipeError, match=r"Give either data\.paths \(a text\) or data\.task, not both"):
+    with pytest.raises(RecipeError, match=r"either data\.paths \(a text\) or data\.task, not both"):
         make_job(chosen)
 
 

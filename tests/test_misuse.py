@@ -1,5 +1,7 @@
 """Wrong shapes, types, axes and devices: each answered by one sentence that names the thing."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -222,6 +224,16 @@ def test_a_device_that_lacks_a_kernel_is_refused_by_name(monkeypatch):
     monkeypatch.delattr(reference, "adam_step")
     with pytest.raises(DeviceError, match="'reference' lacks these kernels of the contract: adam_step"):
         device._open.__wrapped__("reference")  # tensors of other tests lie on the one that is open already
+
+
+def test_kernels_of_another_checkout_are_refused_by_name(monkeypatch, tmp_path):
+    from scratchlm import device, kernels
+
+    monkeypatch.setattr(kernels, "__file__", str(tmp_path / "kernels" / "__init__.py"))
+    device._open.cache_clear()
+    with pytest.raises(DeviceError, match=re.escape(f"the kernels that Python finds are {tmp_path}")):
+        sl.get_device("reference")
+    device._open.cache_clear()
 
 
 @pytest.mark.parametrize("size", [1e4, -1e4])

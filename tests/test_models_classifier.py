@@ -226,3 +226,12 @@ def test_every_row_has_something_to_guess(rng):
     for share in (0, 1.5, float("nan")):
         with pytest.raises(OptionError, match="0 < share ≤ 1"):
             mask_tokens([[1]], V, 1, rng, share)
+
+
+def test_the_callers_models_keep_their_heads():
+    models = [LSTMLanguageModel(5, 4, 4) for _ in range(2)]
+    classifier = SequenceClassifier(models[0], 4, 2, backwards=models[1])
+    assert not [name for name, _ in classifier.named_parameters() if "y.head" in name or "s.head" in name]
+    for model in models:
+        assert model(np.array([[1, 2]]))[0].shape == (1, 2, 5)
+    assert classifier.body.embedding.weight is models[0].embedding.weight  # trained together

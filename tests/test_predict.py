@@ -1,6 +1,7 @@
 """What a trained run makes of a text, in a talk and in a picture, and what a later run makes of it."""
 
 import io
+import re
 import sys
 
 import numpy as np
@@ -36,10 +37,8 @@ def task(name, target):
 @pytest.fixture(autouse=True)
 def tasks(monkeypatch):
     """Three classes by the length; the text backwards; and the same under the name of the dialogues."""
-    lengths, reverse = (
-        task("languages", lambda text: f"of {len(text)}"),
-        task("facts", lambda text: text[::-1]),
-    )
+    lengths = task("languages", lambda text: f"of {len(text)}")
+    reverse = task("facts", lambda text: text[::-1])
     monkeypatch.setitem(TASKS, "languages", lambda seed=0: lengths)
     monkeypatch.setitem(TASKS, "facts", lambda seed=0: reverse)
     talks = task("dialogue", lambda text: f"Customer: Agent: \n {text}")
@@ -324,7 +323,10 @@ def test_predict_prints_classes_choices_and_beams(scratchlm, trained_runs, tmp_p
     assert scratchlm("predict", trained_runs("classifier"), "abcd")[1].count("%  of ") == 4
     _, out, _ = scratchlm("predict", trained_runs("lstm"), "cat", "--choice", "sat", "--choice", "mat")
     assert sum(float(line.split("%")[0]) for line in out.splitlines()) == pytest.approx(100, abs=0.02)
-    _, out, _ = scratchlm("predict", trained_runs("additive"), "abc", "--beam", 2)
+    _, out, err = scratchlm("predict", trained_runs("additive"), "abc", "--beam", 2)
+    first, second = map(float, re.findall(r"-\d+\.\d\d", err))
+    assert first > second
+    assert "The percentage is P, the probability of the whole answer." in err
     assert len(out.splitlines()) == 2
     _, out, _ = scratchlm("predict", trained_runs("vae"), "cat sat.", "--to", "mat old.")
     assert len(out.splitlines()) == 7
@@ -385,10 +387,7 @@ WRONG = {
     "picture": (["predict", "classifier", "abc", "--picture", "a.png"], "no attention over a source"),
     "way": (["predict", "classifier", "abc", "--to", "abd"], "no codes to go between"),
     "way from nothing": (["predict", "vae", "", "--to", "cat"], "a text is empty"),
-    "way with a beam": (
-        ["predict", "vae", "a", "--to", "b", "--beam", "2"],
-        "leave out --beam, --choice",
-    ),
+    "way with a beam": (["predict", "vae", "a", "--to", "b", "--beam", "2"], "leave out --beam, --cho"),
     "other kind": (["finetune", "lstm", "--recipe", "gpt-128"], "kind lstm, the recipe wants gpt"),
     "freeze": (["finetune", "classifier", "--recipe", "MINE", "--freeze", "x"], "names 'x', but no weight"),
 }

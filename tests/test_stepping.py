@@ -3,7 +3,12 @@
 import inspect
 import io
 import linecache
+import os
 import pdb
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +25,8 @@ from scratchlm.functions.lstm import LSTM, LSTMCell
 from scratchlm.functions.matmul import Linear, MatMul
 from scratchlm.functions.norm import LayerNorm
 from scratchlm.functions.softmax import LogSoftmax, Softmax
+
+ROOT = Path(__file__).parents[1]
 
 
 def x(*shape):
@@ -126,3 +133,26 @@ def test_three_frames_from_the_users_backward_to_the_formulas():
         patch.setattr(Softmax, "backward", backward)
         y.backward()
     assert seen == [["backward", "walk_back", "backward"]]
+
+
+def test_the_session_of_the_readme_goes_as_it_says(tmp_path):
+    page = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Step into a formula")[2]
+    code, session = re.findall(r"```(?:python)?\n(.*?)```", page, re.S)[:2]
+    (tmp_path / "step.py").write_text(code)
+    typed = [line.removeprefix("(Pdb) ") for line in session.splitlines() if line.startswith("(Pdb)")]
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "step.py")],
+        input="\n".join([*typed, "q", ""]), capture_output=True, text=True, encoding="utf-8",
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    said = done.stdout.replace(str(ROOT) + os.sep, "").replace("\\", "/").replace("(Pdb) ", "")
+    for line in session.splitlines():
+        if not line.startswith("(Pdb)"):
+            assert line in said, (line, done.stdout, done.stderr)
+
+
+def test_without_its_packages_the_command_line_says_what_to_install():
+    code = "import sys, runpy; sys.modules['click'] = None; runpy.run_module('scratchlm', None, '__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "scratchlm: The command line needs the package 'click': run `pip install -e .`.\n"

@@ -12,7 +12,7 @@ from scratchlm.errors import CheckpointError, DataError, NumberError
 from scratchlm.models import LSTMLanguageModel
 from scratchlm.runs import load_run
 from scratchlm.training import Reporter, Trainer, evaluate, load_arrays, load_recipe
-from scratchlm.training.metrics import Metrics
+from scratchlm.training.metrics import Metrics, plot
 
 from .tolerance import through
 
@@ -350,3 +350,15 @@ def test_what_a_killed_process_was_writing_is_gone_after_resume(data, tmp_path):
     assert {path.name for path in folder.iterdir()} == before
     train(chosen, tmp_path / "whole")
     assert content(folder) == content(tmp_path / "whole")
+
+
+def test_the_legend_of_the_losses_covers_no_curve(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    drawn, plain = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda f, *a, **b: drawn.append(f) or plain(f, *a, **b))
+    lines = [{"step": k, "loss": 2.0, "validation_loss": 2.0 + k} for k in range(5)]
+    plot(lines, tmp_path / "loss.png", "title")
+    (axes,), (legend,) = drawn[0].axes, drawn[0].legends
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+    assert [text.get_text() for text in legend.get_texts()] == ["training", "validation"]

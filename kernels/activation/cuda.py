@@ -3,8 +3,15 @@
 All are launched alike, so one needs nothing but its kernel in activation.cu and its line in reference.py.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ..cuda.launching import elementwise
 from . import reference
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...  # what the loop below makes
+
 
 for _name, _function in list(vars(reference).items()):
     if hasattr(_function, "row"):

@@ -1,15 +1,17 @@
-"""A kernel out of a loop over rows, or out of a formula of numbers: the threads and the cache are added here.
+"""A kernel out of a loop over rows, or out of a formula of numbers.
 
-@parallel
-def _double(first, last, x, y):  # rows first … last−1
-    for n in range(first, last):
-        y[n] = 2 * x[n]
+    @parallel
+    def _double(first, last, x, y):  # rows first … last−1
+        for n in range(first, last):
+            y[n] = 2 * x[n]
 
-_double(len(x), 1000, x, y)  # on all cores, at least 1000 rows a thread
+    _double(len(x), 1000, x, y)  # on all cores, at least 1000 rows a thread
 
-@elementwise
-def tanh_forward(x):  # of a number, and so of each element of arrays of equal shape
-    return tanh(x)
+    @elementwise
+    def tanh_forward(x):  # of a number, and so of each element of arrays of equal shape
+        return tanh(x)
+
+Threads and the cache of compiled kernels are added here.
 """
 
 import functools
@@ -24,7 +26,7 @@ from .compiling import inner, kernel
 from .threads import get_team, loop, pieces_of, split
 
 AT_LEAST = 1 << 13  # elements a thread: about 5 µs of work
-STRIDE = 64  # elements, as below
+STRIDE = 64  # elements: pieces begin at multiples of it
 
 
 def _split_all(team, pieces, n, *arguments):
@@ -32,15 +34,16 @@ def _split_all(team, pieces, n, *arguments):
 
 
 def _of_one(first, last, x, numbers, y):
-    # Cut at multiples of 64 elements: a compiled loop treats the last few, which fill no vector, by other
-    # instructions, whose last bit may differ; this way they are the same for any number of threads.
-    x, y = x[64 * first : 64 * last], y[64 * first : 64 * last]
+    # A compiled loop treats the last few elements, which fill no vector, by other instructions, whose last
+    # bit may differ: cut at multiples of STRIDE, they are the same for any number of threads.
+    x, y = x[STRIDE * first : STRIDE * last], y[STRIDE * first : STRIDE * last]
     for i in range(y.size):
         y[i] = FORMULA(x[i], *numbers)  # type: ignore[name-defined]  # noqa: F821
 
 
 def _of_two(first, last, a, b, numbers, y):
-    a, b, y = a[64 * first : 64 * last], b[64 * first : 64 * last], y[64 * first : 64 * last]
+    first, last = STRIDE * first, STRIDE * last
+    a, b, y = a[first:last], b[first:last], y[first:last]
     for i in range(y.size):
         y[i] = FORMULA(a[i], b[i], *numbers)  # type: ignore[name-defined]  # noqa: F821
 
@@ -56,7 +59,8 @@ def _filled_in(template: Callable, function: Callable, **names: Any) -> Any:
         co_name=function.__name__,
         co_qualname=function.__qualname__,
     )
-    made = FunctionType(code, {"__name__": function.__module__, "split": split, **names}, function.__name__)
+    known = {"__name__": function.__module__, "split": split, "STRIDE": STRIDE, **names}
+    made = FunctionType(code, known, function.__name__)
     made.__qualname__ = function.__qualname__
     return made
 

@@ -65,7 +65,8 @@ def threads() -> int:
 
 def pieces_of(n: int, at_least: int = 1) -> int:
     """Into how many pieces to cut n rows, none shorter than `at_least`: a piece should take 10 µs or more."""
-    return max(1, min(_threads, n // max(at_least, 1)))
+    most = n // at_least if at_least > 1 else n
+    return _threads if most >= _threads else most or 1  # max and min would take longer than all of this
 
 
 def get_team() -> np.ndarray:

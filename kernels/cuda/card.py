@@ -1,4 +1,4 @@
-"""Is there a card that these kernels can run on? Each reason why not is a sentence: what to install."""
+"""Is there a GPU that these kernels can run on? Each reason why not is a sentence: what to install."""
 
 import ctypes
 import importlib
@@ -10,7 +10,7 @@ from ..emulator import KernelError
 OLDEST = 75  # compute capability 7.5, Turing (2018): the oldest that CUDA 13 and the compile check know
 NEWEST_WHEEL = 13  # CuPy's builds are named after CUDA's major version
 NO_DEVICE = 100  # cudaErrorNoDevice
-ELSE = "or use the device 'cpu' or 'emulator', which need no card"
+ELSE = "or use the device 'cpu' or 'emulator', which need no GPU"
 NO_DRIVER = (
     "Device 'cuda' finds no NVIDIA driver: install the one for your card (nvidia.com/drivers; in a "
     "container, start it with `--gpus all`)"
@@ -34,8 +34,8 @@ def open_card() -> Any:
     """CuPy, after making sure that it can compile and run a kernel on the first card.
 
     Raises:
-        KernelError: CuPy, the driver, a card, or NVIDIA's compiler with its headers is missing or too old.
-        MemoryError: other programs have taken all of the card's memory.
+        KernelError: CuPy, the driver, a GPU, or NVIDIA's compiler with its headers is missing or too old.
+        MemoryError: other programs have taken all of the GPU's memory.
     """
     try:
         cupy = importlib.import_module("cupy")
@@ -54,7 +54,7 @@ def open_card() -> Any:
 
 
 def describe(cupy: Any) -> str:
-    """The card's name, architecture and memory, and what CuPy's pool holds of it."""
+    """The GPU's name, architecture and memory, and what CuPy's pool holds of it."""
     free, total = cupy.cuda.runtime.memGetInfo()
     pool = cupy.get_default_memory_pool()
     limit = f", at most {pool.get_limit() / 2**30:.1f} GB" if pool.get_limit() else ""
@@ -99,18 +99,18 @@ def _check_card(cupy: Any) -> None:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
         if error.status != NO_DEVICE:
-            raise _refused(f"The NVIDIA driver gives no card ({_line(error)}): restart the machine") from None
+            raise _refused(f"The NVIDIA driver gives no GPU ({_line(error)}): restart the machine") from None
         count = 0
     if count == 0:
         raise _refused(
-            "There is an NVIDIA driver, but it shows no card: unset CUDA_VISIBLE_DEVICES if it is empty, "
+            "There is an NVIDIA driver, but it shows no GPU: unset CUDA_VISIBLE_DEVICES if it is empty, "
             "start a container with `--gpus all`"
         )
     capability = cupy.cuda.Device().compute_capability
     if int(capability) < OLDEST:
         raise _refused(
-            f"The card ({_name(cupy)}, sm_{capability}) is older than sm_{OLDEST}, the oldest that the "
-            "kernels are made for: take a card from 2018 on"
+            f"The GPU ({_name(cupy)}, sm_{capability}) is older than sm_{OLDEST}, the oldest that the "
+            "kernels are made for: take a GPU from 2018 on"
         )
 
 
@@ -128,8 +128,8 @@ def _check_compiler(cupy: Any) -> None:
         raise
     except Exception as error:  # CompileException is an Exception, a missing library a RuntimeError
         raise _refused(
-            f"CuPy cannot run a kernel on the card ({_line(error)}): run `pip install {fitting}`, which "
+            f"CuPy cannot run a kernel on the GPU ({_line(error)}): run `pip install {fitting}`, which "
             "brings the headers and cuBLAS"
         ) from None
     if total != 6:
-        raise _refused(f"The card adds 1, 2 and 3 to {total}: look for a fault of the card")
+        raise _refused(f"The GPU adds 1, 2 and 3 to {total}: look for a fault of the GPU")

@@ -24,7 +24,7 @@ PACKAGES = ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12")  # the second comes w
 
 @dataclass(frozen=True)
 class Compiled:
-    """What a card's compiler says about one kernel."""
+    """What a GPU's compiler says about one kernel."""
 
     kernel: str
     card: str
@@ -83,7 +83,7 @@ def compile_file(nvrtc: ctypes.CDLL, path: Path, card: str, real: str) -> list[C
 
 
 def compile_all(cards: tuple[str, ...] = CARDS) -> list[Compiled]:
-    """Every kernel for every card, for float and double.
+    """Every kernel for every GPU, for float and double.
 
     Raises:
         KernelError: NVRTC is not installed, or a kernel does not compile.

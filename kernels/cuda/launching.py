@@ -1,9 +1,9 @@
 """How a CUDA kernel is launched: on a GPU through CuPy where the arrays are CuPy's, else on the emulator.
  Every kernel is compiled for float and for double: the word `real` in a .cu stands for either.
 
-On a card a launch returns before the kernel has run: all work goes to CuPy's current stream, in order, and
+On a GPU a launch returns before the kernel has run: all work goes to CuPy's current stream, in order, and
 nothing here waits for it or copies anything to the host. Memory comes from CuPy's pool, which keeps what is
-freed: cudaMalloc waits for the card, the pool does not. Kernels are compiled by NVRTC at their first use
+freed: cudaMalloc waits for the GPU, the pool does not. Kernels are compiled by NVRTC at their first use
 (CuPy keeps them in ~/.cupy). Products are cuBLAS's in float32; CUPY_TF32=1 in the environment lets it round
 their inputs to 10 bits of mantissa, on cards from sm_80 on.
 """
@@ -43,7 +43,7 @@ def emulating(**settings: Any) -> Iterator[None]:
 
 @contextmanager
 def watching(launches: list[tuple[str, int, int, Any]]) -> Iterator[None]:
-    """Append (kernel, blocks, threads, counts) of every launch inside a block; counts are None on a card."""
+    """Append (kernel, blocks, threads, counts) of every launch inside a block; counts are None on a GPU."""
     global _watcher
     before, _watcher = _watcher, launches
     try:
@@ -109,7 +109,7 @@ def whole(*arrays: Any, dtype: Any = None) -> list[Any]:
 def addresses(arrays: list[Any]) -> Any:
     """Where each of these arrays (in C order, of one type) begins: what a kernel takes as `real* const*`.
 
-    On a card the table stays there for the next call with the same arrays; the caller keeps them alive.
+    On a GPU the table stays there for the next call with the same arrays; the caller keeps them alive.
     """
     xp = array_module(arrays[0])
     return Pointers(arrays) if xp is np else _addresses(xp, tuple(a.data.ptr for a in arrays))

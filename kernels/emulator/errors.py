@@ -1,9 +1,10 @@
 """What the emulator refuses or finds: one sentence with kernel, thread, block, line and what to do."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Thread(NamedTuple):
+@dataclass(frozen=True)
+class Thread:
     """A thread that has part in a fault: its threadIdx and blockIdx (x, y, z), and its line, 0 if unknown."""
 
     index: tuple[int, int, int]
@@ -33,5 +34,5 @@ class KernelError(RuntimeError):
 
     @property
     def refused(self) -> bool:
-        """Whether nothing was run: it does not compile, or not on a card either, or was called wrongly."""
+        """Whether nothing was run: it does not compile, or not on a GPU either, or was called wrongly."""
         return self.kind in ("argument", "launch", "compiler", "unsupported", "compile", "shared memory")

@@ -1,4 +1,4 @@
-"""Matrix products [matmul], with a bias [linear]: cuBLAS on a card."""
+"""Matrix products [matmul], with a bias [linear]: cuBLAS on a GPU."""
 
 from ..cuda.launching import THREADS, array_module, launch, whole
 

@@ -66,11 +66,12 @@ def gradient_norm(gradients):
 
 def _in_place(update, changed, gradients, constants):
     """Run `update` on flat views of each parameter, in pieces side by side."""
+    typed = {g.dtype: np.array(constants, g.dtype) for g in gradients}
     for *arrays, g in zip(*changed, gradients, strict=True):
-        work = [np.ascontiguousarray(a) for a in arrays]
-        flat = [a.reshape(-1) for a in (*work, np.ascontiguousarray(g))]
-        update(-(-g.size // STRIDE), AT_LEAST // STRIDE, *flat, np.array(constants, g.dtype))
-        for array, copy in zip(arrays, work, strict=True):
+        work = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in (*arrays, g)]
+        flat = [a.reshape(-1) for a in work]
+        update(-(-g.size // STRIDE), AT_LEAST // STRIDE, *flat, typed[g.dtype])
+        for array, copy in zip(arrays, work, strict=False):
             if copy is not array:  # a non-contiguous parameter was worked on in a copy
                 array[...] = copy
 

@@ -25,7 +25,7 @@ def gradient_norm(gradients):
             addresses(flat), sizes, chunks, sums, CHUNK, dtype=dtype,
         )  # fmt: skip
         total = total + sums.sum()
-    return total**0.5  # an array without axes on a card: the caller decides when to wait for it
+    return total**0.5  # an array without axes on a GPU: the caller decides when to wait for it
 
 
 def sgd_step(parameters, gradients, velocities, lr, momentum, weight_decay):

@@ -1,6 +1,6 @@
 """One token through the layers of a model, for text written token by token [lstm.step, transformer.step].
 
-Out of the other kernels: on a card a token waits for launches, not for memory.
+Out of the other kernels: on a GPU a token waits for launches, not for memory.
 """
 
 from types import SimpleNamespace

@@ -1,6 +1,7 @@
 """Peers in turn, each in a fresh process, and the ratio pair by pair: drift of the machine hits both."""
 
 import json
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +16,10 @@ from .workloads import ON_CARD, ON_CPU, WORKLOADS
 
 @dataclass
 class Result:
-    """One workload, this engine against a peer; a ratio above 1 means ahead (memory: below 1)."""
+    """One workload, this engine against a peer; a ratio above 1 means ahead (memory: below 1).
+
+    Where ours ran alone, `peer` is empty and what would be the peer's is NaN (null in JSON).
+    """
 
     name: str
     description: str
@@ -87,7 +91,7 @@ def compare(
     """Run `pairs` times one process of ours and one of each peer's, `steps` steps each; a result a peer.
 
     Args:
-        peers: as `peers_of` gives them.
+        peers: as `peers_of` gives them; none: ours alone.
         bound: the machine's own product, of which ours reach a share.
         cold: also start ours once without compiled kernels.
 
@@ -96,17 +100,20 @@ def compare(
     """
     load = busy_processors()
     runs: dict[str, list[dict[str, Any]]] = {who: [] for who in ("ours", *peers)}
+    processes = f"{pairs} {'pairs of processes' if peers else 'processes'}"
+    say(f"{name}: {WORKLOADS[name].description}; {processes}, {steps} steps each …")
     for number in range(pairs):
         for who, done in runs.items():
             done.append(run_child(name, who, steps, threads, device))
         times = ", ".join(f"{who} {_ms(done[-1]):.2f} ms" for who, done in runs.items())
-        say(f"{name} pair {number + 1}/{pairs}: {times}")
+        say(f"{name} {'pair' if peers else 'process'} {number + 1}/{pairs}: {times}")
     compiling = None
     if cold:
         compiling = run_child(name, "ours", 1, threads, device, cold=True)["first"]
         say(f"{name} without compiled kernels: first step after {compiling:.2f} s")
     about = {"name": name, "pairs": pairs, "threads": threads, "device": device, "load_before": load}
-    return [_result(runs["ours"], runs[who], compiling, bound, peer=who, **about) for who in peers]
+    runs[""] = [{"seconds": [math.nan], "memory": math.nan, "first": math.nan}] * pairs
+    return [_result(runs["ours"], runs[who], compiling, bound, peer=who, **about) for who in peers or ("",)]
 
 
 def _result(
@@ -151,5 +158,9 @@ def _ms(run: dict[str, Any]) -> float:
 
 def as_json(results: list[Result], bound: Machine, card: Any = None) -> str:
     """The machine and all results as one JSON object; on a card with what its kernels reach of its bounds."""
-    found = {"machine": asdict(bound), "workloads": [asdict(result) for result in results]}
+    found = {"machine": asdict(bound), "workloads": [_row(result) for result in results]}
     return json.dumps(found | ({"card": asdict(card)} if card else {}), indent=1)
+
+
+def _row(result: Result) -> dict[str, Any]:
+    return {key: None if value != value else value for key, value in asdict(result).items()}

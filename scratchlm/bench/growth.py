@@ -95,7 +95,9 @@ def measure(
     Raises:
         OptionError: a process failed.
     """
-    found, alone = [], {}
+    found, alone, done = [], {}, 0
+    every = sum(len(sizes) for (_, axis), (sizes, _, _) in AXES.items() if axis in axes)
+    say("First a tiny model of each kind, whose memory is taken off …")
     for model in ("lstm", "gpt"):
         for _ in range(2):  # the first may have to compile kernels, which takes memory of its own
             alone[model] = run_child(f"{model}.tiny", "ours", 1, threads, "cpu")["memory"]
@@ -111,7 +113,8 @@ def measure(
                 (run["memory"] - alone[model]) / 2**20,
             )
             points.append(Point(size, milliseconds, memory, POINTS[name].product_flops))
-            say(f"{model}, {axis} {size}: {milliseconds:.2f} ms, {memory:.0f} MB")
+            done += 1
+            say(f"{done}/{every} {model}, {axis} {size}: {milliseconds:.2f} ms, {memory:.0f} MB")
         top, largest = points[-FITTED:], sizes[-FITTED:]
         found.append(
             Growth(

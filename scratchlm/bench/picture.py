@@ -90,7 +90,7 @@ def draw_growth(found: Sequence[Growth], path: Path) -> None:
             axes.minorticks_off()
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-            axes.legend(frameon=False, fontsize=8)
+            axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1))  # above
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(labelsize=8)
         grid[1][column].set_xlabel(growth.axis)

@@ -7,38 +7,47 @@ from typing import Any
 
 from ..errors import DataError, ScratchLMError
 
-HEAD = ("what", "ours", "peer", "ratio (pairs)", "memory", "first step after (without compiled kernels)")
-
 
 def rows(*texts: str) -> list[str]:
-    """The lines of a Markdown table, two of its head and one a workload and peer, from JSON texts.
+    """The lines of a Markdown table from JSON texts: a row a workload, a column a peer.
+
+    A peer's cell is the median ratio of the pairs, with the smallest and the largest; above 1 ours is ahead.
+    Ours, memory and first step are those of the workload's first comparison.
 
     Raises:
         DataError: a text is not what `scratchlm bench --json` writes.
     """
     try:
-        found = [r for text in texts for r in json.loads(text)["workloads"]]
-        return [_line(HEAD), "|---" * len(HEAD) + "|", *map(_row, found)]
-    except (ValueError, KeyError, TypeError) as error:
+        found: dict[str, dict[str, dict[str, Any]]] = {}  # name → peer → result
+        for text in texts:
+            for r in json.loads(text)["workloads"]:
+                found.setdefault(r["name"], {})[r["peer"]] = r
+        peers = list(dict.fromkeys(peer for by_peer in found.values() for peer in by_peer))
+        peers = [peer for peer in peers if peer]  # "" where ours ran alone
+        head = ("what", "ours", *(f"beside {peer}" for peer in peers), "memory", "first step")
+        return [_line(head), "|---" * len(head) + "|", *(_row(by_peer, peers) for by_peer in found.values())]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"This is not what `scratchlm bench --json FILE` of this version writes ({error}): measure again."
         ) from None
 
 
-def _row(r: dict[str, Any]) -> str:
+def _row(by_peer: dict[str, dict[str, Any]], peers: list[str]) -> str:
+    r = next(iter(by_peer.values()))
     cold, share = r["cold_first_step_seconds"], r["share_of_bound"]
-    products = f" ({r['gflops_per_second']:.0f} GFLOP/s, {100 * share:.0f} % of the bound)" if share else ""
-    without = f" ({cold:.2f} s)" if cold is not None else ""
     return _line(
         (
             f"{r['name']}: {r['description']}",
-            f"{r['milliseconds']:.2f} ms{products}",
-            f"{r['peer']} {r['peer_milliseconds']:.2f} ms",
-            f"{r['ratio']:.2f}× ({r['ratio_low']:.2f} to {r['ratio_high']:.2f}, {r['pairs']} pairs)",
-            f"{r['memory_mb']:.0f} of {r['peer_memory_mb']:.0f} MB: {r['memory_ratio']:.2f}×",
-            f"{r['first_step_seconds']:.2f} s{without}, {r['peer']} {r['peer_first_step_seconds']:.2f} s",
+            f"{r['milliseconds']:.2f} ms" + (f", {100 * share:.0f} % of the bound" if share else ""),
+            *(_ratio(by_peer.get(peer)) for peer in peers),
+            f"{r['memory_mb']:.0f} MB" + (f", {r['memory_ratio']:.2f}× {r['peer']}'s" if r["peer"] else ""),
+            f"{r['first_step_seconds']:.1f} s" + (f", cold {cold:.1f} s" if cold is not None else ""),
         )
     )
+
+
+def _ratio(r: dict[str, Any] | None) -> str:
+    return "" if r is None else f"{r['ratio']:.2f}× ({r['ratio_low']:.2f} to {r['ratio_high']:.2f})"
 
 
 def _line(cells: tuple[str, ...]) -> str:

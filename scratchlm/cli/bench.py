@@ -1,5 +1,6 @@
 """scratchlm bench: timed beside its peers; scratchlm growth: timed over sizes."""
 
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ JSON = click.option(
     multiple=True,
     default=("torch",),
     show_default=True,
-    help="Peer: torch (on a card eager and compiled), torch-fused (its fused Adam) or torch-compile; may be "
+    help="Peer: torch (on a GPU eager and compiled), torch-fused (its fused Adam) or torch-compile; may be "
     "repeated.",
 )
 @click.option(
@@ -34,7 +35,7 @@ JSON = click.option(
     default="cpu",
     show_default=True,
     type=click.Choice(["cpu", "cuda"]),
-    help="Where both run; cuda needs a card.",
+    help="Where both run; cuda needs a GPU.",
 )
 @click.option(
     "--pairs", default=10, show_default=True, type=click.IntRange(min=1), help="Runs of each, in turn."
@@ -61,7 +62,7 @@ def bench(
 
     WORKLOADS: W1, W2 (LSTM), W3, W4 (GPT), W5 (single kernels), W6 (generation), W7 (BPE), A1 (W4 with batch
     64 and dropout, for cards); all that fit the device for none. Products are held to the machine's own
-    largest, measured in the same run; with W5, a card's kernels also to its bandwidth and arithmetic.
+    largest, measured in the same run; with W5, a GPU's kernels also to its bandwidth and arithmetic.
     """
     from ..bench.compare import as_json, choose, compare, peers_of
     from ..bench.machine import machine
@@ -69,8 +70,17 @@ def bench(
 
     check_folders(json_file, picture)
     names, peers = choose(workloads, device), peers_of(against, device)
+    source = click.get_current_context().get_parameter_source("against")
+    if source is click.core.ParameterSource.DEFAULT and importlib.util.find_spec("torch") is None:
+        if picture:
+            raise OptionError(
+                "--picture draws ratios to PyTorch, which is not installed (pip install torch)."
+            )
+        peers = ()
+        click.echo("PyTorch is not installed (pip install torch): there is no peer, ours is timed alone.")
     if device == "cuda":
         _open_card()
+    click.echo("Measuring the largest product of this machine …")
     bound = machine(threads, device)
     results = [
         result
@@ -79,10 +89,9 @@ def bench(
     ]
     click.echo()
     _show(results)
-    click.echo(
-        f"{pairs} pairs of processes, {steps} steps each, {threads} threads; a ratio above 1 is ahead; below "
-        "it the smallest and the largest of the pairs."
-    )
+    ratios = "; a ratio above 1 is ahead; below it the smallest and the largest of the pairs" if peers else ""
+    kind = "pairs of processes" if peers else "processes"
+    click.echo(f"{pairs} {kind}, {steps} steps each, {threads} threads{ratios}.")
     click.echo(
         f"Products are held to the machine's bound: a product of {bound.product:,} rows and columns does "
         f"{bound.gflops_per_second:,.0f} GFLOP/s, a copy moves {bound.copy_gigabytes_per_second:,.0f} GB/s."
@@ -104,14 +113,16 @@ def bench(
         )
     if json_file:
         write_text(json_file, as_json(results, bound, card))
+        click.echo(f"figures written to {json_file}")
     if picture:
         from ..bench.picture import draw_ratios
 
         draw_ratios(results, picture)
+        click.echo(f"picture written to {picture}")
 
 
 def _open_card() -> None:
-    """Nothing is timed in place of a card."""
+    """Nothing is timed in place of a GPU."""
     from ..device import get_device
 
     try:
@@ -131,16 +142,14 @@ def _show(results: "list[Result]") -> None:
         )
         what, takes, products = ours if r.name != shown else ("", "", "")  # once, not for each peer
         cold = "" if r.cold_first_step_seconds is None else f"\ncold {r.cold_first_step_seconds:.2f} s"
-        row = (
-            what,
-            takes,
+        beside = (
             f"{r.peer}\n{r.peer_milliseconds:.2f} ms",
             f"{r.ratio:.2f}\n{r.ratio_low:.2f} to {r.ratio_high:.2f}",
             f"{r.memory_mb:.0f}, {r.peer_memory_mb:.0f} MB\n{r.memory_ratio:.2f}×",
             f"{r.first_step_seconds:.2f}, {r.peer_first_step_seconds:.2f} s{cold}",
-            products,
         )
-        rows.append(row)
+        alone = "–", "–", f"{r.memory_mb:.0f} MB", f"{r.first_step_seconds:.2f} s{cold}"
+        rows.append((what, takes, *(beside if r.peer else alone), products))
         shown = r.name
     show_table(
         rows, ("what", "ours", "peer", "ratio", "memory", "first step", "products"), widths={"what": 16}
@@ -186,8 +195,10 @@ def growth(
         click.echo(f"Warning: the machine was busy ({load:.1f} processors at the start): measure again.")
     if json_file:
         write_text(json_file, as_json(found, threads))
+        click.echo(f"figures written to {json_file}")
     if picture:
         draw_growth(found, picture)
+        click.echo(f"picture written to {picture}")
 
 
 def _show_growth(found: "list[Growth]") -> None:

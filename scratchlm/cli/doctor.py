@@ -162,7 +162,7 @@ def _card() -> str:
     except DeviceError as error:
         return f"no: {error}"
     except MemoryError as error:
-        return f"no: the card's memory is taken ({error})"
+        return f"no: the GPU's memory is taken ({error})"
     from scratchlm.kernels.cuda.card import describe
 
     tf32 = "on" if os.environ.get("CUPY_TF32") == "1" else "off (CUPY_TF32=1 turns it on)"

@@ -68,6 +68,7 @@ def memorisation(
     numbers = "in the text", "rank of 10,000", "exposure in bits"
     show_table(rows, ("secret", *numbers), right=numbers)
     click.echo("\nA secret that the model does not know has 1.4 bits on average, the likeliest 13.3.")
+    click.echo(f"Text and run: {folder}")
 
 
 @click.command()

@@ -57,7 +57,7 @@ def main() -> None:
         sys.stderr.close()  # the reader (`| head`) has gone; Python would complain about it once more
         sys.exit(0)
     except MemoryError as error:  # NumPy's and CuPy's say how much was asked for
-        where = "The card" if type(error).__module__.startswith("cupy") else "This machine"
+        where = "The GPU" if type(error).__module__.startswith("cupy") else "This machine"
         click.echo(
             f"scratchlm: {where} has no memory left ({str(error).strip('.') or 'no details'}): lower "
             "training.batch or training.length, or take a smaller model.",

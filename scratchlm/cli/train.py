@@ -1,6 +1,7 @@
 """Commands that train: train, finetune; and the list of recipes."""
 
 import math
+import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import CheckpointError
-from .common import RUN, make_console, make_table, new_folder, recipe_options, show_pieces, show_table
+from .common import RUN, make_console, make_table, new_folder, recipe_options, show_pieces
 
 if TYPE_CHECKING:
     from ..training import Recipe, Trainer
@@ -156,22 +157,31 @@ def recipes() -> None:
     from ..training import load_recipe, shipped
 
     loaded = {name: load_recipe(name) for name in shipped()}
-    rows = ((name, _data(recipe), _model(recipe), recipe.expected) for name, recipe in loaded.items())
-    show_table(rows, ("name", "data", "model", "expected"))
-    click.echo(
-        "\nscratchlm train NAME; a copy of a recipe in a .toml file can be changed and trained as well."
-    )
+    width = min(make_console().width, 100)
+    for title, jobs in _GROUPS.items():
+        click.echo(title)
+        for name, recipe in loaded.items():
+            if recipe.model.about.job in jobs:
+                text = f"{recipe.description}; {_model(recipe)}: {recipe.expected}"
+                click.echo(
+                    textwrap.fill(text, width, initial_indent=f"{name:19} ", subsequent_indent=" " * 20)
+                )
+        click.echo()
+    click.echo("scratchlm train NAME; or copy a recipe into a .toml file, change it and train that.")
 
 
-def _data(recipe: "Recipe") -> str:
-    text = ", ".join(recipe.data.paths) or "the text that comes with Python"
-    return f"{recipe.description or text}; {recipe.data.tokenizer}"
+_GROUPS = {  # by the job of the model
+    "A text goes on": ("language",),
+    "Hidden words, and the next word": ("masked", "next token"),
+    "A text in, another one out": ("pairs",),
+    "A text in, its class out": ("classes",),
+    "A sentence again, most of them through a code": ("sequences", "vae"),
+}
 
 
 def _model(recipe: "Recipe") -> str:
     from ..models.kinds import KINDS
 
-    m, t = recipe.model, recipe.training
+    m = recipe.model
     name = m.kind if m.reader == m.kind else f"{m.kind} ({m.reader})"
-    size = getattr(m, KINDS[m.reader].width)
-    return f"{name} {m.num_layers}×{size}, {t.steps:,} steps of {t.batch}×{t.length}"
+    return f"{name} {m.num_layers}×{getattr(m, KINDS[m.reader].width)}"

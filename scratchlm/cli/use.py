@@ -203,6 +203,12 @@ def predict(
             click.echo(f"Note: the model does not know {shown}: read as <unk>.", err=True)
         if len(texts) > 1:
             click.echo(f"{text} →")
+        if scores := [f"{each.score:.2f}" for each in found if each.score is not None]:
+            click.echo(
+                f"Note: best first, by the scores {', '.join(scores)}: log P / ((5 + tokens) / 6)^0.6, "
+                "so that short answers do not win. The percentage is P, the probability of the whole answer.",
+                err=True,
+            )
         for each in found:
             share = "" if each.probability is None else f"{_percent(each.probability)}  "
             click.echo(share + each.text)

@@ -127,8 +127,9 @@ def draw(outcomes: list[Outcome], path: Path, title: str) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     for axes in list(grid.flat)[len(outcomes) :]:
         axes.set_visible(False)
-    grid[0, 0].legend(frameon=False, fontsize=8)
     figure.supxlabel("step")
+    named = grid[0, 0].get_legend_handles_labels()
+    figure.legend(*named, frameon=False, fontsize=8, loc="outside lower right", ncols=2)
     figure.supylabel("loss (nats a token)")
     figure.suptitle(f"Overfitting and its remedies: {title}")
     with written_aside(path) as aside:

@@ -100,8 +100,7 @@ class SequenceAutoencoder(nn.Module):
     def loss(self, source: Any, inputs: Any, targets: Any) -> Tensor:
         """Mean cross-entropy in nats a counted token: source (B, S), inputs and targets (B, T).
 
-        Targets of -100 do not count. This is F3 with X = Y; F2, the squared distance of the catalogue, is
-        `F.mse_loss` and needs numbers, not tokens.
+        Targets of -100 do not count. The squared distance, `F.mse_loss`, would need numbers, not tokens.
         """
         h, _ = self.features(inputs, self.start(source))
         return head_loss(self.head, h, targets)

@@ -3,6 +3,7 @@
 B batch, T time, D features, C classes.
 """
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ class SequenceClassifier(nn.Module):
     (Howard and Ruder 2018, "concat pooling").
 
     Args:
-        body: a model with `encode(ids (B, T)) -> (B, T, D)`. It becomes a part of this one and loses its own
-            `head`, the scores of tokens.
+        body: a model with `encode(ids (B, T)) -> (B, T, D)`. Its layers become a part of this one, without
+            its own `head`, the scores of tokens.
         features: D of the body's encode.
         classes: C.
         dropout: probability before the last layer, while training.
@@ -38,11 +39,8 @@ class SequenceClassifier(nn.Module):
         only_last: bool = False,
         backwards: Any = None,
     ):
-        self.body = body
-        self.backwards = backwards
-        for reader in (body, backwards):
-            if reader is not None:
-                vars(reader).pop("head", None)  # the scores of tokens: a classifier has none
+        self.body = _without_head(body)
+        self.backwards = None if backwards is None else _without_head(backwards)
         self.only_last = only_last
         self.dropout = nn.Dropout(dropout)
         device = next(body.parameters()).device
@@ -63,3 +61,10 @@ class SequenceClassifier(nn.Module):
     def loss(self, ids: Any, classes: Any) -> Tensor:
         """Mean cross-entropy in nats a sequence, for classes (B)."""
         return F.cross_entropy(self(ids), classes)
+
+
+def _without_head(model: Any) -> Any:
+    """The same layers without the scores of tokens; the caller's model keeps its own."""
+    reader = copy.copy(model)
+    vars(reader).pop("head", None)
+    return reader

@@ -68,7 +68,7 @@ def _lstm(m: Any, fit: Fit) -> nn.Module:
     )
 
 
-def _transformer(model: type[nn.Module]) -> Callable[[Any, Fit], nn.Module]:
+def _transformer(model: Callable[..., nn.Module]) -> Callable[[Any, Fit], nn.Module]:
     return lambda m, fit: model(
         fit.vocabulary, fit.context, m.embedding_dim, m.num_layers, m.num_heads, m.dropout, fit.device
     )

@@ -1,4 +1,4 @@
-"""The models of the five documents' listings L0 to L4, each corrected, and as printed where that fails.
+"""Five listings from teaching material, L0 to L4: each corrected, and as printed where that fails.
 
 B batch, T time, V vocabulary. Layers and sizes are the listings'; softmax is part of the loss.
 """

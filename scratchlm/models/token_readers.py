@@ -27,7 +27,7 @@ PARTS_OF_A_BLOCK = (
 
 
 def lstm_reader(embedding: Any, lstm: Any, dropout: Any, head: Any) -> Reader | None:
-    """Of embedding, LSTM layers and a linear layer    [lstm.step]; the state is h, c, each (L, B, H)."""
+    """One token through embedding, LSTM layers and a linear layer    [lstm.step]. State: h, c (L, B, H)."""
     if [type(part) for part in (embedding, lstm, dropout, head)] != [
         nn.Embedding, nn.LSTM, nn.Dropout, nn.Linear,
     ] or lstm.bidirectional or head.bias is None:  # fmt: skip
@@ -58,7 +58,7 @@ def lstm_reader(embedding: Any, lstm: Any, dropout: Any, head: Any) -> Reader | 
 
 
 def gpt_reader(model: Any) -> Reader | None:
-    """Of a GPT    [transformer.step]; the state is ids (B, S), keys and values, each (L, B, S, D)."""
+    """One token through the blocks of a GPT    [transformer.step]. State: ids, keys, values (L, B, S, D)."""
     blocks: list[Any] = [block for _, block in model.blocks.children()]
     own = [nn.Embedding, nn.Embedding, nn.Dropout, nn.LayerNorm]
     if [type(part) for part in (model.embedding, model.position, model.dropout, model.norm)] != own:

@@ -81,9 +81,9 @@ class TextVAE(SequenceAutoencoder):
     ) -> Tensor:
         """reconstruction + β Σ_j max(KL_j, free_bits), in nats a sequence.
 
-        F5 is printed as min E_q[log p(x|z)] − β KL(q(z|x) ‖ p(z)). That is the bound itself (for β = 1),
-        which is to be *maximised*: minimising it as printed makes the text improbable and drives KL to
-        infinity. What is minimised here is its negative, −E_q[log p(x|z)] + β KL.
+        Some texts print min E_q[log p(x|z)] − β KL(q(z|x) ‖ p(z)). That is the bound itself (for β = 1),
+        which is to be *maximised*: minimising it makes the text improbable and drives KL to infinity. What is
+        minimised here is its negative, −E_q[log p(x|z)] + β KL.
 
         Args:
             beta: weight of KL; 1 gives the bound, a smaller one more use of z (Higgins and others 2017).

@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..autograd import no_grad
 from ..device import Device, get_device, to_host
 from ..errors import CheckpointError, did_you_mean
-from ..function import no_grad
 from ..tensor import Tensor
 
 

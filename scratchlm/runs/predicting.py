@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import no_grad
 from ..errors import CheckpointError, OptionError
-from ..function import no_grad
 from ..generation import beam_search, choose
 from ..generation.writing import known_ids
 from ..nn import evaluating
@@ -20,10 +20,11 @@ from .run import Run
 
 @dataclass
 class Prediction:
-    """A line of text, and how probable the model finds it; several are ranked, best first."""
+    """A line of text, and how probable the model finds it as a whole; several are ranked, best first."""
 
     text: str
     probability: float | None = None
+    score: float | None = None  # of a beam search, which ranks by it
 
 
 def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> list[Prediction]:
@@ -74,7 +75,10 @@ def _answers(run: Run, ids: np.ndarray, beam: int = 1, choices: Sequence[str] = 
     if choices:
         return _ranked(run, np.array([start]), state, choices, end)
     found = beam_search(run.model, [start], length, beam, end=end, state=state)
-    return [Prediction(run.tokenizer.decode(one.ids), float(np.exp(one.log_probability))) for one in found]
+    return [
+        Prediction(run.tokenizer.decode(one.ids), float(np.exp(one.log_probability)), one.score)
+        for one in found
+    ]
 
 
 def _classes(run: Run, ids: np.ndarray) -> list[Prediction]:

@@ -1,10 +1,10 @@
-"""Tasks on real data that needs no download: T2 to T7 of the catalogue, C1 and C2 of the design page."""
+"""Tasks on real data that needs no download: from arithmetic to dialogues."""
 
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
-from scratchlm.errors import DataError, RecipeError, did_you_mean
-from scratchlm.tasks import (
+from ..errors import DataError, RecipeError, did_you_mean
+from . import (
     arithmetic,
     dates,
     dialogue,
@@ -15,10 +15,10 @@ from scratchlm.tasks import (
     summaries,
     translation,
 )
-from scratchlm.tasks.baselines import measure_baselines
-from scratchlm.tasks.examples import Example, TaskData, split_examples
-from scratchlm.tasks.metrics import METRICS, measure
-from scratchlm.tasks.pairs import load_pairs
+from .baselines import measure_baselines
+from .examples import Example, TaskData, split_examples
+from .metrics import METRICS, measure
+from .pairs import load_pairs
 
 __all__ = [
     "METRICS",

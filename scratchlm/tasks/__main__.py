@@ -2,8 +2,8 @@
 
 import click
 
-from scratchlm.errors import ScratchLMError
-from scratchlm.tasks import load_task, measure_baselines, task_names
+from ..errors import ScratchLMError
+from . import load_task, measure_baselines, task_names
 
 
 @click.command()

@@ -1,8 +1,8 @@
-"""Addition in characters: "57+123" → "180" (C1 of the design page)."""
+"""Addition in characters: "57+123" → "180"."""
 
 import random
 
-from scratchlm.tasks.examples import Example, TaskData, split_examples
+from .examples import Example, TaskData, split_examples
 
 PAIRS = 50_000
 SOURCE_LENGTH = 7  # "999+999"
@@ -10,7 +10,7 @@ TARGET_LENGTH = 4  # "1998"
 
 
 def load(seed: int = 0) -> TaskData:
-    """Return 50,000 sums of two numbers below 1000, about 45,000 of them for training.
+    """50,000 sums of two numbers below 1000, about 45,000 of them for training.
 
     As in the published task every number has one to three digits, each length as likely, no pair occurs twice
     (nor with its numbers swapped), question and answer are padded with spaces to 7 and 4 characters. The sign

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from scratchlm.tasks.examples import TaskData
-from scratchlm.tasks.metrics import measure
-from scratchlm.tasks.packages import require
+from .examples import TaskData
+from .metrics import measure
+from .packages import require
 
 Baseline = Callable[[TaskData], list[str]]
 
@@ -35,8 +35,10 @@ def lead(data: TaskData) -> list[str]:
 def nearest(data: TaskData) -> list[str]:
     """Give the target of the training source that shares most runs of 1 to 3 characters.
 
-    Runs are counted, rare ones weigh more (tf-idf), and the angle between the counts decides. Raises
-    DataError without the package scikit-learn.
+    Runs are counted, rare ones weigh more (tf-idf), and the angle between the counts decides.
+
+    Raises:
+        DataError: the package scikit-learn is missing.
     """
     vectorizer = _vectorizer("baseline nearest", (1, 3))
     known = vectorizer.fit_transform([example.source for example in data.training]).T.tocsr().astype("f4")
@@ -52,7 +54,10 @@ def logistic(data: TaskData) -> list[str]:
     """Choose a class by logistic regression on runs of 1 to 4 characters, weighed by tf-idf.
 
     A space before and after a text makes runs at its ends differ from the same inside: worth 4 points in the
-    task stress. Raises DataError without the package scikit-learn.
+    task stress.
+
+    Raises:
+        DataError: the package scikit-learn is missing.
     """
     linear_model = require("sklearn.linear_model", "baseline logistic")
     vectorizer = _vectorizer("baseline logistic", (1, 4))
@@ -65,7 +70,7 @@ def logistic(data: TaskData) -> list[str]:
 
 
 def baselines_for(metric: str) -> tuple[Baseline, ...]:
-    """Return the baselines that make sense for tasks with this metric, the simplest first."""
+    """The baselines that make sense for tasks with this metric, the simplest first."""
     if metric == "accuracy":
         return (majority, nearest, logistic)
     if metric == "rougeL":
@@ -74,9 +79,10 @@ def baselines_for(metric: str) -> tuple[Baseline, ...]:
 
 
 def measure_baselines(data: TaskData) -> dict[str, dict[str, float]]:
-    """Return how good each baseline is on the test part: {"majority": {"accuracy": 50.0}, …}, in percent.
+    """How good each baseline is on the test part: {"majority": {"accuracy": 50.0}, …}, in percent.
 
-    Raises DataError without the packages of the metric or of scikit-learn.
+    Raises:
+        DataError: the package scikit-learn is missing.
     """
     references = [example.target for example in data.test]
     return {

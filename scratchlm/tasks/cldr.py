@@ -3,25 +3,27 @@
 import importlib.metadata
 import unicodedata
 
-from scratchlm.tasks.packages import require
+from .packages import require
 
 _NOTHING = {"territory/ZZ", "language/und", "script/Zzzz", "currency/XXX"}  # "Unknown Region" and its like
 
 
 def babel_in_words() -> str:
-    """Return the release of Babel and the licences of its data, which change the data of a task."""
+    """The release of Babel and the licences of its data, which change the data of a task."""
     return f"Babel {importlib.metadata.version('babel')} (BSD-3-Clause; its CLDR data: Unicode License)"
 
 
 def names(language: str, needed_by: str) -> dict[str, str]:
-    """Return names in a language by key: {"territory/DE": "Germany", "city/Europe/Paris": "Paris", …}.
+    """Names in a language by key: {"territory/DE": "Germany", "city/Europe/Paris": "Paris", …}.
 
     Territories, languages, scripts, currencies, units, and the cities that time zones are called after. Names
-    with digits (currencies of certain years) or without letters are left out. Raises DataError without the
-    package babel.
+    with digits (currencies of certain years) or without letters are left out.
 
         >>> names("zh", "example")["currency/EUR"]
         '欧元'
+
+    Raises:
+        DataError: the package babel is missing.
     """
     locale = require("babel", needed_by).Locale(language)
     units = locale.unit_display_names
@@ -41,7 +43,7 @@ def names(language: str, needed_by: str) -> dict[str, str]:
 
 
 def cities(language: str, needed_by: str) -> dict[str, str]:
-    """Return the cities that time zones are called after: {"Europe/Paris": "Paris", …}; errors as `names`."""
+    """The cities that time zones are called after: {"Europe/Paris": "Paris", …}; errors as `names`."""
     location = require("babel.dates", needed_by).get_timezone_location
     zones = require("babel.core", needed_by).get_global("zone_territories")
     return {

@@ -1,11 +1,11 @@
-"""Dates as people write them → ISO 8601: "Sunday, March 5, 2023" → "2023-03-05" (C2 of the design page)."""
+"""Dates as people write them → ISO 8601: "Sunday, March 5, 2023" → "2023-03-05"."""
 
 import random
 from datetime import date, timedelta
 
-from scratchlm.tasks.cldr import babel_in_words
-from scratchlm.tasks.examples import Example, TaskData, split_examples
-from scratchlm.tasks.packages import require
+from .cldr import babel_in_words
+from .examples import Example, TaskData, split_examples
+from .packages import require
 
 EXAMPLES = 50_000
 
@@ -46,10 +46,13 @@ FIRST, LAST = date(1969, 1, 1), date(2068, 12, 31)
 
 
 def load(seed: int = 0) -> TaskData:
-    """Return 50,000 dates in 28 formats, as Babel writes English, some in capitals or small letters.
+    """50,000 dates in 28 formats, as Babel writes English, some in capitals or small letters.
 
     About 45,000 are for training. A held-out date does not occur in training in any format: that is harder
-    than the published task, which held out lines. Raises DataError without the package babel (BSD-3-Clause).
+    than the published task, which held out lines.
+
+    Raises:
+        DataError: the package babel (BSD-3-Clause) is missing.
     """
     format_date = require("babel.dates", "task dates").format_date
     rng = random.Random(seed)

@@ -4,9 +4,9 @@ import random
 from collections.abc import Iterator
 from datetime import date, time, timedelta
 
-from scratchlm.tasks.cldr import babel_in_words, cities, names
-from scratchlm.tasks.examples import Example, TaskData, split_examples
-from scratchlm.tasks.packages import require
+from .cldr import babel_in_words, cities, names
+from .examples import Example, TaskData, split_examples
+from .packages import require
 
 DIALOGUES = 8_000
 TASK = "task dialogue"
@@ -224,14 +224,16 @@ WORKING_DAYS = {"Europe": 3, "Atlantic": 4, "America": 5, "Africa": 6, "Asia": 7
 
 
 def load(seed: int = 0) -> TaskData:
-    """Return about 14,000 answers of an agent, each with all that was said before; the tag is the intent.
+    """About 14,000 answers of an agent, each with all that was said before; the tag is the intent.
 
     Dialogues have one or two concerns of the customer, often a greeting before and thanks after them. The
     sentences are scratchlm's own; cities, countries, currencies, prices, dates and times come from CLDR. An
     answer repeats what was said, or is always the same for a city, a country or a day of the week. A dialogue
     is in one part with all its turns. Held-out dialogues are made of templates that training knows too: they
-    test numbers, names and histories that are new, not new ways to talk. Raises DataError without the package
-    babel (BSD-3-Clause).
+    test numbers, names and histories that are new, not new ways to talk.
+
+    Raises:
+        DataError: the package babel (BSD-3-Clause) is missing.
     """
     rng = random.Random(seed)
     places = _places()
@@ -257,7 +259,7 @@ def _examples(turns: Iterator[tuple[str, str, str]]) -> Iterator[Example]:
 
 
 def _turns(rng: random.Random, places: list[dict[str, str]]) -> Iterator[tuple[str, str, str]]:
-    """Yield the turns of one dialogue as (intent, what the customer says, the answer)."""
+    """The turns of one dialogue as (intent, what the customer says, the answer)."""
     way: list[tuple[str, tuple[Turn, ...]]] = [("greeting", (GREETING,))] if rng.random() < 0.4 else []
     for intent in rng.sample(list(INTENTS), k=rng.choice([1, 1, 2])):
         way.append((intent, rng.choice(INTENTS[intent])))
@@ -270,7 +272,7 @@ def _turns(rng: random.Random, places: list[dict[str, str]]) -> Iterator[tuple[s
 
 
 def _slots(rng: random.Random, places: list[dict[str, str]]) -> dict[str, str]:
-    """Return a value for each slot of the templates; what belongs together fits together."""
+    """A value for each slot of the templates; what belongs together fits together."""
     dates, numbers = require("babel.dates", TASK), require("babel.numbers", TASK)
     place = rng.choice(places)
     day = date(2026, 1, 1) + timedelta(days=rng.randrange(365))
@@ -285,7 +287,7 @@ def _slots(rng: random.Random, places: list[dict[str, str]]) -> dict[str, str]:
 
 
 def _hours(weekday: int) -> str:
-    """Return when the shop is open: from Monday to Friday, on Saturday (5) and on Sunday (6)."""
+    """When the shop is open: from Monday to Friday, on Saturday (5) and on Sunday (6)."""
     if weekday == 6:
         return "closed"
     format_time = require("babel.dates", TASK).format_time
@@ -296,7 +298,7 @@ def _hours(weekday: int) -> str:
 
 
 def _places() -> list[dict[str, str]]:
-    """Return cities with their country, its currency, and the days that a parcel takes."""
+    """Cities with their country, its currency, and the days that a parcel takes."""
     territories = require("babel.core", TASK).get_global("zone_territories")
     currencies_of = require("babel.numbers", TASK).get_territory_currencies
     name = names("en", TASK)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from scratchlm.errors import DataError, RecipeError, did_you_mean
+from ..errors import DataError, RecipeError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,13 @@ class TaskData:
         return sorted({example.tag for example in self.test})
 
     def only(self, tag: str) -> "TaskData":
-        """Return the task with the held-out examples of one tag; training stays whole.
+        """The task with the held-out examples of one tag; training stays whole.
 
-        Raises DataError for a tag that no test example has.
+        Raises:
+            DataError: no test example has the tag.
         """
         if tag not in self.tags:
-            raise DataError(f"the task {self.name} has no tag {tag!r}{did_you_mean(tag, self.tags)}")
+            raise DataError(f"The task {self.name} has no tag {tag!r}{did_you_mean(tag, self.tags)}.")
         validation = tuple(example for example in self.validation if example.tag == tag)
         test = tuple(example for example in self.test if example.tag == tag)
         return replace(self, name=f"{self.name}/{tag}", validation=validation, test=test)
@@ -80,7 +81,7 @@ class TaskData:
 def split_examples(
     examples: Iterable[Example], seed: int, *, keys: Sequence[str] | None = None, share: float = 0.1
 ) -> Parts:
-    """Return the examples as training, validation and test, without doubles, in a drawn order.
+    """The examples as training, validation and test, without doubles, in a drawn order.
 
     Examples with the same key go into one part, so a key names what a model must not know from training: the
     date of a date, the code of a name, the stem of a word. Without keys it is the source, and in any case no
@@ -88,15 +89,18 @@ def split_examples(
     source with two different targets has no right answer and is left out everywhere.
 
     Each key draws its part by itself: validation and test get about `share` of the keys each, and a new
-    release of the data moves nothing from one part to another. Raises RecipeError for a share outside
-    0 … 0.5 or keys that are too few, DataError where a part would be empty.
+    release of the data moves nothing from one part to another.
+
+    Raises:
+        RecipeError: the share is outside 0 … 0.5, or there are too few keys.
+        DataError: a part would be empty.
     """
     examples = list(examples)
     keys = [reading(example.source) for example in examples] if keys is None else keys
     if len(keys) != len(examples):
-        raise RecipeError(f"there are {len(keys)} keys for {len(examples)} examples: give one for each")
+        raise RecipeError(f"There are {len(keys)} keys for {len(examples)} examples: give one for each.")
     if not 0 < share < 0.5:
-        raise RecipeError(f"the share of a held-out part is {share}, but it lies between 0 and 0.5")
+        raise RecipeError(f"The share of a held-out part is {share}, but it lies between 0 and 0.5.")
 
     targets: defaultdict[str, set[str]] = defaultdict(set)
     first: dict[str, tuple[Example, str]] = {}
@@ -123,18 +127,18 @@ def split_examples(
 
 
 def in_drawn_order(examples: Iterable[Example], seed: int) -> tuple[Example, ...]:
-    """Return the examples mixed, in an order that depends on the seed and on nothing else."""
+    """The examples mixed, in an order that depends on the seed and on nothing else."""
     return tuple(sorted(examples, key=lambda example: (draw(seed, "order", example.source), example.source)))
 
 
 def draw(seed: int, *words: str) -> float:
-    """Return a number from 0 up to 1 that is always the same for the same seed and words."""
+    """A number from 0 up to 1 that is always the same for the same seed and words."""
     digest = hashlib.sha256("\x1f".join([str(seed), *words]).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def reading(text: str) -> str:
-    """Return what two texts have in common that differ in capitals, spaces or Unicode form alone.
+    """What two texts have in common that differ in capitals, spaces or Unicode form alone.
 
     >>> reading("March  5,\u00a0ＡＤ 24")
     'march 5, ad 24'

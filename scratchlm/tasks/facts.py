@@ -13,9 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
 
-from scratchlm.tasks.cldr import babel_in_words, cities, names
-from scratchlm.tasks.examples import Example, Parts, TaskData, draw, in_drawn_order
-from scratchlm.tasks.packages import require
+from .cldr import babel_in_words, cities, names
+from .examples import Example, Parts, TaskData, draw, in_drawn_order
+from .packages import require
 
 TASK = "task facts"
 
@@ -129,13 +129,15 @@ CHARACTERS = (
 
 
 def load(seed: int = 0) -> TaskData:
-    """Return about 18,000 questions on 3,600 facts, each asked in five ways; the tag says of which kind.
+    """About 18,000 questions on 3,600 facts, each asked in five ways; the tag says of which kind.
 
     Of each fact one drawn wording is held out, for validation or for the test, and four are in training. So
     the test asks whether a model finds a fact again that it was told in other words, and no more: nobody can
     answer questions about facts never heard. The facts are those of the releases that str() names; a few
-    messages of errors differ between operating systems. Capitals count: É and é are two questions. Raises
-    DataError without the package babel (BSD-3-Clause).
+    messages of errors differ between operating systems. Capitals count: É and é are two questions.
+
+    Raises:
+        DataError: the package babel (BSD-3-Clause) is missing.
     """
     training: list[Example] = []
     validation: list[Example] = []
@@ -156,7 +158,7 @@ def load(seed: int = 0) -> TaskData:
 
 
 def _facts_with_one_answer() -> list[tuple[str, str, str]]:
-    """Return (kind, subject, answer), without subjects that have two answers."""
+    """(kind, subject, answer), without subjects that have two answers."""
     answers: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for kind, subject, answer in chain(_facts_about_the_world(), _facts_about_computers()):
         answers[kind, subject].add(answer)
@@ -164,7 +166,7 @@ def _facts_with_one_answer() -> list[tuple[str, str, str]]:
 
 
 def _facts_about_the_world() -> Iterator[tuple[str, str, str]]:
-    """Yield what CLDR knows about countries, cities, currencies and languages."""
+    """What CLDR knows about countries, cities, currencies and languages."""
     core = require("babel.core", TASK)
     official_languages = require("babel.languages", TASK).get_official_languages
     currencies_of = require("babel.numbers", TASK).get_territory_currencies
@@ -199,7 +201,7 @@ def _facts_about_the_world() -> Iterator[tuple[str, str, str]]:
 
 
 def _facts_about_computers() -> Iterator[tuple[str, str, str]]:
-    """Yield what Python's standard library knows."""
+    """What Python's standard library knows."""
     for status in http.HTTPStatus:
         yield "http", str(status.value), status.phrase
     for number, constant in errno.errorcode.items():

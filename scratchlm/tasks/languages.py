@@ -1,7 +1,7 @@
 """Which language is it? Short names in 20 languages and 8 scripts, from CLDR through Babel."""
 
-from scratchlm.tasks.cldr import babel_in_words, names
-from scratchlm.tasks.examples import Example, TaskData, split_examples
+from .cldr import babel_in_words, names
+from .examples import Example, TaskData, split_examples
 
 LANGUAGES = (
     *("en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "cs", "fi", "tr", "vi"),  # Latin letters
@@ -11,12 +11,14 @@ LANGUAGES = (
 
 
 def load(seed: int = 0) -> TaskData:
-    """Return more than 20,000 names of things with the code of the language that they are written in.
+    """More than 20,000 names of things with the code of the language that they are written in.
 
     What a name means is held out with it: where "Deutschland" is in the test, so are "Germany" and "德国",
     and training has none of them. A name that two of the languages write alike is left out everywhere. The
-    tag is what is named: "territory", "language", "script", "currency", "unit" or "city". Raises DataError
-    without the package babel (BSD-3-Clause).
+    tag is what is named: "territory", "language", "script", "currency", "unit" or "city".
+
+    Raises:
+        DataError: the package babel (BSD-3-Clause) is missing.
     """
     examples = {
         Example(name, language, key.partition("/")[0]): key

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable, Sequence
 
-from scratchlm.errors import DataError, RecipeError, did_you_mean
-from scratchlm.tasks.packages import require
-from scratchlm.text.splitting import CJK
+from ..errors import DataError, RecipeError, did_you_mean
+from ..text.splitting import CJK
+from .packages import require
 
 Metric = Callable[[Sequence[str], Sequence[str]], float]
 
@@ -14,7 +14,7 @@ _CJK = re.compile(f"([{CJK}])")
 
 
 def accuracy(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """Return the percentage of predicted classes that are right.
+    """The percentage of predicted classes that are right.
 
     >>> accuracy(["positive", "negative"], ["positive", "positive"])
     50.0
@@ -25,7 +25,7 @@ def accuracy(predictions: Sequence[str], references: Sequence[str]) -> float:
 
 
 def exact_match(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """Return the percentage of predictions that equal the reference, spaces at both ends aside.
+    """The percentage of predictions that equal the reference, spaces at both ends aside.
 
     >>> exact_match(["579 ", "58"], ["579", "580"])
     50.0
@@ -34,7 +34,7 @@ def exact_match(predictions: Sequence[str], references: Sequence[str]) -> float:
 
 
 def bleu(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """Return BLEU-4 of the whole set (sacrebleu, its 13a tokens; a Chinese character is a token)."""
+    """BLEU-4 of the whole set (sacrebleu, its 13a tokens; a Chinese character is a token)."""
     _check(predictions, references)
     sacrebleu = require("sacrebleu", "metric bleu")
     # force: our references are often short or spaced already, which sacrebleu would warn about
@@ -42,23 +42,23 @@ def bleu(predictions: Sequence[str], references: Sequence[str]) -> float:
 
 
 def chrf(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """Return chrF of the whole set: runs of 1 to 6 characters, recall counted twice (sacrebleu)."""
+    """ChrF of the whole set: runs of 1 to 6 characters, recall counted twice (sacrebleu)."""
     _check(predictions, references)
     return require("sacrebleu", "metric chrf").corpus_chrf(list(predictions), [list(references)]).score
 
 
 def rouge1(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """Return the mean F1 of shared words (rouge_score, no stemming; a Chinese character is a word)."""
+    """The mean F1 of shared words (rouge_score, no stemming; a Chinese character is a word)."""
     return _rouge("rouge1", predictions, references)
 
 
 def rouge2(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """Return the mean F1 of shared pairs of neighbouring words; words as in rouge1."""
+    """The mean F1 of shared pairs of neighbouring words; words as in rouge1."""
     return _rouge("rouge2", predictions, references)
 
 
 def rouge_l(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """Return the mean F1 of the longest common subsequence of words; words as in rouge1."""
+    """The mean F1 of the longest common subsequence of words; words as in rouge1."""
     return _rouge("rougeL", predictions, references)
 
 
@@ -83,12 +83,14 @@ _BESIDE = {
 
 
 def measure(metric: str, predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """Return the metric of a task and those worth a look beside it, by name, the metric itself first.
+    """The metric of a task and those worth a look beside it, by name, the metric itself first.
 
-    Raises RecipeError for an unknown metric, DataError where predictions and references are not as many.
+    Raises:
+        RecipeError: there is no such metric.
+        DataError: predictions and references are not as many.
     """
     if metric not in METRICS:
-        raise RecipeError(f"there is no metric {metric!r}{did_you_mean(metric, METRICS)}")
+        raise RecipeError(f"There is no metric {metric!r}{did_you_mean(metric, METRICS)}.")
     names = _BESIDE.get(metric, (metric,))
     return {name: METRICS[name](predictions, references) for name in names}
 
@@ -96,7 +98,7 @@ def measure(metric: str, predictions: Sequence[str], references: Sequence[str]) 
 def _check(predictions: Sequence[str], references: Sequence[str]) -> None:
     if not references or len(predictions) != len(references):
         raise DataError(
-            f"there are {len(predictions)} predictions for {len(references)} references: give one for each"
+            f"There are {len(predictions)} predictions for {len(references)} references: give one for each."
         )
 
 

@@ -5,13 +5,14 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from scratchlm.errors import DataError
+from ..errors import DataError
 
 
 def require(module: str, needed_by: str) -> Any:
-    """Return an installed module, such as require("babel.dates", "task dates").
+    """An installed module, such as require("babel.dates", "task dates").
 
-    Raises DataError, which says what to install, where it is missing.
+    Raises:
+        DataError: it is missing; the sentence says what to install.
     """
     try:
         return importlib.import_module(module)
@@ -20,7 +21,7 @@ def require(module: str, needed_by: str) -> Any:
 
 
 def folder(package: str, needed_by: str) -> Path:
-    """Return the folder of an installed package whose files are read; it is not imported. Errors as above."""
+    """The folder of an installed package whose files are read; it is not imported. Errors as above."""
     try:
         found = importlib.util.find_spec(package)
     except ValueError:  # an entry of sys.modules without a spec

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from scratchlm.tasks.examples import Example, Parts, TaskData, draw, in_drawn_order, split_examples
-from scratchlm.tasks.packages import require
+from .examples import Example, Parts, TaskData, draw, in_drawn_order, split_examples
+from .packages import require
 
 TASK = "task sentiment"
 
@@ -21,7 +21,7 @@ CLEAR_COMPOUND = 0.2  # of VADER's own score from −1 to 1; it calls a text neu
 
 
 def load(seed: int = 0) -> TaskData:
-    """Return about 4,600 rated words (tag "word") and 14,000 phrases of them (tag "phrase").
+    """About 4,600 rated words (tag "word") and 14,000 phrases of them (tag "phrase").
 
     Ten people rated each word of VADER's list (package vaderSentiment, MIT licence); only those stay whose
     mean is at least 1 from neutral and that no two people rated with opposite signs. A held-out word shares
@@ -32,7 +32,8 @@ def load(seed: int = 0) -> TaskData:
     makes them stronger or weaker, and VADER's own rules give the answer. A held-out phrase is a known word in
     a frame that training has with other words: who knows the word and has understood "not", can tell.
 
-    Raises DataError without the packages vaderSentiment and nltk (Apache-2.0, for the stems).
+    Raises:
+        DataError: the package vaderSentiment or nltk (Apache-2.0, for the stems) is missing.
     """
     stem = require("nltk.stem.snowball", TASK).EnglishStemmer().stem
     words = [Example(word, _label(mean), "word") for word, mean in _clear_words().items()]
@@ -56,7 +57,7 @@ def load(seed: int = 0) -> TaskData:
 
 @cache
 def _clear_words() -> dict[str, float]:
-    """Return the mean rating of the words, without the smileys and slang signs, that people agree about."""
+    """The mean rating of the words, without the smileys and slang signs, that people agree about."""
     vader = require("vaderSentiment.vaderSentiment", TASK)
     lexicon = Path(vader.__file__).with_name("vader_lexicon.txt").read_text(encoding="utf-8")
     words: dict[str, float] = {}
@@ -69,7 +70,7 @@ def _clear_words() -> dict[str, float]:
 
 
 def _phrases(word: str, seed: int) -> list[Example]:
-    """Return a word in some drawn frames, where VADER finds it clear."""
+    """A word in some drawn frames, where VADER finds it clear."""
     phrases = []
     for frame in sorted(FRAMES, key=lambda frame: draw(seed, word, frame))[: PHRASES_A_WORD + 1]:
         compound = _analyser().polarity_scores(frame.format(word))["compound"]

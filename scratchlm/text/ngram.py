@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchlm.errors import DataError, DtypeError, RecipeError
+from ..errors import DataError, DtypeError, RecipeError
 
 Ints = NDArray[np.int64]
 
@@ -28,7 +28,7 @@ class _Level:
     context_types: Ints  # (H,) T(h)
 
     def places(self, grams: Ints) -> Ints:
-        """Return where each gram (N,) stands among the sorted ones, -1 for one never seen."""
+        """Where each gram (N,) stands among the sorted ones, -1 for one never seen."""
         place = np.minimum(np.searchsorted(self.grams, grams), len(self.grams) - 1)
         return np.where(self.grams[place] == grams, place, -1)
 
@@ -45,19 +45,24 @@ class WittenBell:
     By hand, order 1 on the ids 0 0 1: V = 2, p_0 = 1/3, c() = 3, T() = 2, so p(0) = (2 + 2/3)/(3 + 2) = 8/15,
     p(1) = (1 + 2/3)/5 = 5/15 and p(other) = (0 + 2/3)/5 = 2/15, together 1.
 
-    Raises RecipeError for an order below 1.
+    Raises:
+        RecipeError: the order is below 1.
     """
 
     def __init__(self, order: int = 6) -> None:
         if order < 1:
-            raise RecipeError(f"order is {order}, but an n-gram has at least 1 token")
+            raise RecipeError(f"order is {order}, but an n-gram has at least 1 token.")
         self.order = order
 
     def fit(self, ids: ArrayLike) -> Self:
-        """Count the grams of ids (N,) up to the order. Raises DataError where N is 0."""
+        """Count the grams of ids (N,) up to the order.
+
+        Raises:
+            DataError: N is 0.
+        """
         text = _as_ids(ids)
         if len(text) == 0:
-            raise DataError("the training text of the n-gram model is empty: give it at least 1 token")
+            raise DataError("The training text of the n-gram model is empty: give it at least 1 token.")
         self.known = np.unique(text)  # (V,)
         words = self._words(text)
         self.levels: list[_Level] = []
@@ -73,7 +78,7 @@ class WittenBell:
         return self
 
     def probabilities(self, ids: ArrayLike) -> NDArray[np.float64]:
-        """Return p(w | the up to order-1 tokens before it in ids) for each w of ids (N,), as (N,)."""
+        """P(w | the up to order-1 tokens before it in ids) for each w of ids (N,), as (N,)."""
         words = self._words(_as_ids(ids))
         p = np.full(len(words), 1 / (len(self.known) + 1))
         context = np.zeros_like(words)
@@ -88,25 +93,26 @@ class WittenBell:
         return p
 
     def bits_per_token(self, ids: ArrayLike, context: ArrayLike = ()) -> float:
-        """Return the mean of -log2 p(w | h) over ids (N,); context is what stood before them.
+        """The mean of -log2 p(w | h) over ids (N,); context is what stood before them.
 
-        Raises DataError where N is 0.
+        Raises:
+            DataError: N is 0.
         """
         text, before = _as_ids(ids), _as_ids(context)
         if len(text) == 0:
-            raise DataError("there is nothing to measure in an empty text: give it at least 1 token")
+            raise DataError("There is nothing to measure in an empty text: give it at least 1 token.")
         p = self.probabilities(np.concatenate([before, text]))
         return float(-np.log2(p[len(before) :]).mean())
 
     def _words(self, ids: Ints) -> Ints:
-        """Return the place of each id among the known ones, V for an unknown one."""
+        """The place of each id among the known ones, V for an unknown one."""
         place = np.searchsorted(self.known, ids)
         found = self.known[np.minimum(place, len(self.known) - 1)] == ids
         return np.where(found, place, len(self.known))
 
 
 def bits_per_character(training: str, held_out: str, order: int = 6) -> float:
-    """Return the bits per character of held_out, which follows the training text, under Witten–Bell."""
+    """The bits per character of held_out, which follows the training text, under Witten–Bell."""
     before, after = _code_points(training), _code_points(held_out)
     return WittenBell(order).fit(before).bits_per_token(after, context=before[-order:])
 
@@ -120,5 +126,5 @@ def _as_ids(ids: ArrayLike) -> Ints:
     if array.size == 0:
         return np.zeros(0, np.int64)
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
-        raise DtypeError(f"token ids are a row of integers, not {array.dtype} of shape {array.shape}")
+        raise DtypeError(f"Token ids are a row of integers, not {array.dtype} of shape {array.shape}.")
     return array.astype(np.int64)

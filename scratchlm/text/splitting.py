@@ -55,7 +55,7 @@ NO_SPACE = "|".join(
 
 
 def split_at(pattern: str, *, keep_between: bool = True) -> dict[str, object]:
-    """Return the pre_tokenizer of tokenizer.json whose tokens are the matches of a pattern.
+    """The pre_tokenizer of tokenizer.json whose tokens are the matches of a pattern.
 
     What stands between the matches becomes a token too, or is dropped.
     """

@@ -1,8 +1,6 @@
 """Stop words: words so common that counting them says little about a text."""
 
-from collections.abc import Iterable
-
-from scratchlm.errors import RecipeError, did_you_mean
+from ..errors import RecipeError, did_you_mean
 
 _LISTS = {
     "en": """
@@ -31,20 +29,14 @@ _LISTS = {
 
 
 def stop_words(language: str) -> frozenset[str]:
-    """Return the stop words of "en" or "zh". Raises RecipeError for another language."""
+    """The stop words of "en" or "zh".
+
+    Raises:
+        RecipeError: there are none for the language.
+    """
     if language not in _LISTS:
         near = did_you_mean(language, _LISTS)
         raise RecipeError(
-            f"there are no stop words for {language!r}{near}: choose one of {', '.join(_LISTS)}"
+            f"There are no stop words for {language!r}{near}: choose one of {', '.join(_LISTS)}."
         )
     return frozenset(_LISTS[language].split())
-
-
-def remove_stop_words(tokens: Iterable[str], language: str) -> list[str]:
-    """Return the tokens that are no stop words, capitals or not; a Chinese text must be cut into words.
-
-    >>> remove_stop_words(["The", "cat", "is", "here"], "en")
-    ['cat']
-    """
-    stop = stop_words(language)
-    return [token for token in tokens if token.lower() not in stop]

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchlm.errors import DataError, DtypeError, RecipeError, TokenError, did_you_mean
-from scratchlm.files import write_text
+from ..errors import DataError, DtypeError, RecipeError, TokenError, did_you_mean
+from ..files import write_text
 
 Json = dict[str, Any]
 
@@ -25,14 +25,16 @@ class Tokenizer(ABC):
     A subclass cuts text into tokens (`_encode`), joins them (`_decode`), and names the parts of the file
     that do the same in the Hugging Face library (`_pipeline`, which it also recognises its own file by).
 
-    specials are tokens such as "<|endoftext|>" that a text may spell out: each is one id, never cut. Raises
-    TokenError for a token that occurs twice.
+    specials are tokens such as "<|endoftext|>" that a text may spell out: each is one id, never cut.
 
         >>> t = train_tokenizer("characters", "abcab", specials=["<eos>"])
         >>> t.tokens
         ['<unk>', '<eos>', 'a', 'b', 'c']
         >>> t.encode("ba<eos>"), t.decode([3, 2])
         (array([3, 2, 1], dtype=int32), 'ba')
+
+    Raises:
+        TokenError: a token occurs twice.
     """
 
     kind: ClassVar[str]
@@ -48,7 +50,7 @@ class Tokenizer(ABC):
         self.specials = list(specials)
         self._ids = {token: number for number, token in enumerate(self.tokens)}
         if len(self._ids) < len(self.tokens):
-            raise TokenError("a tokenizer was given a token twice: each must have one id")
+            raise TokenError("A tokenizer was given a token twice: each must have one id.")
         longest_first = "|".join(map(re.escape, sorted(self.specials, key=len, reverse=True)))
         self._special = re.compile(f"({longest_first or '(?!)'})")  # (?!) matches nowhere
 
@@ -59,15 +61,15 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def _encode(self, text: str) -> Iterable[int]:
-        """Return the ids of a text without special tokens."""
+        """The ids of a text without special tokens."""
 
     @abstractmethod
     def _decode(self, ids: list[int]) -> str:
-        """Return the text of ids, all in range."""
+        """The text of ids, all in range."""
 
     @abstractmethod
     def _pipeline(self) -> Json:
-        """Return the normalizer, pre_tokenizer, decoder and model of tokenizer.json."""
+        """The normalizer, pre_tokenizer, decoder and model of tokenizer.json."""
 
     @classmethod
     @abstractmethod
@@ -80,15 +82,20 @@ class Tokenizer(ABC):
         return len(self.tokens)
 
     def id_of(self, token: str) -> int:
-        """Return the id of one token, such as "<eos>". Raises TokenError where there is none."""
+        """The id of one token, such as "<eos>".
+
+        Raises:
+            TokenError: there is none.
+        """
         if token not in self._ids:
-            raise TokenError(f"this tokenizer has no token {token!r}{did_you_mean(token, self._ids)}")
+            raise TokenError(f"This tokenizer has no token {token!r}{did_you_mean(token, self._ids)}.")
         return self._ids[token]
 
     def encode(self, text: str) -> NDArray[np.int32]:
-        """Return the ids of a text as int32 (N,).
+        """The ids of a text as int32 (N,).
 
-        Raises TokenError for anything but a str, and for half a surrogate pair, which is no character.
+        Raises:
+            TokenError: it is not a str, or has half a surrogate pair, which is no character.
         """
         ids: list[int] = []
         for place, part in enumerate(self._parts(text)):
@@ -99,47 +106,49 @@ class Tokenizer(ABC):
         return np.array(ids, np.int32)
 
     def decode(self, ids: ArrayLike) -> str:
-        """Return the text of ids (N,).
+        """The text of ids (N,).
 
-        Raises DtypeError unless they are a row of integers, TokenError for an id out of range.
+        Raises:
+            DtypeError: they are not a row of integers.
+            TokenError: an id is out of range.
         """
         array = np.asarray(ids)
         if array.size == 0:
             return ""
         if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
-            raise DtypeError(f"token ids are a row of integers, not {array.dtype} of shape {array.shape}")
+            raise DtypeError(f"Token ids are a row of integers, not {array.dtype} of shape {array.shape}.")
         wrong = array[(array < 0) | (array >= self.vocab_size)]
         if wrong.size:
             raise TokenError(
-                f"token id {wrong[0]} is outside 0 … {self.vocab_size - 1}, the ids of this tokenizer: "
+                f"Token id {wrong[0]} is outside 0 … {self.vocab_size - 1}, the ids of this tokenizer: "
                 "was the text encoded with another one?"
             )
         return self._decode(array.tolist())
 
     def unknown_tokens(self, text: str) -> list[str]:
-        """Return what of a text has no id of its own, each once, in the order of the text."""
+        """What of a text has no id of its own, each once, in the order of the text."""
         return []
 
     def _parts(self, text: str) -> list[str]:
-        """Return the text cut at special tokens: ordinary text at the even places, specials at the odd."""
+        """The text cut at special tokens: ordinary text at the even places, specials at the odd."""
         if not isinstance(text, str):
-            raise TokenError(f"a text to encode is a str, not {type(text).__name__}: decode or join it first")
+            raise TokenError(f"A text to encode is a str, not {type(text).__name__}: decode or join it.")
         try:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise TokenError(
-                f"the text has half a surrogate pair, U+{ord(text[error.start]):04X}, at character "
-                f"{error.start}, which is no character: read the text again as UTF-8"
+                f"The text has half a surrogate pair, U+{ord(text[error.start]):04X}, at character "
+                f"{error.start}, which is no character: read the text again as UTF-8."
             ) from error
         return self._special.split(text)
 
     def _ordinary(self, text: str | Iterable[str]) -> Iterator[str]:
-        """Yield the ordinary parts of one text or of several."""
+        """The ordinary parts of one text or of several."""
         for one in [text] if isinstance(text, str) else text:
             yield from self._parts(one)[::2]
 
     def to_json(self) -> Json:
-        """Return the content of tokenizer.json."""
+        """The content of tokenizer.json."""
         added = [
             {
                 "id": self._ids[token],
@@ -156,19 +165,24 @@ class Tokenizer(ABC):
         return head | {"post_processor": None} | self._pipeline()
 
     def save(self, path: str | Path) -> None:
-        """Write tokenizer.json, whole or not at all. Raises CheckpointError where it cannot be written."""
+        """Write tokenizer.json, whole or not at all.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
         write_text(Path(path), json.dumps(self.to_json(), ensure_ascii=False, indent=1))
 
 
 def train_tokenizer(kind: str, text: str | Iterable[str], **options: Any) -> Tokenizer:
     """Train the tokenizer of a kind: "characters", "words" or "bpe"; the options are those of its `train`.
 
-    Raises RecipeError for another kind.
+    Raises:
+        RecipeError: there is no such kind.
     """
     if kind not in Tokenizer.kinds:
         known = Tokenizer.kinds
         raise RecipeError(
-            f"there is no tokenizer {kind!r}{did_you_mean(kind, known)}: choose one of {', '.join(known)}"
+            f"There is no tokenizer {kind!r}{did_you_mean(kind, known)}: choose one of {', '.join(known)}."
         )
     return Tokenizer.kinds[kind].train(text, **options)
 
@@ -176,15 +190,16 @@ def train_tokenizer(kind: str, text: str | Iterable[str], **options: Any) -> Tok
 def load_tokenizer(path: str | Path) -> Tokenizer:
     """Read a tokenizer.json that `save` wrote.
 
-    Raises DataError for a file that is missing, damaged, or of another program.
+    Raises:
+        DataError: the file is missing, damaged, or of another program.
     """
     path = Path(path)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"cannot read the tokenizer {path}: {error.strerror}") from error
+        raise DataError(f"Cannot read the tokenizer {path}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"the tokenizer {path} is damaged, it is no JSON: train and save it again") from error
+        raise DataError(f"The tokenizer {path} is damaged (no JSON): train and save it again.") from error
     for tokenizer in Tokenizer.kinds.values():
         try:
             built = tokenizer._from_json(data)
@@ -193,7 +208,7 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
         except (LookupError, TypeError, ValueError, AttributeError):
             continue
     raise DataError(
-        f"the tokenizer {path} was not saved by scratchlm, or was changed since: train and save one with it"
+        f"The tokenizer {path} was not saved by scratchlm, or was changed since: train and save one with it."
     )
 
 
@@ -202,7 +217,7 @@ def check_specials(specials: Sequence[str]) -> None:
     for special in specials:
         if len(special) < 2 or not all("!" <= character <= "~" for character in special):
             raise RecipeError(
-                f"the special token {special!r} must be two or more visible ASCII characters, such as '<eos>'"
+                f"The special token {special!r} must be two or more visible ASCII signs, such as '<eos>'."
             )
     if len(set(specials)) < len(specials):
-        raise RecipeError(f"the special tokens {', '.join(specials)} must differ from each other")
+        raise RecipeError(f"The special tokens {', '.join(specials)} must differ from each other.")

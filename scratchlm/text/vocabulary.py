@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from scratchlm.errors import RecipeError, TokenError, did_you_mean
+from ..errors import RecipeError, TokenError, did_you_mean
 
 
 class Vocabulary:
@@ -15,8 +15,10 @@ class Vocabulary:
         >>> v.tokens, v.counts
         (['<unk>', 'a', 'b'], [0, 2, 2])
 
-    max_size counts the specials too. Raises RecipeError where it has no room for more than them, or where
-    min_count is below 1.
+    max_size counts the specials too.
+
+    Raises:
+        RecipeError: max_size has no room for more than the specials, or min_count is below 1.
     """
 
     def __init__(
@@ -29,11 +31,11 @@ class Vocabulary:
     ) -> None:
         if max_size is not None and max_size <= len(specials):
             raise RecipeError(
-                f"a vocabulary of {max_size} has no room beside {', '.join(specials)}: "
-                f"choose a size of at least {len(specials) + 1}"
+                f"A vocabulary of {max_size} has no room beside {', '.join(specials)}: "
+                f"choose a size of at least {len(specials) + 1}."
             )
         if min_count < 1:
-            raise RecipeError(f"min_count is {min_count}, but every token of a text occurs at least once")
+            raise RecipeError(f"min_count is {min_count}, but every token of a text occurs at least once.")
         found = Counter(tokens)
         for special in specials:
             found.pop(special, None)
@@ -46,16 +48,14 @@ class Vocabulary:
         self._ids = {token: number for number, token in enumerate(self.tokens)}
 
     def id_of(self, token: str) -> int:
-        """Return the number of a token. Raises TokenError where the vocabulary lacks it."""
-        if token not in self._ids:
-            raise TokenError(f"the vocabulary has no token {token!r}{did_you_mean(token, self._ids)}")
-        return self._ids[token]
+        """The number of a token.
 
-    def token_of(self, number: int) -> str:
-        """Return the token of a number. Raises TokenError outside 0 … len-1."""
-        if not 0 <= number < len(self):
-            raise TokenError(f"token id {number} is outside 0 … {len(self) - 1}, the ids of this vocabulary")
-        return self.tokens[number]
+        Raises:
+            TokenError: the vocabulary lacks it.
+        """
+        if token not in self._ids:
+            raise TokenError(f"The vocabulary has no token {token!r}{did_you_mean(token, self._ids)}.")
+        return self._ids[token]
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from scratchlm.text.lookup import LookupTokenizer, read_vocabulary
-from scratchlm.text.splitting import NO_SPACE, WORD, split_at
-from scratchlm.text.tokenizer import Json
+from .lookup import LookupTokenizer, read_vocabulary
+from .splitting import NO_SPACE, WORD, split_at
+from .tokenizer import Json
 
 _word = re.compile(WORD)
 _no_space = re.compile(NO_SPACE)

@@ -98,8 +98,8 @@ def prepare_text(data: Data, tokenizer: Tokenizer | None = None, specials: tuple
     encoded = tokenizer.encode(training), tokenizer.encode(validation)
     if (n := len(encoded[1])) < 2:
         raise DataError(
-            f"the held-out part of the text has {n} token(s), but predicting needs 2: give more text or a "
-            "larger data.validation"
+            f"The held-out part of the text has {n} token(s), but predicting needs 2: give more text or a "
+            "larger data.validation."
         )
     return Text(corpus, tokenizer, training, validation, *encoded)
 

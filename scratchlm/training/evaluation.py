@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..function import no_grad
+from ..autograd import no_grad
 from ..functions import perplexity
 from ..nn import evaluating
 from ..text import IGNORE, evaluation_windows
@@ -28,7 +28,7 @@ class Evaluation:
 
     @property
     def badness(self) -> float:
-        """What the best model has least of: the loss, or the negative figure that decides."""
+        """Lower is better: the loss, or minus the figure that decides."""
         return self.loss if self.decided_by == "loss" else -self.figures[self.decided_by]
 
     @property

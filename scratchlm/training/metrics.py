@@ -74,6 +74,6 @@ def plot(metrics: list[dict[str, Any]], path: Path, title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     if training or validation:
-        axes.legend(frameon=False)
+        figure.legend(frameon=False, loc="outside lower center", ncols=2)  # covers no curve
     with written_aside(path) as aside:
         figure.savefig(aside, dpi=120, format="png")

@@ -74,7 +74,7 @@ class Model:
     copy: bool = False  # with attention: tokens of the source
     code_size: Count = 32  # numbers in a code
     word_dropout: Share = 0.0  # share of the tokens that a vae's decoder, or a classifier, does not see
-    as_printed: bool = False  # with the document's errors
+    as_printed: bool = False  # with the errors of its first print
 
     @property
     def about(self) -> Kind:

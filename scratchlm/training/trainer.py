@@ -7,15 +7,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import optim
+from ..autograd import detect_anomaly
 from ..errors import CheckpointError, NumberError
 from ..files import remove_asides, write_text
-from ..function import detect_anomaly
 from ..random import manual_seed, random_state
 from ..tensor import Tensor
 from ..text import load_tokenizer
@@ -52,6 +53,16 @@ class Reporter:
         """Training has ended, one way or another."""
 
 
+@dataclass
+class Pending:
+    """What has come since the last line of metrics."""
+
+    losses: float = 0.0  # their sum
+    steps: int = 0
+    seconds: float = 0.0
+    tokens: int = 0
+
+
 class Trainer:
     """One run, from a recipe, in a folder.
 
@@ -85,12 +96,7 @@ class Trainer:
         self.best_step = 0
         self.best_result: Evaluation | None = None
         self.without_gain = 0
-        self.pending = [
-            0.0,
-            0,
-            0.0,
-            0,
-        ]  # since the last line of metrics: sum of losses, steps, seconds, tokens
+        self.pending = Pending()
         self.new_weights: list[str] = []  # where it begins with another run's
         self.state: Any = None  # of the LSTM, carried along streams
         self.made: list[Path] = []  # what a failure before the first step takes back, the folder last
@@ -125,9 +131,9 @@ class Trainer:
                         return "early"
                     started = time.perf_counter()
                     self._step()
-                    self.pending[2] += time.perf_counter() - started
+                    self.pending.seconds += time.perf_counter() - started
                     self.seconds += time.perf_counter() - started
-                    self.reporter.step(self, self.pending[0] / self.pending[1])
+                    self.reporter.step(self, self.pending.losses / self.pending.steps)
                     last = self.steps_done == t.steps
                     if self.steps_done % t.log_every == 0 or last:
                         self._log()
@@ -172,9 +178,9 @@ class Trainer:
         self.optimizer.step()
         self.state = tuple(part.detach() for part in state) if state else None
         self.steps_done += 1
-        self.pending[0] += number
-        self.pending[1] += 1
-        self.pending[3] += self.job.count(batch)
+        self.pending.losses += number
+        self.pending.steps += 1
+        self.pending.tokens += self.job.count(batch)
         self.tokens_seen += self.job.count(batch)
 
     def _explain(self, what: str, batch: Any) -> str:
@@ -196,17 +202,17 @@ class Trainer:
         )
 
     def _log(self) -> None:
-        total, count, seconds, tokens = self.pending
+        since = self.pending
         self.metrics.append(
             {
                 "step": self.steps_done,
-                "loss": total / count,
+                "loss": since.losses / since.steps,
                 "lr": self.optimizer.lr,
-                "tokens_per_second": round(tokens / seconds),
+                "tokens_per_second": round(since.tokens / since.seconds),
                 "seconds": round(self.seconds, 3),
             }
         )
-        self.pending = [0.0, 0, 0.0, 0]
+        self.pending = Pending()
 
     def _evaluate(self) -> None:
         """Measure the validation part; keep the weights where they are the best so far."""
@@ -253,7 +259,7 @@ class Trainer:
         return None
 
     def _check_recipe(self) -> None:
-        """What goes on has to be what was begun: experiments read a folder again by its name."""
+        """Refuse to resume with a different recipe: experiments read a folder again by its name."""
         path = self.folder / "recipe.toml"
         if not path.exists():
             return
@@ -305,7 +311,7 @@ class Trainer:
             "best": dataclasses.asdict(self.best_result) if self.best_result else None,
             "best_step": self.best_step,
             "without_gain": self.without_gain,
-            "pending": self.pending,
+            "pending": dataclasses.astuple(self.pending),
             "random": random_state.state_dict(),
             "batches": self.batches.state_dict(),
             "text": self.job.sha256,
@@ -332,7 +338,7 @@ class Trainer:
             self.best_result = Evaluation(**state["best"])
             self.best = self.best_result.badness
         self.best_step, self.without_gain = state["best_step"], state["without_gain"]
-        self.pending = state["pending"]
+        self.pending = Pending(*state["pending"])
         self.metrics.keep_until(self.steps_done)
 
     def load_best(self) -> None:

@@ -89,7 +89,7 @@ def test_load_corpus_names_a_folder_it_cannot_read(folder, monkeypatch):
         return real(path)
 
     monkeypatch.setattr(os, "scandir", closed)
-    with pytest.raises(DataError, match=r"cannot read the folder .*c: Permission denied"):
+    with pytest.raises(DataError, match=r"Cannot read the folder .*c: Permission denied"):
         load_corpus(folder)
 
 

@@ -27,8 +27,9 @@ def test_worked_values_are_found():
 def test_imports(name):
     tree = ast.parse(Path(scratchlm.text.__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        modules = [node.module] if isinstance(node, ast.ImportFrom) else []
+        above = "." * getattr(node, "level", 0)
+        modules = [f"{above}{node.module}"] if isinstance(node, ast.ImportFrom) else []
         modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         for module in modules:
-            ours = module in ("scratchlm.errors", "scratchlm.files") or module.startswith("scratchlm.text.")
+            ours = module in ("..errors", "..files") or (module[0] == "." and module[1] != ".")
             assert ours or module.split(".")[0] in {"numpy", *sys.stdlib_module_names}, f"{name}: {module}"

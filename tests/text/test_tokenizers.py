@@ -127,7 +127,7 @@ def test_encode_refuses_what_is_no_text(tokenizer):
 def test_decode_refuses_wrong_ids(tokenizer):
     size = tokenizer.vocab_size
     for wrong in (-1, size, 10**12):
-        with pytest.raises(TokenError, match=f"token id {wrong} is outside 0 … {size - 1}"):
+        with pytest.raises(TokenError, match=f"Token id {wrong} is outside 0 … {size - 1}"):
             tokenizer.decode([1, wrong])
     for wrong in ([1.0], [[1]], 1, ["a"]):
         with pytest.raises(DtypeError, match="a row of integers"):

@@ -59,7 +59,7 @@ def find(name: str) -> tuple[Any, Any]:
     if name in {row.name for row in CONTRACT}:
         raise OptionError(
             f"{name} has no CUDA kernel of its own: it is made of others and of matrix products, which "
-            "cuBLAS does on a card and NumPy here. matmul_1, matmul_2 and matmul_3 show how one is done."
+            "cuBLAS does on a GPU and NumPy here. matmul_1, matmul_2 and matmul_3 show how one is done."
         )
     if name.endswith(".cu"):
         raise OptionError(

@@ -72,7 +72,7 @@ def own_kernel(file: Path, name: str | None, shared: int, **settings: Any) -> "K
     left = max(SHARED_OPT_IN - own, 0)
     if shared > left:
         raise OptionError(
-            f"--shared {shared}: a block of a large card has {SHARED_OPT_IN:,} bytes, {own:,} of them "
+            f"--shared {shared}: a block of a large GPU has {SHARED_OPT_IN:,} bytes, {own:,} of them "
             f"taken by the shared arrays of {function.name}: give at most {left:,}."
         )
     function.max_dynamic_shared_size_bytes = max(shared, function.max_dynamic_shared_size_bytes)

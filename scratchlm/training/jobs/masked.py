@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...function import no_grad
+from ...autograd import no_grad
 from ...models import mask_tokens
 from ...nn import evaluating
 from ...tensor import Tensor

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd import no_grad
 from ...errors import TokenError
-from ...function import no_grad
 from ...generation import greedy
 from ...nn import evaluating
 from ...random import random_state

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd import no_grad
 from ...errors import DataError
-from ...function import no_grad
 from ...generation import greedy
 from ...models import TextVAE, active_units
 from ...nn import evaluating
