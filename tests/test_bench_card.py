@@ -7,9 +7,9 @@ import pytest
 
 from scratchlm.bench import card, compare, machine
 from scratchlm.bench.gpt import GPTStep
+from scratchlm.bench.lstm import LSTMStep
 from scratchlm.bench.single import AdamAlone, Single, normal
 from scratchlm.bench.steps import PEERS, Torch, waiting
-from scratchlm.bench.workloads import LSTMStep
 from scratchlm.kernels.contract import CONTRACT
 
 from . import fake_cupy

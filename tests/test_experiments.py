@@ -233,7 +233,7 @@ def test_the_figure_of_a_task_is_that_of_the_test_part(figures, tmp_path, monkey
         seen.append((len(guesses), measure(metric, guesses, truth)))
         return seen[-1][1]
 
-    monkeypatch.setattr("scratchlm.training.jobs.pairs.measure", note)
+    monkeypatch.setattr("scratchlm.training.jobs.job.measure", note)
     result = reproduce("X2", [], None, tmp_path / "out", print)
     examples, figures_found = seen[-1]
     assert examples == len(TASKS["facts"]().test)

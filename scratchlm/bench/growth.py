@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from .gpt import GPTStep
+from .lstm import LSTMStep
 from .processes import busy_processors, run_child
-from .workloads import LSTMStep
 
 FITTED = 3  # of the largest sizes
 LEAST = 0.5  # ms or MB

@@ -20,14 +20,12 @@ def draw_ratios(results: Sequence[Result], path: Path) -> None:
     Raises:
         CheckpointError: the picture cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(r.name for r in results))
     peers = list(dict.fromkeys(r.peer for r in results))
     height = 0.8 / len(peers)
     figure = Figure(figsize=(9, 1.6 + (0.25 + 0.25 * len(peers)) * len(names)), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     for k, peer in enumerate(peers):
         own = [r for r in results if r.peer == peer]
@@ -65,13 +63,11 @@ def draw_growth(found: Sequence[Growth], path: Path) -> None:
     Raises:
         CheckpointError: the picture cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, StrMethodFormatter
 
     axes_names = list(dict.fromkeys(growth.axis for growth in found))
     figure = Figure(figsize=(1.5 + 3 * len(axes_names), 6), layout="constrained")
-    FigureCanvasAgg(figure)
     grid = figure.subplots(2, len(axes_names), sharex="col", squeeze=False)
     colours = dict(zip(("lstm", "gpt"), COLOURS.values(), strict=False))
     for growth in found:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import to_host
-from .steps import FLOAT, PEERS, Step, Torch, least_bytes
+from .steps import FLOAT, PEERS, Step, Torch, Workload, least_bytes
 
 RNG = np.random.default_rng(0)
 
@@ -18,19 +18,15 @@ def normal(*shape: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Single:
+class Single(Workload):
     """A function with its gradient: `mine` on tensors of ours, `theirs` on PyTorch's, same inputs.
 
     `inputs` makes them when they are needed: they must not weigh on the memory of other workloads.
     """
 
-    name: str
     inputs: Callable[[], tuple[Any, ...]]
     mine: Callable[..., Any]
     theirs: Callable[..., Any]
-    description: str = ""
-    product_flops: int = 0
-    least_bytes: int = 0
 
     def ours(self, device: str = "cpu") -> Step:
         """Forward, sum, backward."""
@@ -69,13 +65,10 @@ class Single:
 
 
 @dataclass(frozen=True)
-class AdamAlone:
+class AdamAlone(Workload):
     """One Adam step over n parameters in arrays of a GPT's shapes."""
 
-    name: str
     n: int
-    description: str = ""
-    product_flops: int = 0
 
     @property
     def least_bytes(self) -> int:
@@ -123,14 +116,10 @@ class AdamAlone:
 
 
 @dataclass(frozen=True)
-class BPE:
+class BPE(Workload):
     """Byte-level BPE on the default text: 1,024 merges learned, or the text encoded (with a fresh cache)."""
 
-    name: str
     encode: bool
-    description: str = ""
-    product_flops: int = 0
-    least_bytes: int = 0
 
     def ours(self, device: str = "cpu") -> Step:
         """This engine's tokenizer."""

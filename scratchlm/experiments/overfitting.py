@@ -109,13 +109,11 @@ def _outcome(name: str, run: Path, parameters: int) -> Outcome:
 
 def draw(outcomes: list[Outcome], path: Path, title: str) -> None:
     """Training and validation loss of every variant, all on the same axes' ranges."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     columns = min(4, len(outcomes))
     rows = -(-len(outcomes) // columns)
     figure = Figure(figsize=(3.2 * columns, 2.8 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, outcome in zip(grid.flat, outcomes, strict=False):
         step, loss = outcome.best

@@ -16,7 +16,7 @@ def main() -> None:
     import torch
     from torch.nn.functional import cross_entropy
 
-    from scratchlm.bench.gpt import GPTStep, torch_gpt
+    from scratchlm.bench.gpt import GPTStep
     from scratchlm.kernels.cpu.threads import threads
 
     from ..text import IGNORE, RandomWindows, evaluation_windows
@@ -29,7 +29,8 @@ def main() -> None:
     torch.set_num_threads(threads())
     torch.manual_seed(t.seed)
     V = text.tokenizer.vocab_size
-    model = torch_gpt(GPTStep("", V, m.num_layers, m.num_heads, m.embedding_dim, t.length, t.batch))
+    sizes = GPTStep("", V, m.embedding_dim, m.num_heads, m.num_layers, t.batch, t.length)
+    model = sizes.torch_model()
     for name, p in model.named_parameters():
         if p.ndim >= 2:
             into_residual = name.endswith(("out.weight", "mlp.2.weight"))

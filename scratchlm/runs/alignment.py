@@ -28,7 +28,6 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
         raise OptionError(f"A model of kind {run.recipe.model.kind} has no attention over a source to draw.")
     if not target:
         raise OptionError("The answer is empty: there is no attention to draw.")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.font_manager import get_font_names
 
@@ -39,7 +38,6 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
     with no_grad(), evaluating(run.model):
         weights = run.model.weights(ids[None], inputs[None])[0]  # (T, S)
     figure = Figure(figsize=(2 + 0.22 * len(ids), 1.5 + 0.22 * len(written)), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     known = set(get_font_names())

@@ -6,41 +6,13 @@ from datetime import date, timedelta
 from .cldr import babel_in_words
 from .examples import Example, TaskData, split_examples
 from .packages import require
+from .sections import sections
 
 EXAMPLES = 50_000
 
 # Patterns of CLDR (y year, M month, d day, E weekday). No two read the same text as different dates: with
 # "/" the month comes first, with "." and " " the day, with "-" the year.
-FORMATS = (
-    "MMM d, y",
-    "MMMM d, y",
-    "EEEE, MMMM d, y",
-    "EEE, MMM d, y",
-    "EEE MMM d y",
-    "MMMM d y",
-    "d MMM y",
-    "dd MMM y",
-    "d MMMM y",
-    "d MMM, y",
-    "d MMMM, y",
-    "EEEE, d MMMM y",
-    "EEE d MMM y",
-    "y MMM d",
-    "y MMMM dd",
-    "y, d MMMM",
-    "M/d/yy",
-    "M/d/y",
-    "MM/dd/y",
-    "dd.MM.yy",
-    "d.M.y",
-    "dd.MM.y",
-    "d MM yy",
-    "dd MM y",
-    "y-M-d",
-    "yMMdd",
-    "MMM-dd-y",
-    "dd-MMM-yy",
-)
+FORMATS = sections("dates.txt")["formats"].splitlines()
 # A hundred years in a row, so that two digits are a year; where they change, as in POSIX.
 FIRST, LAST = date(1969, 1, 1), date(2068, 12, 31)
 

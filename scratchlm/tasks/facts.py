@@ -16,110 +16,12 @@ from itertools import chain
 from .cldr import babel_in_words, cities, names
 from .examples import Example, Parts, TaskData, draw, in_drawn_order
 from .packages import require
+from .sections import sections
 
 TASK = "task facts"
 
 # Five ways to ask for each kind of fact.
-WORDINGS = {
-    "currency": (
-        "What is the currency of {}?",
-        "Which money do people use in {}?",
-        "What do you pay with in {}?",
-        "In {}, what is the currency?",
-        "Name the currency of {}.",
-    ),
-    "language": (
-        "What is the official language of {}?",
-        "Which languages are official in {}?",
-        "What do people officially speak in {}?",
-        "In {}, which language is official?",
-        "Name the official languages of {}.",
-    ),
-    "week": (
-        "On which day does the week start in {}?",
-        "What is the first day of the week in {}?",
-        "In {}, which day comes first in the week?",
-        "Which day opens the week in {}?",
-        "Name the first weekday on a calendar from {}.",
-    ),
-    "own name": (
-        "What is {} called in its own language?",
-        "How do the people of {} write its name?",
-        "What is the local name of {}?",
-        "In its official language, what is {} called?",
-        "Write {} in its own language.",
-    ),
-    "country code": (
-        "What is the two-letter code of {}?",
-        "Which ISO code does {} have?",
-        "How is {} abbreviated to two letters?",
-        "What are the two letters for {}?",
-        "Give the country code of {}.",
-    ),
-    "currency code": (
-        "What is the code of the currency {}?",
-        "Which three letters stand for the {}?",
-        "How do banks abbreviate the {}?",
-        "What is the {} in ISO 4217?",
-        "Give the currency code of the {}.",
-    ),
-    "city": (
-        "In which country is {}?",
-        "Where is {}?",
-        "Which country does {} belong to?",
-        "The city {} is in which country?",
-        "Name the country of {}.",
-    ),
-    "script": (
-        "In which script is {} written?",
-        "Which script does {} use?",
-        "What is the script of {}?",
-        "How do people write {}, in which script?",
-        "Name the script for {}.",
-    ),
-    "http": (
-        "What does HTTP status {} mean?",
-        "What is the phrase of HTTP status {}?",
-        "The server answered {}: what is that?",
-        "What does a web page with code {} say?",
-        "Explain HTTP {}.",
-    ),
-    "errno": (
-        "What does the error {} mean?",
-        "What is the message of errno {}?",
-        "A system call failed with {}: what happened?",
-        "What does {} stand for?",
-        "Explain {}.",
-    ),
-    "entity": (
-        "Which character is the HTML entity {}?",
-        "What does {} show in HTML?",
-        "What character does a browser draw for {}?",
-        "In HTML, what is {}?",
-        "Decode the entity {}.",
-    ),
-    "character": (
-        "What is the Unicode name of {}?",
-        "How does Unicode call {}?",
-        "What is the character {} called?",
-        "Which character is {}?",
-        "Name the sign {}.",
-    ),
-    "operator": (
-        "What does operator.{} compute?",
-        "Which expression is the same as operator.{}?",
-        "How is operator.{} written with signs?",
-        "What is operator.{} short for?",
-        "Write operator.{} as an expression.",
-    ),
-    "mime": (
-        "What is the media type of a {} file?",
-        "Which MIME type has {}?",
-        "As what does a server send {} files?",
-        "What content type belongs to {}?",
-        "Name the type of files that end in {}.",
-    ),
-}
+WORDINGS = {kind: wordings.splitlines() for kind, wordings in sections("facts.txt").items()}
 
 # Printable characters: Latin letters with marks, Greek, Cyrillic, arrows, mathematics.
 CHARACTERS = (

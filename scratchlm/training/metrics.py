@@ -49,13 +49,11 @@ class Metrics:
 
 def plot(metrics: list[dict[str, Any]], path: Path, title: str) -> None:
     """Draw training and validation loss over the steps."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     training = [(m["step"], m["loss"]) for m in metrics if "loss" in m]
     validation = [(m["step"], m["validation_loss"]) for m in metrics if "validation_loss" in m]
     figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     if training:
         axes.plot(*zip(*training, strict=True), color="#9db7d5", linewidth=1, label="training")

@@ -23,13 +23,11 @@ def draw_counts(launches: list[tuple[str, int, int, Any]], title: str, path: Pat
     Raises:
         CheckpointError: the picture cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     kernels = list(dict.fromkeys(name for name, *_ in launches))
     figure = Figure(figsize=(11, 1.9 + 0.75 * len(kernels)), layout="constrained")
-    FigureCanvasAgg(figure)
     accesses, waits, parting = figure.subplots(1, 3, sharey=True, width_ratios=(2.2, 1.4, 1))
 
     def total(kernel: str, count: str) -> int:

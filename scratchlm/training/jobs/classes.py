@@ -10,30 +10,25 @@ from ...autograd import no_grad
 from ...errors import RecipeError
 from ...nn import evaluating
 from ...random import random_state
-from ...tasks import measure, measure_baselines
 from ...tensor import Tensor
-from ...text import RowBatches, Tokenizer, rows_by_length
+from ...text import RowBatches, Tokenizer
 from ..building import build_model
-from ..data import prepare_examples
 from ..evaluation import Evaluation
 from ..recipe import Recipe
-from .job import Job, State, Test
+from .job import State, TaskJob, by_length
 
 MOST_CLASSES = 100  # a task with more different answers than this wants texts, not classes
 
 
-class ClassJob(Job):
+class ClassJob(TaskJob):
     """The examples of a task whose targets are names of classes."""
 
     unit = "example"
-    has_test = True
+    targets_are_texts = False
 
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
-        super().__init__(recipe)
-        t = recipe.training
-        self.examples = prepare_examples(recipe.data, tokenizer, targets=False)
-        task = self.examples.task
-        self.tokenizer, self.sha256, self.title = self.examples.tokenizer, task.sha256, task.name
+        super().__init__(recipe, tokenizer)
+        t, task = recipe.training, self.examples.task
         self.labels = sorted({e.target for part in (task.training, task.validation) for e in part})
         if len(self.labels) > MOST_CLASSES:
             raise RecipeError(
@@ -82,13 +77,9 @@ class ClassJob(Job):
         """Tokens read."""
         return sum(len(self.rows["training"][row]) for row in batch)
 
-    def test(self) -> Test:
-        """Accuracy on the test part, beside the baselines."""
-        task = self.examples.task
-        p = class_probabilities(self.model, self.examples.sources("test", self.recipe.training.length))
-        guesses = [self.labels[number] for number in p.argmax(-1)]
-        figures = measure(task.metric, guesses, self.examples.targets("test"))
-        return Test(task.name, task.metric, len(guesses), figures, measure_baselines(task))
+    def answer(self, sources: list[np.ndarray]) -> list[str]:
+        """The likeliest class of each source."""
+        return [self.labels[number] for number in class_probabilities(self.model, sources).argmax(-1)]
 
     def sample(self) -> Iterator[str]:
         """Some held-out texts with their class."""
@@ -104,9 +95,5 @@ class ClassJob(Job):
 @no_grad()
 def class_probabilities(model: Any, rows: list[np.ndarray], batch: int = 256) -> np.ndarray:
     """Texts as rows of ids → probabilities (N, C), dropout off."""
-    found: dict[int, np.ndarray] = {}
     with evaluating(model):
-        for some in rows_by_length([len(row) for row in rows], batch):
-            p = model(np.stack([rows[row] for row in some])).softmax().numpy()
-            found |= dict(zip(some.tolist(), p, strict=True))
-    return np.stack([found[row] for row in range(len(rows))])
+        return np.stack(by_length(rows, batch, lambda ids: model(ids).softmax().numpy()))

@@ -1,17 +1,22 @@
 """Job: what a model learns from, what it is asked to do, and how that is measured."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from ...tasks import measure, measure_baselines
 from ...tensor import Tensor
-from ...text import Tokenizer
+from ...text import RandomWindows, Tokenizer, rows_by_length
+from ..building import build_model
+from ..data import prepare_examples, prepare_text
 from ..evaluation import Evaluation
-from ..recipe import Recipe
+from ..recipe import Recipe, Training
+
+T = TypeVar("T")
 
 State = tuple[Tensor, ...] | None  # what is carried from one batch to the next
 
@@ -89,6 +94,74 @@ class Job(ABC):
     def warning(self, result: Evaluation) -> str:
         """What a measurement should make one suspicious of; usually nothing."""
         return ""
+
+
+class TextJob(Job):
+    """Work on a running text, read in windows from anywhere in it, unless a subclass says otherwise."""
+
+    specials: tuple[str, ...] = ()  # tokens that the tokenizer has to have beside those of the text
+    aside = ""  # what is said behind the sizes of the text
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
+        super().__init__(recipe)
+        self.text = prepare_text(recipe.data, tokenizer, self.specials)
+        self.tokenizer, self.sha256 = self.text.tokenizer, self.text.corpus.sha256
+        self.title = self.text.corpus.name
+        self.batches = self.make_batches(recipe.training)
+        self.model = build_model(recipe, self.tokenizer)
+
+    def make_batches(self, t: Training) -> Any:
+        """Batches of the text."""
+        return RandomWindows(self.text.training, t.batch, t.length, t.seed)
+
+    def describe(self) -> list[str]:
+        """The text and its tokens."""
+        return [
+            str(self.text.corpus),
+            f"{self.tokenizer.vocab_size:,} {self.tokenizer.kind}; {len(self.text.training):,} tokens to "
+            f"train on, the last {len(self.text.validation):,} held out{self.aside}",
+        ]
+
+    def count(self, batch: Any) -> int:
+        """Every place of the windows."""
+        return batch[0].size
+
+
+class TaskJob(Job):
+    """Work on the examples of a task, whose targets are texts or names of classes."""
+
+    has_test = True
+    specials: tuple[str, ...] = ()  # as in TextJob
+    targets_are_texts = True
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
+        super().__init__(recipe)
+        self.examples = prepare_examples(recipe.data, tokenizer, self.specials, self.targets_are_texts)
+        task = self.examples.task
+        self.tokenizer, self.sha256, self.title = self.examples.tokenizer, task.sha256, task.name
+
+    @abstractmethod
+    def answer(self, sources: list[np.ndarray]) -> list[str]:
+        """What the model says to sources, as the task writes its targets."""
+
+    def test(self) -> Test:
+        """The metric on the test part, beside the baselines."""
+        task = self.examples.task
+        guesses = self.answer(self.examples.sources("test", self.recipe.training.length))
+        figures = measure(task.metric, guesses, self.examples.targets("test"))
+        return Test(task.name, task.metric, len(guesses), figures, measure_baselines(task))
+
+
+def by_length(rows: Sequence[np.ndarray], batch: int, answer: Callable[[np.ndarray], Iterable[T]]) -> list[T]:
+    """What `answer` gives for rows of any lengths, in their order; it reads up to `batch` of one length.
+
+    >>> by_length([np.array([1, 2]), np.array([3]), np.array([4, 5])], 9, lambda ids: ids.sum(1).tolist())
+    [3, 3, 9]
+    """
+    found: dict[int, T] = {}
+    for places in rows_by_length([len(row) for row in rows], batch):
+        found |= dict(zip(places.tolist(), answer(np.stack([rows[k] for k in places])), strict=True))
+    return [found[place] for place in range(len(rows))]
 
 
 def pad(rows: list[np.ndarray], fill: int) -> np.ndarray:

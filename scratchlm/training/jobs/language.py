@@ -6,37 +6,20 @@ from typing import Any
 
 from ...generation.writing import write
 from ...tensor import Tensor
-from ...text import RandomWindows, Streams, Tokenizer
-from ..building import build_model
-from ..data import prepare_text
+from ...text import RandomWindows, Streams
 from ..evaluation import Evaluation, evaluate
-from ..recipe import Recipe
-from .job import Job, State
+from ..recipe import Training
+from .job import State, TextJob
 
 
-class LanguageJob(Job):
+class LanguageJob(TextJob):
     """Windows from anywhere in the text, or streams along which the state is carried."""
 
-    def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
-        super().__init__(recipe)
-        t = recipe.training
-        self.text = prepare_text(recipe.data, tokenizer)
-        self.tokenizer, self.sha256 = self.text.tokenizer, self.text.corpus.sha256
-        self.title = self.text.corpus.name
-        self.model = build_model(recipe, self.tokenizer)
-        self.batches: RandomWindows | Streams = (
-            Streams(self.text.training, t.batch, t.length)
-            if t.batches == "streams"
-            else RandomWindows(self.text.training, t.batch, t.length, t.seed)
-        )
-
-    def describe(self) -> list[str]:
-        """The text and its tokens."""
-        return [
-            str(self.text.corpus),
-            f"{self.tokenizer.vocab_size:,} {self.tokenizer.kind}; {len(self.text.training):,} tokens to "
-            f"train on, the last {len(self.text.validation):,} held out",
-        ]
+    def make_batches(self, t: Training) -> RandomWindows | Streams:
+        """What the recipe wants of the two."""
+        if t.batches == "streams":
+            return Streams(self.text.training, t.batch, t.length)
+        return super().make_batches(t)
 
     def loss(self, batch: Any, state: State, step: int) -> tuple[Tensor, State]:
         """Nats a token; the state goes on along streams, and is forgotten for windows."""
@@ -48,10 +31,6 @@ class LanguageJob(Job):
         """All of the held-out text once; words leave out its spaces, so that its characters say nothing."""
         characters = 0 if self.tokenizer.kind == "words" else self.text.validation_characters
         return evaluate(self.model, self.text.validation, characters)
-
-    def count(self, batch: Any) -> int:
-        """Every place of the window."""
-        return batch[0].size
 
     def sample(self) -> Iterator[str]:
         """Text that the model writes."""

@@ -9,33 +9,17 @@ from ...autograd import no_grad
 from ...models import mask_tokens
 from ...nn import evaluating
 from ...tensor import Tensor
-from ...text import IGNORE, RandomWindows, Tokenizer
-from ..building import build_model
-from ..data import MASK, prepare_text
+from ...text import IGNORE
+from ..data import MASK
 from ..evaluation import Evaluation
-from ..recipe import Recipe
-from .job import Job, State
+from .job import State, TextJob
 
 
-class MaskedJob(Job):
+class MaskedJob(TextJob):
     """Windows of a text; of each, 15 % of the tokens are chosen and hidden or changed (BERT's rule)."""
 
-    def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
-        super().__init__(recipe)
-        t = recipe.training
-        self.text = prepare_text(recipe.data, tokenizer, (MASK,))
-        self.tokenizer, self.sha256 = self.text.tokenizer, self.text.corpus.sha256
-        self.title = self.text.corpus.name
-        self.model = build_model(recipe, self.tokenizer)
-        self.batches = RandomWindows(self.text.training, t.batch, t.length, t.seed)
-
-    def describe(self) -> list[str]:
-        """The text and its tokens."""
-        return [
-            str(self.text.corpus),
-            f"{self.tokenizer.vocab_size:,} {self.tokenizer.kind}; {len(self.text.training):,} tokens to "
-            f"train on, the last {len(self.text.validation):,} held out; 15 % are masked",
-        ]
+    specials = (MASK,)
+    aside = "; 15 % are masked"
 
     def _masked(self, ids: np.ndarray, seed: int, place: int) -> tuple[np.ndarray, np.ndarray]:
         generator = np.random.default_rng((seed, place))  # the same masks in a resumed run
@@ -57,10 +41,6 @@ class MaskedJob(Job):
                 right += int((self.model(inputs).numpy().argmax(-1)[chosen] == targets[chosen]).sum())
                 tokens += int(chosen.sum())
         return Evaluation(total / tokens, tokens, 0, {"accuracy": 100 * right / tokens}, "loss")
-
-    def count(self, batch: Any) -> int:
-        """All tokens of the windows, which are all read."""
-        return batch[0].size
 
     def sample(self) -> Iterator[str]:
         """A held-out window with masks, and what the model puts there."""

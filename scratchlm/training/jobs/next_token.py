@@ -8,29 +8,16 @@ import numpy as np
 from ...autograd import no_grad
 from ...nn import evaluating
 from ...tensor import Tensor
-from ...text import RandomWindows, Tokenizer
-from ..building import build_model
-from ..data import prepare_text
 from ..evaluation import Evaluation
-from ..recipe import Recipe
-from .job import Job, State
+from .job import State, TextJob
 
 CHOICES = 5  # likeliest next tokens that are shown
 
 
-class NextTokenJob(Job):
+class NextTokenJob(TextJob):
     """Windows of `training.length` tokens; only the token after each window counts."""
 
     unit = "window"
-
-    def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
-        super().__init__(recipe)
-        t = recipe.training
-        self.text = prepare_text(recipe.data, tokenizer)
-        self.tokenizer, self.sha256 = self.text.tokenizer, self.text.corpus.sha256
-        self.title = self.text.corpus.name
-        self.model = build_model(recipe, self.tokenizer)
-        self.batches = RandomWindows(self.text.training, t.batch, t.length, t.seed)
 
     def describe(self) -> list[str]:
         """The text and its tokens."""

@@ -10,31 +10,28 @@ from ...errors import TokenError
 from ...generation import greedy
 from ...nn import evaluating
 from ...random import random_state
-from ...tasks import measure, measure_baselines
+from ...tasks import measure
 from ...tensor import Tensor
 from ...text import IGNORE, RowBatches, Tokenizer, rows_by_length
 from ..building import build_model
-from ..data import END, START, prepare_examples
+from ..data import END, START
 from ..evaluation import Evaluation
 from ..recipe import Recipe
-from .job import Job, State, Test, pad
+from .job import State, TaskJob, by_length, pad
 
 MEASURED = 500  # validation examples that are answered at each evaluation; the loss is over all
 BATCH = 128  # of evaluating
 
 
-class PairsJob(Job):
+class PairsJob(TaskJob):
     """The examples of a task whose targets are texts; an answer begins after <s> and ends with </s>."""
 
-    has_test = True
+    specials = (START, END)
 
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
-        super().__init__(recipe)
-        t = recipe.training
-        self.examples = prepare_examples(recipe.data, tokenizer, (START, END))
-        task = self.examples.task
-        self.tokenizer, self.sha256, self.title = self.examples.tokenizer, task.sha256, task.name
+        super().__init__(recipe, tokenizer)
         self.model = build_model(recipe, self.tokenizer)
+        t = recipe.training
         self.start, self.end = self.tokenizer.id_of(START), self.tokenizer.id_of(END)
         parts = ("training", "validation")
         self.sources = {part: self.examples.sources(part, t.length) for part in parts}
@@ -92,13 +89,6 @@ class PairsJob(Job):
         """The greedy answers to sources."""
         return answer(self.model, self.tokenizer, sources, 2 * self.longest)
 
-    def test(self) -> Test:
-        """The metric on the test part, beside the baselines."""
-        task = self.examples.task
-        guesses = self.answer(self.examples.sources("test", self.recipe.training.length))
-        figures = measure(task.metric, guesses, self.examples.targets("test"))
-        return Test(task.name, task.metric, len(guesses), figures, measure_baselines(task))
-
     def sample(self) -> Iterator[str]:
         """Some held-out sources with the model's answer."""
         some = self.examples.task.validation[:6]
@@ -137,10 +127,11 @@ def answer(model: Any, tokenizer: Tokenizer, sources: list[np.ndarray], tokens: 
     if any(len(source) == 0 for source in sources):
         raise TokenError("There is nothing to answer: the text is empty.")
     start, end = tokenizer.id_of(START), tokenizer.id_of(END)
-    answers: dict[int, str] = {}
-    for rows in rows_by_length([len(source) for source in sources], BATCH):
+
+    def written(ids: np.ndarray) -> list[str]:
         with no_grad(), evaluating(model):
-            state = model.start(np.stack([sources[row] for row in rows]))
-        found = greedy(model, np.full(len(rows), start), tokens, end, state)
-        answers |= {int(row): tokenizer.decode(ids) for row, ids in zip(rows, found, strict=True)}
-    return [answers[row] for row in range(len(sources))]
+            state = model.start(ids)
+        found = greedy(model, np.full(len(ids), start), tokens, end, state)
+        return [tokenizer.decode(row) for row in found]
+
+    return by_length(sources, BATCH, written)

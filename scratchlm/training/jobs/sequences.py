@@ -1,7 +1,7 @@
 """Sequences given back: autoencoder, text VAE, the listings L3 and L4, on sentences or a task's sources."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,28 +13,25 @@ from ...models import TextVAE, active_units
 from ...nn import evaluating
 from ...tensor import Tensor
 from ...text import RowBatches, Tokenizer, rows_by_length
-from ..building import build_model
-from ..data import END, START, prepare_text, sentences
+from ..data import END, START, sentences
 from ..evaluation import Evaluation
-from ..recipe import Recipe
-from .job import Job, State
+from ..recipe import Training
+from .job import State, TextJob, by_length
 from .pairs import BATCH, teach
 
 MEASURED = 300  # held-out sentences that are written again at each evaluation; the loss is over all
 COLLAPSED = 0.5  # nats of KL a sentence below which the code says nothing: under one bit
 
 
-class SequenceJob(Job):
+class SequenceJob(TextJob):
     """Each sentence of up to `training.length` tokens is source and target at once."""
 
-    def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
-        super().__init__(recipe)
-        t = recipe.training
-        self.text = prepare_text(recipe.data, tokenizer, (START, END))
-        self.tokenizer, self.sha256 = self.text.tokenizer, self.text.corpus.sha256
-        self.title = self.text.corpus.name
+    specials = (START, END)
+
+    def make_batches(self, t: Training) -> RowBatches:
+        """Of the sentences; those held out are without what training has too."""
         self.start, self.end = self.tokenizer.id_of(START), self.tokenizer.id_of(END)
-        lines = bool(recipe.data.task)
+        lines = bool(self.recipe.data.task)
         known = sentences(self.text.training_text, self.tokenizer, t.length, lines)
         seen = {row.tobytes() for row in known}
         held_out = sentences(self.text.validation_text, self.tokenizer, t.length, lines)
@@ -44,9 +41,8 @@ class SequenceJob(Job):
                 f"The text has {len(known):,} sentences of 3 to {t.length} tokens to train on and "
                 f"{len(self.validation):,} held out: raise training.length, or give more prose."
             )
-        self.at_once = recipe.model.about.predicts == "tokens"  # else one token after the other
-        self.model = build_model(recipe, self.tokenizer)
-        self.batches = RowBatches([len(row) for row in self.training], t.batch, t.seed)
+        self.at_once = self.recipe.model.about.predicts == "tokens"  # else one token after the other
+        return RowBatches([len(row) for row in self.training], t.batch, t.seed)
 
     def describe(self) -> list[str]:
         """The text and its sentences."""
@@ -101,17 +97,16 @@ class SequenceJob(Job):
     @no_grad()
     def again(self, rows: list[np.ndarray]) -> list[np.ndarray]:
         """The sentences as the model gives them back."""
-        found: dict[int, np.ndarray] = {}
+
+        def answer(ids: np.ndarray) -> Iterable[np.ndarray]:
+            if self.at_once:
+                return self.model(ids).numpy().argmax(-1)
+            first = np.full(len(ids), self.start)
+            written = greedy(self.model, first, ids.shape[1] + 5, self.end, self.model.start(ids))
+            return (np.array(row, int) for row in written)
+
         with evaluating(self.model):
-            for places in rows_by_length([len(row) for row in rows], BATCH):
-                ids = np.stack([rows[place] for place in places])
-                if self.at_once:
-                    new = list(self.model(ids).numpy().argmax(-1))
-                else:
-                    first = np.full(len(ids), self.start)
-                    new = greedy(self.model, first, ids.shape[1] + 5, self.end, self.model.start(ids))
-                found |= {int(k): np.array(row, int) for k, row in zip(places, new, strict=True)}
-        return [found[place] for place in range(len(rows))]
+            return by_length(rows, BATCH, answer)
 
     def sample(self) -> Iterator[str]:
         """Held-out sentences and what the model gives back."""
