@@ -13,30 +13,21 @@ from pathlib import Path
 if not Path(__file__).with_name("kernels").is_dir():
     __path__.append(str(Path(__file__).parents[1]))
 
-from .tensor import Tensor, tensor  # first: it brings in the functions that its methods call
+# "A as A": type checkers then know that A is for users; packages below do the same.
+from .tensor import Tensor as Tensor  # first: it brings in the functions that its methods call
+from .tensor import tensor as tensor
 
 # isort: split
-from .autograd import detect_anomaly, is_grad_enabled, no_grad
-from .device import Device, default_device, get_device, set_default_device, use_device
-from .errors import ScratchLMError
-from .function import Function
-from .random import manual_seed
+from .autograd import detect_anomaly as detect_anomaly
+from .autograd import is_grad_enabled as is_grad_enabled
+from .autograd import no_grad as no_grad
+from .device import Device as Device
+from .device import default_device as default_device
+from .device import get_device as get_device
+from .device import set_default_device as set_default_device
+from .device import use_device as use_device
+from .errors import ScratchLMError as ScratchLMError
+from .function import Function as Function
+from .random import manual_seed as manual_seed
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "Device",
-    "Function",
-    "ScratchLMError",
-    "Tensor",
-    "__version__",
-    "default_device",
-    "detect_anomaly",
-    "get_device",
-    "is_grad_enabled",
-    "manual_seed",
-    "no_grad",
-    "set_default_device",
-    "tensor",
-    "use_device",
-]

@@ -19,6 +19,7 @@ from .processes import busy_processors, run_child
 
 FITTED = 3  # of the largest sizes
 LEAST = 0.5  # ms or MB
+COSTS = ("milliseconds", "memory_mb", "product_flops")  # of a Point
 LSTM: Any = LSTMStep("lstm", V=1000, D=128, H=128, L=1, B=16, T=32)
 GPT: Any = GPTStep("gpt", V=1000, L=1, H=4, D=128, T=64, B=8)
 # The sizes along each axis, which field of the model they are, and why cost grows as it does.
@@ -108,25 +109,15 @@ def measure(
         for size in sizes:
             name = f"{model}.{axis}.{size}"
             run = run_child(name, "ours", steps, threads, "cpu")
-            milliseconds, memory = (
-                statistics.median(run["seconds"]) * 1000,
-                (run["memory"] - alone[model]) / 2**20,
-            )
+            milliseconds = statistics.median(run["seconds"]) * 1000
+            memory = (run["memory"] - alone[model]) / 2**20
             points.append(Point(size, milliseconds, memory, POINTS[name].product_flops))
             done += 1
             say(f"{done}/{every} {model}, {axis} {size}: {milliseconds:.2f} ms, {memory:.0f} MB")
-        top, largest = points[-FITTED:], sizes[-FITTED:]
-        found.append(
-            Growth(
-                model,
-                axis,
-                points,
-                exponent(largest, [point.milliseconds for point in top]),
-                exponent(largest, [point.memory_mb for point in top]),
-                exponent(largest, [point.product_flops for point in top]),
-                reason,
-            )
+        time, memory, operations = (
+            exponent(sizes[-FITTED:], [getattr(point, cost) for point in points[-FITTED:]]) for cost in COSTS
         )
+        found.append(Growth(model, axis, points, time, memory, operations, reason))
     return found
 
 

@@ -37,6 +37,8 @@ class LSTMStep(TrainingStep):
         from .. import models, nn
 
         class WithMiddle(models.LSTMLanguageModel):
+            middle: nn.Linear
+
             def features(self, ids: Any, state: Any = None) -> Any:
                 h, state = super().features(ids, state)
                 return F.relu(self.middle(h)), state

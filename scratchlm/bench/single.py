@@ -1,6 +1,6 @@
 """Single kernels, forward and backward, on arrays of fixed sizes; and the tokenizer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from ..device import to_host
 from .steps import FLOAT, PEERS, Step, Torch, Workload, least_bytes
 
+IDS = 1120  # as many as a batch of W1 has tokens
 RNG = np.random.default_rng(0)
 
 
@@ -19,14 +20,21 @@ def normal(*shape: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Single(Workload):
-    """A function with its gradient: `mine` on tensors of ours, `theirs` on PyTorch's, same inputs.
+    """A function with its gradient: `mine` on tensors of ours, `theirs` on PyTorch's.
 
-    `inputs` makes them when they are needed: they must not weigh on the memory of other workloads.
+    Inputs are random numbers of these shapes, then, for a vocabulary, token ids. They are made when they are
+    needed: they must not weigh on the memory of other workloads.
     """
 
-    inputs: Callable[[], tuple[Any, ...]]
+    shapes: Sequence[tuple[int, ...]]
     mine: Callable[..., Any]
     theirs: Callable[..., Any]
+    vocabulary: int = 0
+
+    def inputs(self) -> list[np.ndarray]:
+        """The same for both."""
+        ids = [np.random.default_rng(1).integers(0, self.vocabulary, IDS)] if self.vocabulary else []
+        return [*(normal(*shape) for shape in self.shapes), *ids]
 
     def ours(self, device: str = "cpu") -> Step:
         """Forward, sum, backward."""

@@ -6,11 +6,9 @@ weights' distribution, float32.
 
 from typing import Any
 
-import numpy as np
-
 from .gpt import GPTStep
 from .lstm import LSTMStep
-from .single import BPE, AdamAlone, Single, normal
+from .single import BPE, AdamAlone, Single
 from .steps import Generation, Workload
 
 
@@ -33,9 +31,6 @@ def kernels() -> list[Workload]:
         x, h, c, *weights = inputs
         return torch.lstm_cell(x, (h, c), *weights)[0]
 
-    def heads() -> tuple[Any, ...]:
-        return tuple(normal(8, 6, 256, 64) for _ in range(3))
-
     class Cell(Function):
         """The kernels of one LSTM step alone, without its products."""
 
@@ -53,31 +48,25 @@ def kernels() -> list[Workload]:
         i, f, g, o = gates.chunk(4, 1)
         return o.sigmoid() * (f.sigmoid() * c + i.sigmoid() * g.tanh()).tanh()
 
-    def cell() -> tuple[Any, ...]:
-        shapes = (32, 256), (32, 256), (32, 256), (1024, 256), (1024, 256), (1024,), (1024,)
-        return tuple(normal(*shape) for shape in shapes)
-
-    def ids() -> np.ndarray:
-        return np.random.default_rng(1).integers(0, 10000, 1120)
-
     return [
         Single(
             "W5.cross_entropy",
-            lambda: (normal(1120, 10000), ids()),
+            [(1120, 10000)],
             F.cross_entropy,
             torch_f("cross_entropy"),
+            vocabulary=10000,
             description="softmax + cross-entropy (1120, 10000)",
         ),
         Single(
             "W5.layer_norm",
-            lambda: (normal(2048, 384), normal(384), normal(384)),
+            [(2048, 384), (384,), (384,)],
             F.layer_norm,
             lambda x, w, b: torch_f("layer_norm")(x, (384,), w, b),
             description="layer norm (2048, 384)",
         ),
         Single(
             "W5.attention",
-            heads,
+            [(8, 6, 256, 64)] * 3,
             lambda q, k, v: F.attention(q, k, v, causal=True),
             torch_f("scaled_dot_product_attention", is_causal=True),
             description="causal attention (8, 6, 256, 64)",
@@ -85,28 +74,27 @@ def kernels() -> list[Workload]:
         AdamAlone("W5.adam", 2_000_000, description="Adam, 2 M parameters"),
         Single(
             "W5.embedding",
-            lambda: (normal(10000, 128), ids()),
+            [(10000, 128)],
             F.embedding,
             lambda w, i: torch_f("embedding")(i, w),
+            vocabulary=10000,
             description="embedding 10000×128, 1120 ids",
         ),
         Single(
             "W5.lstm_cell",
-            lambda: (normal(32, 1024), normal(32, 256)),
+            [(32, 1024), (32, 256)],
             lambda gates, c: Cell()(gates, c)[0],
             torch_gates,
             description="LSTM cell (32, 4·256)",
         ),
         Single(
             "W5.lstm_step",
-            cell,
+            [*[(32, 256)] * 3, *[(1024, 256)] * 2, *[(1024,)] * 2],
             lambda *inputs: F.lstm_cell(*inputs)[0],
             torch_cell,
             description="LSTM cell with its products (32, 4·256)",
         ),
-        Single(
-            "W5.gelu", lambda: (normal(768, 512),), F.gelu, torch_f("gelu"), description="GELU (768, 512)"
-        ),
+        Single("W5.gelu", [(768, 512)], F.gelu, torch_f("gelu"), description="GELU (768, 512)"),
     ]
 
 

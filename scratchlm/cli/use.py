@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,34 +31,12 @@ if TYPE_CHECKING:
 @click.option("--stop", multiple=True, help="End before this text; may be given repeatedly.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @DEVICE
-def generate(
-    run: Path,
-    prompt: str,
-    tokens: int,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    repetition_penalty: float,
-    no_repeat_ngram: int,
-    stop: tuple[str, ...],
-    seed: int,
-    device: str | None,
-) -> None:
+def generate(run: Path, prompt: str, tokens: int, device: str | None, **options: Any) -> None:
     """Continue a text with the model in the folder RUN."""
     from ..runs import load_run
 
-    loaded = load_run(run, device)
-    pieces = loaded.stream(  # refuses an unknown prompt before anything is printed
-        prompt,
-        tokens,
-        stop=stop,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        repetition_penalty=repetition_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-        seed=seed,
-    )
+    # refuses an unknown prompt before anything is printed
+    pieces = load_run(run, device).stream(prompt, tokens, **options)
     click.echo(prompt, nl=False)
     show_pieces(pieces)
     click.echo()

@@ -1,5 +1,4 @@
 """Tools to look at and check what the engine computes."""
 
-from .gradcheck import gradcheck, numerical_gradient
-
-__all__ = ["gradcheck", "numerical_gradient"]
+from .gradcheck import gradcheck as gradcheck
+from .gradcheck import numerical_gradient as numerical_gradient

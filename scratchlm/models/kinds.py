@@ -62,16 +62,19 @@ class Kind:
         return self.predicts == "text"
 
 
-def _lstm(m: Any, fit: Fit) -> nn.Module:
-    return LSTMLanguageModel(
-        fit.vocabulary, m.embedding_dim, m.hidden_size, m.num_layers, m.dropout, fit.device
-    )
+def _made(
+    model: Callable[..., nn.Module], *keys: str, printed: Any = None
+) -> Callable[[Any, Fit], nn.Module]:
+    """Builds `model(vocabulary, *values of the keys, device)`, or `printed` where a recipe says as_printed.
 
+    A key is one of the recipe's table `model`, or of `Fit`.
+    """
 
-def _transformer(model: Callable[..., nn.Module]) -> Callable[[Any, Fit], nn.Module]:
-    return lambda m, fit: model(
-        fit.vocabulary, fit.context, m.embedding_dim, m.num_layers, m.num_heads, m.dropout, fit.device
-    )
+    def build(m: Any, fit: Fit) -> nn.Module:
+        values = (getattr(fit if key in Fit._fields else m, key) for key in keys)
+        return (printed if printed and m.as_printed else model)(fit.vocabulary, *values, fit.device)
+
+    return build
 
 
 def _classifier(m: Any, fit: Fit) -> nn.Module:
@@ -81,73 +84,46 @@ def _classifier(m: Any, fit: Fit) -> nn.Module:
     return SequenceClassifier(first, features, fit.classes, m.dropout, backwards=backwards)
 
 
-def _encoder_decoder(m: Any, fit: Fit) -> nn.Module:
-    return EncoderDecoder(
-        fit.vocabulary, m.embedding_dim, m.hidden_size, m.num_layers, m.attention, m.reverse_source,
-        m.feed_context, m.copy, m.dropout, fit.device,
-    )  # fmt: skip
-
-
-def _autoencoder(m: Any, fit: Fit) -> nn.Module:
-    sizes = m.embedding_dim, m.hidden_size, m.code_size
-    return SequenceAutoencoder(fit.vocabulary, *sizes, m.dropout, fit.device)
-
-
-def _vae(m: Any, fit: Fit) -> nn.Module:
-    sizes = m.embedding_dim, m.hidden_size, m.code_size
-    return TextVAE(fit.vocabulary, *sizes, m.word_dropout, fit.unknown, fit.device)
-
-
-def _l3(m: Any, fit: Fit) -> nn.Module:
-    sizes = m.embedding_dim, m.hidden_size, m.num_layers
-    return (L3AsPrinted if m.as_printed else L3)(fit.vocabulary, *sizes, fit.device)
-
-
-def _l4(m: Any, fit: Fit) -> nn.Module:
-    return (L4AsPrinted if m.as_printed else L4)(fit.vocabulary, m.embedding_dim, m.hidden_size, fit.device)
-
-
 _LSTM = ("embedding_dim", "hidden_size", "num_layers")
 _TRANSFORMER = ("embedding_dim", "num_layers", "num_heads")
 _CODE = ("embedding_dim", "hidden_size", "code_size")
 
 KINDS = {
-    "lstm": Kind(_lstm, "language", "text", _LSTM, ("dropout",), is_body=True),
+    "lstm": Kind(
+        _made(LSTMLanguageModel, *_LSTM, "dropout"), "language", "text", _LSTM, ("dropout",), is_body=True
+    ),
     "gpt": Kind(
-        _transformer(GPTLanguageModel), "language", "text", _TRANSFORMER, ("dropout",), "embedding_dim",
-        is_body=True, has_positions=True,
+        _made(GPTLanguageModel, "context", *_TRANSFORMER, "dropout"), "language", "text", _TRANSFORMER,
+        ("dropout",), "embedding_dim", is_body=True, has_positions=True,
     ),
     "bert": Kind(
-        _transformer(MaskedLanguageModel), "masked", "mask", _TRANSFORMER, ("dropout",), "embedding_dim",
-        is_body=True, has_positions=True,
+        _made(MaskedLanguageModel, "context", *_TRANSFORMER, "dropout"), "masked", "mask", _TRANSFORMER,
+        ("dropout",), "embedding_dim", is_body=True, has_positions=True,
     ),
     "encoder-decoder": Kind(
-        _encoder_decoder, "pairs", "answer", (*_LSTM, "attention", "feed_context", "copy"),
+        _made(EncoderDecoder, *_LSTM, "attention", "reverse_source", "feed_context", "copy", "dropout"),
+        "pairs", "answer", (*_LSTM, "attention", "feed_context", "copy"),
         ("dropout", "reverse_source", "feed_context", "copy", "teacher_forcing"),
     ),
-    "autoencoder": Kind(_autoencoder, "sequences", "code", _CODE, ("dropout", "code_size")),
+    "autoencoder": Kind(
+        _made(SequenceAutoencoder, *_CODE, "dropout"), "sequences", "code", _CODE, ("dropout", "code_size")
+    ),
     "vae": Kind(
-        _vae, "vae", "code", _CODE, ("code_size", "word_dropout", "anneal_steps", "beta", "free_bits")
+        _made(TextVAE, *_CODE, "word_dropout", "unknown"), "vae", "code", _CODE,
+        ("code_size", "word_dropout", "anneal_steps", "beta", "free_bits"),
     ),
     "classifier": Kind(
         _classifier, "classes", "class", (*_LSTM, "num_heads", "bidirectional"),
         ("body", "dropout", "bidirectional", "word_dropout", "label_smoothing"),
     ),
     # the listings
-    "l0": Kind(
-        lambda m, fit: L0(fit.vocabulary, m.embedding_dim, fit.device), "next token", "next",
-        ("embedding_dim",), width="embedding_dim",
-    ),
+    "l0": Kind(_made(L0, "embedding_dim"), "next token", "next", ("embedding_dim",), width="embedding_dim"),
     "l1": Kind(
-        lambda m, fit: L1(fit.vocabulary, m.hidden_size, fit.classes, fit.device), "classes", "class",
-        ("hidden_size",), ("label_smoothing",),
+        _made(L1, "hidden_size", "classes"), "classes", "class", ("hidden_size",), ("label_smoothing",)
     ),
-    "l2": Kind(
-        lambda m, fit: L2(fit.vocabulary, m.embedding_dim, m.hidden_size, fit.device), "language", "text",
-        ("embedding_dim", "hidden_size"),
-    ),
-    "l3": Kind(_l3, "sequences", "tokens", _LSTM, ("as_printed",)),
-    "l4": Kind(_l4, "sequences", "tokens", ("embedding_dim", "hidden_size"), ("as_printed",)),
+    "l2": Kind(_made(L2, *_LSTM[:2]), "language", "text", _LSTM[:2]),
+    "l3": Kind(_made(L3, *_LSTM, printed=L3AsPrinted), "sequences", "tokens", _LSTM, ("as_printed",)),
+    "l4": Kind(_made(L4, *_LSTM[:2], printed=L4AsPrinted), "sequences", "tokens", _LSTM[:2], ("as_printed",)),
 }  # fmt: skip
 
 

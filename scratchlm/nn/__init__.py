@@ -1,41 +1,22 @@
 """Layers with parameters. Names, shapes and initial values as in PyTorch, so that weights move both ways."""
 
-from .attention import MultiheadAttention, TransformerBlock
-from .layers import (
-    GELU,
-    CrossEntropyLoss,
-    Dropout,
-    Embedding,
-    LayerNorm,
-    Linear,
-    MSELoss,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
-from .module import Module, Parameter, Sequential, evaluating
-from .recurrent import GRU, LSTM, LSTMCell
-
-__all__ = [
-    "GELU",
-    "GRU",
-    "LSTM",
-    "CrossEntropyLoss",
-    "Dropout",
-    "Embedding",
-    "LSTMCell",
-    "LayerNorm",
-    "Linear",
-    "MSELoss",
-    "Module",
-    "MultiheadAttention",
-    "Parameter",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Softmax",
-    "Tanh",
-    "TransformerBlock",
-    "evaluating",
-]
+from .attention import MultiheadAttention as MultiheadAttention
+from .attention import TransformerBlock as TransformerBlock
+from .layers import GELU as GELU
+from .layers import CrossEntropyLoss as CrossEntropyLoss
+from .layers import Dropout as Dropout
+from .layers import Embedding as Embedding
+from .layers import LayerNorm as LayerNorm
+from .layers import Linear as Linear
+from .layers import MSELoss as MSELoss
+from .layers import ReLU as ReLU
+from .layers import Sigmoid as Sigmoid
+from .layers import Softmax as Softmax
+from .layers import Tanh as Tanh
+from .module import Module as Module
+from .module import Parameter as Parameter
+from .module import Sequential as Sequential
+from .module import evaluating as evaluating
+from .recurrent import GRU as GRU
+from .recurrent import LSTM as LSTM
+from .recurrent import LSTMCell as LSTMCell

@@ -1,16 +1,11 @@
 """Optimizers, gradient clipping and learning-rate schedules."""
 
-from .optimizer import SGD, Adam, AdamW, Optimizer, clip_grad_norm_
-from .schedule import Schedule, constant, cosine, step_decay
-
-__all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "Optimizer",
-    "Schedule",
-    "clip_grad_norm_",
-    "constant",
-    "cosine",
-    "step_decay",
-]
+from .optimizer import SGD as SGD
+from .optimizer import Adam as Adam
+from .optimizer import AdamW as AdamW
+from .optimizer import Optimizer as Optimizer
+from .optimizer import clip_grad_norm_ as clip_grad_norm_
+from .schedule import Schedule as Schedule
+from .schedule import constant as constant
+from .schedule import cosine as cosine
+from .schedule import step_decay as step_decay

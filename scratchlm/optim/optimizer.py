@@ -165,18 +165,9 @@ class Adam(Optimizer):
         self, parameters: list, gradients: list, buffers: dict[str, list], step: int, weight_decay: float
     ) -> None:
         """One kernel call."""
-        self.device.kernels.adam_step(
-            parameters,
-            gradients,
-            buffers["mean"],
-            buffers["square"],
-            self.lr,
-            *self.betas,
-            self.eps,
-            weight_decay,
-            self.decoupled,
-            step,
-        )
+        means, squares = buffers["mean"], buffers["square"]
+        settings = self.lr, *self.betas, self.eps, weight_decay, self.decoupled, step
+        self.device.kernels.adam_step(parameters, gradients, means, squares, *settings)
 
 
 class AdamW(Adam):

@@ -4,34 +4,14 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
 from ..errors import DataError, RecipeError, did_you_mean
-from . import (
-    arithmetic,
-    dates,
-    dialogue,
-    facts,
-    languages,
-    sentiment,
-    stress,
-    summaries,
-    translation,
-)
-from .baselines import measure_baselines
-from .examples import Example, TaskData, split_examples
-from .metrics import METRICS, measure
-from .pairs import load_pairs
-
-__all__ = [
-    "METRICS",
-    "TASKS",
-    "Example",
-    "TaskData",
-    "load_pairs",
-    "load_task",
-    "measure",
-    "measure_baselines",
-    "split_examples",
-    "task_names",
-]
+from . import arithmetic, dates, dialogue, facts, languages, sentiment, stress, summaries, translation
+from .baselines import measure_baselines as measure_baselines
+from .examples import Example as Example
+from .examples import TaskData as TaskData
+from .examples import split_examples as split_examples
+from .metrics import METRICS as METRICS
+from .metrics import measure as measure
+from .pairs import load_pairs as load_pairs
 
 TASKS: dict[str, Callable[..., TaskData]] = {
     "summaries": summaries.load,

@@ -1,46 +1,26 @@
 """Text: cleaning, corpora, tokenizers, batches, and the n-gram that a model has to beat."""
 
-from .batches import (
-    IGNORE,
-    RandomWindows,
-    RowBatches,
-    Streams,
-    evaluation_windows,
-    rows_by_length,
-)
-from .bpe import BPETokenizer
-from .characters import CharTokenizer
-from .cleaning import clean, remove_exact_duplicates, remove_near_duplicates
-from .corpus import Corpus, chinese_corpus, default_corpus, load_corpus, split
-from .ngram import WittenBell, bits_per_character
-from .stopwords import stop_words
-from .tokenizer import Tokenizer, load_tokenizer, train_tokenizer
-from .vocabulary import Vocabulary
-from .words import WordTokenizer
-
-__all__ = [
-    "IGNORE",
-    "BPETokenizer",
-    "CharTokenizer",
-    "Corpus",
-    "RandomWindows",
-    "RowBatches",
-    "Streams",
-    "Tokenizer",
-    "Vocabulary",
-    "WittenBell",
-    "WordTokenizer",
-    "bits_per_character",
-    "chinese_corpus",
-    "clean",
-    "default_corpus",
-    "evaluation_windows",
-    "load_corpus",
-    "load_tokenizer",
-    "remove_exact_duplicates",
-    "remove_near_duplicates",
-    "rows_by_length",
-    "split",
-    "stop_words",
-    "train_tokenizer",
-]
+from .batches import IGNORE as IGNORE
+from .batches import RandomWindows as RandomWindows
+from .batches import RowBatches as RowBatches
+from .batches import Streams as Streams
+from .batches import evaluation_windows as evaluation_windows
+from .batches import rows_by_length as rows_by_length
+from .bpe import BPETokenizer as BPETokenizer
+from .characters import CharTokenizer as CharTokenizer
+from .cleaning import clean as clean
+from .cleaning import remove_exact_duplicates as remove_exact_duplicates
+from .cleaning import remove_near_duplicates as remove_near_duplicates
+from .corpus import Corpus as Corpus
+from .corpus import chinese_corpus as chinese_corpus
+from .corpus import default_corpus as default_corpus
+from .corpus import load_corpus as load_corpus
+from .corpus import split as split
+from .ngram import WittenBell as WittenBell
+from .ngram import bits_per_character as bits_per_character
+from .stopwords import stop_words as stop_words
+from .tokenizer import Tokenizer as Tokenizer
+from .tokenizer import load_tokenizer as load_tokenizer
+from .tokenizer import train_tokenizer as train_tokenizer
+from .vocabulary import Vocabulary as Vocabulary
+from .words import WordTokenizer as WordTokenizer

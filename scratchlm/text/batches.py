@@ -4,6 +4,7 @@ B is the batch, T the length of a window. For the ids 0 1 2 3 4 …, the inputs 
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,39 @@ Ids = NDArray[np.int32]
 IGNORE = -100  # the target of a place where nothing is to be predicted, as in PyTorch's cross-entropy
 
 
-class RandomWindows:
+class Resumable:
+    """Where endless batches stand: batch `step`, of those drawn with `seed` where anything is drawn."""
+
+    def __init__(self, **numbers: int) -> None:
+        self._state = numbers | {"step": 0}
+
+    def __iter__(self) -> Self:
+        return self
+
+    def _next_step(self) -> int:
+        """The number of the batch that is now wanted."""
+        self._state["step"] += 1
+        return self._state["step"] - 1
+
+    def state_dict(self) -> dict[str, int]:
+        """What `load_state_dict` needs to go on from here."""
+        return dict(self._state)
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on where the run that gave this state stood.
+
+        Raises:
+            CheckpointError: it is the state of something else.
+        """
+        if set(state) != set(self._state) or not all(isinstance(number, int) for number in state.values()):
+            names = tuple(self._state)
+            raise CheckpointError(
+                f"The state of the batches is {state}, but it should be whole numbers {names}."
+            )
+        self._state = dict(state)
+
+
+class RandomWindows(Resumable):
     """Endless batches of windows that start anywhere: (inputs, targets), int32 (B, T).
 
     Batch n is a function of (rng_seed, n) alone, so the state of a run is these two numbers, and a resumed
@@ -35,33 +68,17 @@ class RandomWindows:
             )
         if rng_seed < 0:
             raise RecipeError(f"The seed is {rng_seed}, but a seed is a whole number from 0 on.")
-        self._batch, self._length, self._seed = batch, length, rng_seed
-        self._step = 0
-
-    def __iter__(self) -> Iterator[tuple[Ids, Ids]]:
-        return self
+        super().__init__(seed=rng_seed)
+        self._batch, self._length = batch, length
 
     def __next__(self) -> tuple[Ids, Ids]:
-        rng = np.random.default_rng((self._seed, self._step))
+        rng = np.random.default_rng((self._state["seed"], self._next_step()))
         starts = rng.integers(0, len(self._ids) - self._length, (self._batch, 1))
         places = starts + np.arange(self._length)
-        self._step += 1
         return self._ids[places], self._ids[places + 1]
 
-    def state_dict(self) -> dict[str, int]:
-        """What `load_state_dict` needs to go on from here."""
-        return {"seed": self._seed, "step": self._step}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where the run that gave this state stood.
-
-        Raises:
-            CheckpointError: it is the state of something else.
-        """
-        self._seed, self._step = _numbers(state, "seed", "step")
-
-
-class Streams:
+class Streams(Resumable):
     """Endless batches of B streams read side by side: (inputs, targets, fresh), int32 (B, T), bool.
 
     The ids are cut into B equal streams. Row b of a batch goes on where row b of the batch before ended, so
@@ -86,32 +103,16 @@ class Streams:
             )
         self._inputs = ids[: batch * stream].reshape(batch, stream)
         self._targets = ids[1 : batch * stream + 1].reshape(batch, stream)
+        super().__init__()
         self._length = length
-        self._step = 0
-
-    def __iter__(self) -> Iterator[tuple[Ids, Ids, bool]]:
-        return self
 
     def __next__(self) -> tuple[Ids, Ids, bool]:
-        window = self._step % (self._inputs.shape[1] // self._length)
+        window = self._next_step() % (self._inputs.shape[1] // self._length)
         here = slice(window * self._length, (window + 1) * self._length)
-        self._step += 1
         return self._inputs[:, here], self._targets[:, here], window == 0
 
-    def state_dict(self) -> dict[str, int]:
-        """What `load_state_dict` needs to go on from here."""
-        return {"step": self._step}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where the run that gave this state stood.
-
-        Raises:
-            CheckpointError: it is the state of something else.
-        """
-        (self._step,) = _numbers(state, "step")
-
-
-class RowBatches:
+class RowBatches(Resumable):
     """Endless batches of row numbers, int64 (B,): rows of equal length together, every row once an epoch.
 
     Rows of one length need no padding, so no model has to know of it; the last batch of a length may be
@@ -133,39 +134,23 @@ class RowBatches:
             raise DataError("There is nothing to train on: the training part is empty.")
         if batch < 1 or rng_seed < 0:
             raise RecipeError(f"batch is {batch} and the seed {rng_seed}, but they are at least 1 and 0.")
-        self._lengths, self._batch, self._seed = np.asarray(lengths), batch, rng_seed
-        self._step, self._drawn_epoch = 0, -1
+        super().__init__(seed=rng_seed)
+        self._lengths, self._batch = np.asarray(lengths), batch
+        self._drawn_with: tuple[int, int] | None = None  # seed and epoch
         counts = np.unique(self._lengths, return_counts=True)[1]
         self.batches_an_epoch = int((-(-counts // batch)).sum())
 
-    def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        return self
-
     def __next__(self) -> NDArray[np.int64]:
-        epoch, place = divmod(self._step, self.batches_an_epoch)
-        if epoch != self._drawn_epoch:
-            self._drawn, self._drawn_epoch = self._draw(epoch), epoch
-        self._step += 1
+        epoch, place = divmod(self._next_step(), self.batches_an_epoch)
+        if self._drawn_with != (seed_and_epoch := (self._state["seed"], epoch)):
+            self._drawn, self._drawn_with = self._draw(seed_and_epoch), seed_and_epoch
         return self._drawn[place]
 
-    def _draw(self, epoch: int) -> list[NDArray[np.int64]]:
-        rng = np.random.default_rng((self._seed, epoch))
+    def _draw(self, seed_and_epoch: tuple[int, int]) -> list[NDArray[np.int64]]:
+        rng = np.random.default_rng(seed_and_epoch)
         mixed = rng.permutation(len(self._lengths))
         batches = list(rows_by_length(self._lengths[mixed], self._batch))
         return [mixed[batches[place]] for place in rng.permutation(len(batches))]
-
-    def state_dict(self) -> dict[str, int]:
-        """What `load_state_dict` needs to go on from here."""
-        return {"seed": self._seed, "step": self._step}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where the run that gave this state stood.
-
-        Raises:
-            CheckpointError: it is the state of something else.
-        """
-        self._seed, self._step = _numbers(state, "seed", "step")
-        self._drawn_epoch = -1
 
 
 def rows_by_length(lengths: Sequence[int] | NDArray, batch: int) -> Iterator[NDArray[np.int64]]:
@@ -217,9 +202,3 @@ def _checked(ids: NDArray[np.integer], batch: int, length: int) -> Ids:
         if number < 1:
             raise RecipeError(f"{name} is {number}, but a batch has at least 1 window of at least 1 token.")
     return ids.astype(np.int32)
-
-
-def _numbers(state: dict[str, int], *names: str) -> list[int]:
-    if set(state) != set(names) or not all(isinstance(number, int) for number in state.values()):
-        raise CheckpointError(f"The state of the batches is {state}, but it should be whole numbers {names}.")
-    return [state[name] for name in names]

@@ -29,9 +29,7 @@ def check(
     grid: tuple[int, ...],
     block: tuple[int, ...],
     shared: int,
-    seconds: float,
-    steps: int,
-    _: bool,
+    **limits: Any,
 ) -> None:
     """Check a kernel in FILE in three orders of its threads; exit code 1 where a fault is found.
 
@@ -40,7 +38,7 @@ def check(
     from scratchlm.kernels import emulator
 
     try:
-        function = own_kernel(file, name, shared, mode="check", seconds=seconds, steps=steps)
+        function = own_kernel(file, name, shared, mode="check", **limits)
         arguments = read_values(function, values)
         verdict = emulator.check(function, grid, block, arguments, shared_mem=shared)
     except emulator.KernelError as error:

@@ -30,7 +30,7 @@ SHARED = click.option(
     "--shared", default=0, show_default=True, type=click.IntRange(0), help="Bytes of dynamic shared memory."
 )
 ARGS = click.option(
-    "--args", "_", is_flag=True,
+    "--args", "_", is_flag=True, expose_value=False,
     help="What follows are the kernel's arguments. Random floats are standard normal, integers 0 to 99.",
 )  # fmt: skip
 

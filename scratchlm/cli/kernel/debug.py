@@ -39,7 +39,6 @@ def debug(
     block: tuple[int, ...],
     shared: int,
     vscode: bool,
-    _: bool,
 ) -> None:
     """Start gdb on the kernel NAME, or one in FILE, stopped in one of its threads.
 

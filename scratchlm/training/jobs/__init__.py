@@ -3,14 +3,13 @@
 from ...text import Tokenizer
 from ..recipe import Recipe
 from .classes import ClassJob
-from .job import Job, Test
+from .job import Job as Job
+from .job import Test as Test
 from .language import LanguageJob
 from .masked import MaskedJob
 from .next_token import NextTokenJob
 from .pairs import PairsJob
 from .sequences import SequenceJob, VAEJob
-
-__all__ = ["JOBS", "Job", "Test", "make_job"]
 
 JOBS: dict[str, type[Job]] = {
     "language": LanguageJob,
