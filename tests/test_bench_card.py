@@ -67,7 +67,9 @@ def test_every_child_is_told_the_device_and_its_peer(cupy, monkeypatch, scratchl
     monkeypatch.setattr(compare, "busy_processors", lambda: 0.0)
     monkeypatch.setattr(card, "Sizes", lambda: SMALL)
     file = tmp_path / "found.json"
-    code, out, said = scratchlm("bench", "A1", "W5.gelu", "--device", "cuda", "--pairs", 1, "--json", file)
+    code, out, said = scratchlm(
+        "bench", "A1", "W5.gelu", "--against", "torch", "--device", "cuda", "--pairs", 1, "--json", file
+    )
     assert (code, said) == (0, "")
     peers = "ours", "torch", "torch-compile"
     assert started == [(name, peer, 20, 2, "cuda") for name in ("A1", "W5.gelu") for peer in peers]
