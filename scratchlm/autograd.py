@@ -129,11 +129,10 @@ def _check(function: Any, grads: tuple[Any, ...]) -> None:
             f"{function.name}.backward returned {len(grads)} gradients for {len(inputs)} inputs: "
             "return one for each, None where an input has none."
         )
-    for grad, t in zip(grads, inputs, strict=True):
+    for index, (grad, t) in enumerate(zip(grads, inputs, strict=True)):
         shape = t._data.shape
         if grad is None or (hasattr(grad, "shape") and (grad.shape == shape or not t.requires_grad)):
             continue
-        index = next(k for k, other in enumerate(grads) if other is grad)
         if not hasattr(grad, "shape"):
             raise GraphError(
                 f"{function.name}.backward returned a {type(grad).__name__} for input {index}: return an "

@@ -89,3 +89,35 @@ def test_save_takes_what_is_no_array():
     x = sl.tensor([1.0, 2.0], requires_grad=True)
     Scaled()(x).sum().backward()
     assert x.grad.numpy().tolist() == [2.0, 2.0]
+
+
+class Shared(sl.Function):
+    """a + b, whose backward gives one array to both, whatever their shapes."""
+
+    def forward(self, a, b):
+        return a + b
+
+    def backward(self, grad_y):
+        return grad_y, grad_y
+
+
+def test_the_input_whose_gradient_is_wrong_is_named_also_where_one_array_is_for_two():
+    a, b = (sl.tensor(np.ones(n, np.float32), requires_grad=True) for n in (3, 1))
+    with pytest.raises(GraphError, match=r"gradient of shape \(3,\) for input 1 of shape \(1,\)"):
+        Shared()(a, b).sum().backward()
+
+
+def test_a_gradient_that_nobody_else_knows_is_kept_without_a_copy():
+    class Fresh(sl.Function):
+        def forward(self, x):
+            return x.copy()
+
+        def backward(self, grad_y):
+            made = np.array(grad_y)
+            places.append(made.ctypes.data)
+            return made
+
+    places = []
+    x = sl.tensor(np.ones(1000, np.float32), requires_grad=True)
+    Fresh()(x).sum().backward()
+    assert x.grad.data.ctypes.data == places[0]

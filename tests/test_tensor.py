@@ -217,3 +217,9 @@ def test_one_function_object_serves_one_call(device):
     y.backward()
     with pytest.raises(GraphError, match="new one for each call"):
         double(leaf(3, 4))
+
+
+def test_integers_divided_by_integers_are_float32():
+    y = sl.tensor([1, 2, 3]) / sl.tensor([2, 2, 2])
+    assert y.dtype == np.float32
+    assert y.numpy().tolist() == [0.5, 1.0, 1.5]

@@ -1,6 +1,7 @@
 """Work of the cpu set that is split over threads: every part runs, and results do not depend on how many."""
 
 import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from scratchlm import get_device
-from scratchlm.kernels.contract import CONTRACT
+from scratchlm.kernels.contract import CONTRACT, HERE
+from scratchlm.kernels.cpu import compiling
 from scratchlm.kernels.cpu import threads as pool
 from scratchlm.kernels.cpu.compiling import inner
 from scratchlm.kernels.cpu.threads import loop
@@ -207,3 +209,16 @@ def test_a_part_of_kernels_is_made_into_machine_code_there_alone():
         assert bool(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)) == there
     with pytest.raises(TypeError):
         part(3)
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"), [("softmax/cpu.py", True), ("cpu/loops.py", True), ("softmax/reference.py", False)]
+)
+def test_a_change_in_any_compiled_source_starts_a_cache_of_its_own(file, changes, tmp_path, monkeypatch):
+    """Numba sees a change in a kernel's own file alone: a stale helper would go on running."""
+    folder = shutil.copytree(HERE, tmp_path / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(compiling, "__file__", str(folder / "cpu" / "compiling.py"))
+    before = compiling.cache_folder()
+    path = folder / file
+    path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    assert (compiling.cache_folder() != before) == changes
