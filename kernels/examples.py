@@ -71,7 +71,7 @@ class Example:
 
     def number(self, name: str) -> Any:
         """A plain number."""
-        return self.numbers.get(name, NUMBERS[name])
+        return self.numbers.get(name, NUMBERS.get(name))
 
     def one_of(self, name: str, values: list[Any]) -> Any:
         """One of the values that are possible for a number."""

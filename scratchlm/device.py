@@ -34,12 +34,15 @@ class Device:
     Attributes:
         name: one of `DEVICES`.
         xp: the array module (NumPy or CuPy), for everything that needs no kernel of ours.
-        kernels: the module that holds every kernel of `scratchlm.kernels.contract`.
+        kernels: every kernel of `scratchlm.kernels.contract`, with a check of its arguments before it.
+        formulas: the kernels as formulas call them: the reference's without that check, which NumPy makes
+            itself, so that one `s` at pdb's prompt leads from a formula into its kernel.
     """
 
     name: str
     xp: Any
     kernels: Any
+    formulas: Any
 
     @property
     def on_card(self) -> bool:
@@ -76,7 +79,12 @@ def _open(name: str) -> Device:
         raise DeviceError(f"Device '{name}' lacks these kernels of the contract: {', '.join(missing)}.")
     if name == "emulator":
         _check_compiler()
-    return Device(name, _cupy() if name == "cuda" else np, kernels)
+    from .checking import checked
+
+    with_check = checked(kernels, CONTRACT, on_card=name == "cuda")
+    return Device(
+        name, _cupy() if name == "cuda" else np, with_check, kernels if name == "reference" else with_check
+    )
 
 
 def _check_place(found: Path) -> None:

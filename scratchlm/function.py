@@ -109,7 +109,7 @@ class Function:
             device = next((t.device for t in inputs if isinstance(t, Tensor)), None)
             tensors = tuple(t if isinstance(t, Tensor) else Tensor(t, device=device) for t in inputs)
         device = self.device = tensors[0].device
-        self.xp, self.kernels = device.xp, device.kernels
+        self.xp, self.kernels = device.xp, device.formulas
         for t in tensors:
             if t.device is not device:
                 raise DeviceError(

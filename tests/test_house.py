@@ -63,7 +63,8 @@ def room(module):
 BELOW = {
     "errors": set(),
     "files": set(),
-    "device": {"kernels"},
+    "checking": {"kernels"},
+    "device": {"checking", "kernels"},
     "random": set(),
     "autograd": set(),
     "arrays": {"device"},
@@ -77,7 +78,7 @@ BELOW = {
     "functions": {"autograd", "arrays", "device", "random", "tensor", "function"},
     "nn": {"autograd", "device", "random", "tensor", "function", "functions"},
     "optim": {"device", "tensor", "function", "nn"},
-    "models": {"autograd", "device", "random", "tensor", "function", "functions", "nn"},
+    "models": {"autograd", "device", "random", "tensor", "function", "functions", "nn", "kernels"},
     "debugger": {"autograd", "device", "tensor", "function", "functions", "nn"},
     "generation": {"autograd", "device", "tensor", "function", "nn", "text"},
     "text": {"files"},

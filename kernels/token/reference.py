@@ -85,13 +85,18 @@ def _attend(q, keys, values, heads, xp, of):
     return y.reshape(B, D)
 
 
+def weight_shapes(L, D, E, V):
+    """Shapes of the weights of `transformer_step`, in its order."""
+    block = [(D,), (D,), (3 * D, D), (3 * D,), (D, D), (D,), (D,), (D,), (E, D), (E,), (D, E), (D,)]
+    return [*block * L, (D,), (D,), (V, D)]
+
+
 def example(kernel, drawn, draw):
     """Weights of L blocks of a Transformer and what follows, and into how many heads the features fall."""
     if kernel != "transformer_step":
         return {}
     L, D, E, V = len(drawn["keys"]), drawn["x"].shape[1], draw.length("E"), draw.length("V")
-    block = [(D,), (D,), (3 * D, D), (3 * D,), (D, D), (D,), (D,), (D,), (E, D), (E,), (D, E), (D,)]
-    shapes = [*block * L, (D,), (D,), (V, D)]
+    shapes = weight_shapes(L, D, E, V)
     return {
         "heads": draw.one_of("heads", [h for h in (1, 2, 3, 4) if D % h == 0]),
         "weights": [draw.floats(shape, min(1, draw.scale) * shape[-1] ** -0.5) for shape in shapes],

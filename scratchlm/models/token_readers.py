@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from scratchlm.kernels.token.reference import weight_shapes
+
 from .. import nn
 from ..device import to_host, upload
 from ..tensor import Tensor
@@ -73,9 +75,8 @@ def gpt_reader(model: Any) -> Reader | None:
     if any((block.self_attn.num_heads, block.norm1.eps) != (heads, eps) for block in blocks):
         return None
     L, (V, D), E, device = len(blocks), table.shape, len(weights[9]), model.embedding.weight.device
-    shapes = [(D,), (D,), (3 * D, D), (3 * D,), (D, D), (D,), (D,), (D,), (E, D), (E,), (D, E), (D,)]
     weights += [model.norm.weight.data, model.norm.bias.data, table]
-    expected = [*shapes * L, (D,), (D,), (V, D), (model.context, D)]
+    expected = [*weight_shapes(L, D, E, V), (model.context, D)]
     if D % heads or not _alike([*weights, position], expected):
         return None
 
