@@ -56,3 +56,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the nearest known word, or "" where none is near."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def shown(value: object) -> str:
+    """What was given, for a message: at most 80 characters of it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:76]} …"

@@ -180,6 +180,11 @@ class Tensor:
     def _accumulate(self, grad: Any, owned: bool) -> None:
         """Add to `.grad`. `owned`: nobody else holds this array, so it may be kept without a copy."""
         if self.grad is not None:
+            if self.grad._data.shape != grad.shape:
+                raise ShapeError(
+                    f"The gradient of a tensor of shape {self.shape} has shape {self.grad.shape}: set .grad "
+                    "to None after giving the tensor another shape."
+                )
             self.grad.data += grad
         else:
             self.grad = Tensor._of(grad if owned else grad.copy(), self.device)

@@ -7,7 +7,7 @@ import pytest
 
 import scratchlm as sl
 from scratchlm import nn, optim
-from scratchlm.errors import CheckpointError, OptionError
+from scratchlm.errors import CheckpointError, DtypeError, OptionError, ShapeError
 from scratchlm.training.building import build_optimizer, build_schedule
 from scratchlm.training.recipe import Training
 
@@ -21,6 +21,9 @@ OPTIMIZERS = {
     "adam decay": ("Adam", {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.2}),
     "adamw": ("AdamW", {"lr": 0.01}),
     "adamw decay": ("AdamW", {"lr": 0.02, "weight_decay": 0.3}),
+    "nesterov": ("SGD", {"lr": 0.05, "momentum": 0.8, "weight_decay": 0.1, "nesterov": True}),
+    "amsgrad": ("Adam", {"lr": 0.01, "weight_decay": 0.2, "amsgrad": True}),
+    "amsgrad decoupled": ("AdamW", {"lr": 0.01, "weight_decay": 0.2, "amsgrad": True}),
 }
 SHAPES = [(3, 4), (5,), (), (2, 3, 1)]
 STEPS = 30
@@ -147,11 +150,11 @@ def test_wrong_options_are_refused():
 
 # ---------------------------------------------------------------- groups
 def grouped(parameters):
-    return [{"params": parameters[:2], "weight_decay": 0.0}, {"params": iter(parameters[2:])}]
+    return [{"params": parameters[:2], "weight_decay": 0.0, "lr": 0.03}, {"params": iter(parameters[2:])}]
 
 
-@pytest.mark.parametrize("name", ["sgd momentum decay", "adam decay", "adamw decay"])
-def test_groups_with_a_decay_of_their_own_follow_pytorch(name, device):
+@pytest.mark.parametrize("name", ["sgd momentum decay", "adam decay", "adamw decay", "nesterov", "amsgrad"])
+def test_groups_with_options_of_their_own_follow_pytorch(name, device):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
     values, gradients = draw(np.float64)
     kind, options = OPTIMIZERS[name]
@@ -183,10 +186,10 @@ def test_only_the_group_that_wants_it_decays(device):
     assert optimizer.parameters == [decays, still]
 
 
-def test_a_group_has_parameters_and_a_decay_and_nothing_else():
+def test_a_group_has_parameters_and_options_of_its_optimizer_and_nothing_else():
     p = nn.Parameter(np.ones(2))
-    with pytest.raises(OptionError, match=r"has params, and may have weight_decay: got \['lr', 'params'\]"):
-        optim.Adam([{"params": [p], "lr": 0.1}])
+    with pytest.raises(OptionError, match=r"may have lr, betas, .*: got \['momentum', 'params'\]"):
+        optim.Adam([{"params": [p], "momentum": 0.1}])
     with pytest.raises(OptionError, match="no parameters"):
         optim.Adam([{"params": []}])
 
@@ -197,11 +200,111 @@ def test_a_recipes_decay_is_for_matrices_alone(kind):
     for weight_decay in (0.3, 0.0):
         training = Training(optimizer=kind, weight_decay=weight_decay, lr=0.5, beta2=0.5, momentum=0.25)
         optimizer = build_optimizer(training, iter(parameters))
-        found = {id(p): decay for p, decay in zip(optimizer.parameters, optimizer.decays, strict=True)}
+        groups = optimizer.param_groups
+        found = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
         assert [found[id(p)] for p in parameters] == [weight_decay, 0, 0, weight_decay]
     assert type(optimizer).__name__.lower() == kind
     assert optimizer.lr == 0.5
-    assert optimizer.momentum == 0.25 if kind == "sgd" else optimizer.betas == (0.9, 0.5)
+    group = optimizer.param_groups[-1]
+    assert group["momentum"] == 0.25 if kind == "sgd" else group["betas"] == (0.9, 0.5)
+
+
+# ---------------------------------------------------------------- what is refused, on every device
+def with_gradient(grad, shape=(4, 3), dtype=np.float32):
+    p = nn.Parameter(np.zeros(shape, dtype))
+    p.grad = grad
+    return p
+
+
+GRADIENTS = {
+    "longer": lambda: sl.tensor(np.ones((5, 3), np.float32)),
+    "shorter": lambda: sl.tensor(np.ones((3, 3), np.float32)),
+    "one number": lambda: sl.tensor(np.ones(1, np.float32)),
+    "transposed": lambda: sl.tensor(np.ones((3, 4), np.float32)),
+    "float64": lambda: sl.tensor(np.ones((4, 3))),
+    "integers": lambda: sl.tensor(np.ones((4, 3), int)),
+    "an array": lambda: np.ones((4, 3), np.float32),
+}
+
+
+@pytest.mark.parametrize("wrong", GRADIENTS)
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW])
+def test_a_gradient_that_does_not_fit_is_named_and_nothing_moves(kind, wrong, device):
+    good, bad = with_gradient(sl.tensor(np.ones((4, 3), np.float32))), with_gradient(GRADIENTS[wrong]())
+    optimizer = kind([good, bad], lr=1.0)
+    with pytest.raises((ShapeError, DtypeError), match=r"Parameter 1 of the optimizer"):
+        optimizer.step()
+    assert not good.numpy().any()
+    assert not bad.numpy().any()
+    assert optimizer.steps == [0, 0]
+
+
+@pytest.mark.parametrize("rows", [3, 5, 4000])
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+def test_a_parameter_that_grew_after_the_optimizer_was_made_is_refused(kind, rows, device):
+    p = with_gradient(None)
+    optimizer = kind([p])
+    p.data = np.zeros((rows, 3), np.float32)
+    p.grad = sl.tensor(np.ones((rows, 3), np.float32))
+    with pytest.raises(ShapeError, match=r"had shape \(4, 3\) .* make a new optimizer"):
+        optimizer.step()
+
+
+def test_a_gradient_left_from_another_shape_is_refused_by_backward(device):
+    p = with_gradient(sl.tensor(np.ones((5, 3), np.float32)))
+    with pytest.raises(ShapeError, match=r"gradient .*\(5, 3\)"):
+        p.sum().backward()
+
+
+LEAF = nn.Parameter(np.ones((2, 3), np.float32))
+READ_ONLY = np.ones(3, np.float32)
+READ_ONLY.flags.writeable = False
+PARAMETERS = {
+    "a module": (lambda: nn.Linear(2, 3), r"pass its \.parameters\(\)"),
+    "one tensor": (lambda: LEAF, "write .tensor."),
+    "a result": (lambda: [LEAF * 2], "is no leaf"),
+    "rows of a tensor": (lambda: list(LEAF), "is no leaf"),
+    "twice": (lambda: [LEAF, LEAF], "twice"),
+    "twice in groups": (lambda: [{"params": [LEAF]}, {"params": [LEAF], "lr": 0.1}], "twice"),
+    "arrays": (lambda: [np.ones(3)], "takes tensors, got ndarray"),
+    "names": (lambda: {"weight": LEAF}, "takes tensors, got str"),
+    "a number": (lambda: 3, "takes tensors, got int"),
+    "integers": (lambda: [sl.tensor([1, 2])], "is int64"),
+    "halves": (lambda: [sl.tensor(np.ones(2, np.float16))], "is float16"),
+    "read-only": (lambda: [sl.Tensor(READ_ONLY)], "is read-only"),
+}
+
+
+@pytest.mark.parametrize("wrong", PARAMETERS)
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+def test_what_is_no_list_of_leaves_is_refused(kind, wrong):
+    make, words = PARAMETERS[wrong]
+    with pytest.raises((OptionError, DtypeError), match=words):
+        kind(make(), lr=0.1)
+
+
+@pytest.mark.parametrize("value", ["x", None, math.nan, math.inf, -1.0, [0.1]])
+def test_a_learning_rate_that_is_none_is_refused(value):
+    with pytest.raises(OptionError, match="lr is"):
+        optim.SGD([LEAF], lr=value)
+    optimizer = optim.SGD([LEAF], lr=0.1)
+    with pytest.raises(OptionError, match="lr is"):
+        optimizer.lr = value
+    with pytest.raises(OptionError, match="betas is"):
+        optim.Adam([LEAF], betas=(0.9,))
+
+
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm_, optim.clip_grad_value_])
+def test_clipping_by_what_is_no_length_is_refused(clip):
+    p = with_gradient(sl.tensor(np.ones((4, 3), np.float32)))
+    for value in (-1.0, math.nan, "1", None):
+        with pytest.raises(OptionError, match=r"_norm is|_value is"):
+            clip([p], value)
+    with pytest.raises(OptionError, match=r"pass its \.parameters\(\)"):
+        clip(nn.Linear(2, 3), 1.0)
+    clip([p], math.inf)
+    clip(p, 0.5)  # one tensor, as in PyTorch
+    assert p.grad.numpy().max() < 1
 
 
 # ---------------------------------------------------------------- clipping
@@ -243,6 +346,13 @@ def test_a_norm_that_is_no_number_is_returned_and_nothing_scaled(bad, device):
 
 def test_clipping_nothing_is_zero():
     assert optim.clip_grad_norm_([nn.Parameter(np.ones(2))], 1.0) == 0
+
+
+def test_clipping_each_value(device):
+    p = nn.Parameter(np.zeros(4, np.float32))
+    p.grad = sl.tensor(np.array([-3, -0.5, 0.25, 9], np.float32))
+    optim.clip_grad_value_([p, nn.Parameter(np.zeros(2))], 0.5)
+    assert p.grad.numpy().tolist() == [-0.5, -0.5, 0.25, 0.5]
 
 
 # ---------------------------------------------------------------- schedules
@@ -313,5 +423,35 @@ def test_schedules_that_make_no_sense_are_refused():
     ],
 )
 def test_options_out_of_range_are_refused(kind, options):
-    with pytest.raises(OptionError, match="needs 0 ≤"):
+    with pytest.raises(OptionError, match=r"is .*, expected a number from 0 on"):
         kind([nn.Parameter(np.zeros(3))], 0.1, **options)
+
+
+SCHEDULERS = {
+    "StepLR": {"step_size": 3, "gamma": 0.5},
+    "ExponentialLR": {"gamma": 0.9},
+    "CosineAnnealingLR": {"T_max": 10, "eta_min": 0.01},
+    "LambdaLR": {"lr_lambda": lambda n: 1 / (1 + n)},
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_scheduler_objects_are_pytorchs(name):
+    expected = torchs_factors(name, 12, **SCHEDULERS[name])
+    groups = [{"params": [nn.Parameter(np.zeros(2))]}, {"params": [nn.Parameter(np.zeros(2))], "lr": 1.0}]
+    scheduler = getattr(optim, name)(optim.SGD(groups, lr=1.0), **SCHEDULERS[name])
+    found = []
+    for _ in range(12):
+        found.append(scheduler.get_last_lr()[1])
+        scheduler.step()
+    assert found == pytest.approx(expected)
+
+
+def test_schedulers_refuse_what_they_cannot_schedule():
+    optimizer = optim.SGD([LEAF], lr=0.1)
+    with pytest.raises(OptionError, match="takes an optimizer, got list"):
+        optim.ExponentialLR([LEAF], 0.9)
+    with pytest.raises(OptionError, match="step_size is 0"):
+        optim.StepLR(optimizer, 0)
+    with pytest.raises(OptionError, match="lr is -"):
+        optim.LambdaLR(optimizer, lambda n: -1.0)

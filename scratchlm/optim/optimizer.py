@@ -1,46 +1,54 @@
 """SGD, Adam and AdamW: one call of a kernel for all parameters together."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..device import Device, to_host, upload
-from ..errors import CheckpointError, OptionError
-from ..nn.module import Parameter
-
-Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
+from ..errors import CheckpointError, DtypeError, OptionError, ShapeError, shown
+from ..tensor import Tensor
+from .given import Parameters, check_number, groups_of
 
 
 class Optimizer:
     """Shared by all: the parameters, their gradients, and buffers of the same shapes.
 
-    Parameters come alone, or as PyTorch's groups with a decay of their own, such as
-    [{"params": matrices}, {"params": biases, "weight_decay": 0.0}]. Those without a gradient are left alone
-    in a step, as in PyTorch.
+    Parameters come alone, or as PyTorch's groups with options of their own, such as
+    [{"params": matrices}, {"params": biases, "weight_decay": 0.0, "lr": 1e-4}]. Those without a gradient are
+    left alone in a step, as in PyTorch.
+
+    Attributes:
+        param_groups: each group's `params` and options (lr, weight_decay, …), to be read and changed.
+        lr: the learning rate of the first group; set, that of all groups.
     """
 
     buffer_names: tuple[str, ...] = ()
 
-    def __init__(self, parameters: Parameters, lr: float, weight_decay: float):
-        self.parameters: list[Parameter] = []
-        self.decays: list[float] = []  # one for each parameter
-        for member in parameters:
-            group: dict[str, Any] = member if isinstance(member, dict) else {"params": [member]}
-            if not {"params"} <= group.keys() <= {"params", "weight_decay"}:
-                raise OptionError(f"A group has params, and may have weight_decay: got {sorted(group)}.")
-            own = list(group["params"])
-            self.parameters += own
-            self.decays += [group.get("weight_decay", weight_decay)] * len(own)
-        if not self.parameters:
-            raise OptionError("The optimizer got no parameters: pass model.parameters().")
-        if not lr >= 0:
-            raise OptionError(f"lr is {lr}, expected a number ≥ 0.")
-        self.lr = lr
+    def __init__(self, parameters: Parameters, **options: Any):
+        self.param_groups = groups_of(parameters, options, type(self).__name__)
+        self.parameters: list[Tensor] = [p for group in self.param_groups for p in group["params"]]
         self.steps = [0] * len(self.parameters)
         self.buffers = {
             name: [p.device.xp.zeros_like(p.data) for p in self.parameters] for name in self.buffer_names
         }
+        for group in self.param_groups:
+            self.check(group)
+
+    @property
+    def lr(self) -> float:
+        """Learning rate α."""
+        return self.param_groups[0]["lr"]
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        check_number("lr", value, 0)
+        for group in self.param_groups:
+            group["lr"] = value
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Refuse options of a group that are out of range."""
+        check_number("lr", group["lr"], 0)
+        check_number("weight_decay", group["weight_decay"], 0)
 
     @property
     def device(self) -> Device:
@@ -48,31 +56,69 @@ class Optimizer:
         return self.parameters[0].device
 
     def update(
-        self, parameters: list, gradients: list, buffers: dict[str, list], step: int, weight_decay: float
+        self,
+        parameters: list,
+        gradients: list,
+        buffers: dict[str, list],
+        step: int,
+        group: dict[str, Any],
     ) -> None:
-        """Call the kernel for parameters that have all made `step` steps."""
+        """Call the kernel for parameters of one group that have all made `step` steps."""
         raise NotImplementedError
 
     def step(self) -> None:
-        """Change all parameters that have a gradient, in place."""
+        """Change all parameters that have a gradient, in place.
+
+        Raises:
+            ShapeError, DtypeError: a gradient, or a buffer from earlier steps, is of another shape or type
+                than its parameter. Nothing is changed then.
+        """
         if self.buffers and self._buffers_elsewhere():
             for buffer in self.buffers.values():
                 buffer[:] = [upload(to_host(array), self.device) for array in buffer]
-        groups: dict[tuple[int, float], list[int]] = {}  # by steps made (some may have had no gradient)
-        for k, p in enumerate(self.parameters):
-            if p.grad is not None:
-                self.steps[k] += 1
-                groups.setdefault((self.steps[k], self.decays[k]), []).append(k)
-        for (step, weight_decay), members in groups.items():
+        alike: dict[tuple[int, int], list[int]] = {}  # by group and steps made: some may have had no gradient
+        k = 0
+        for number, group in enumerate(self.param_groups):
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._check_gradient(k, p)
+                    alike.setdefault((number, self.steps[k]), []).append(k)
+                k += 1
+        for (number, steps), members in alike.items():
             self.update(
                 [self.parameters[k].data for k in members],
                 [self.parameters[k].grad.data for k in members],  # type: ignore[union-attr]
                 {name: [buffer[k] for k in members] for name, buffer in self.buffers.items()},
-                step,
-                weight_decay,
+                steps + 1,
+                self.param_groups[number],
             )
             for k in members:
+                self.steps[k] += 1
                 self.parameters[k]._version.count += 1
+
+    def _check_gradient(self, k: int, p: Tensor) -> None:
+        """A kernel would read and write beyond the shortest of a parameter's arrays."""
+        g, data = p.grad, p._data
+        if not isinstance(g, Tensor):
+            raise DtypeError(
+                f"Parameter {k} of the optimizer has a {type(g).__name__} as gradient: a Tensor is expected."
+            )
+        if g._data.shape != data.shape:
+            raise ShapeError(
+                f"Parameter {k} of the optimizer has shape {data.shape} and its gradient {g.shape}: equal "
+                "shapes are expected."
+            )
+        if g._data.dtype != data.dtype or g.device is not p.device:
+            raise DtypeError(
+                f"Parameter {k} of the optimizer is {data.dtype} on '{p.device.name}' and its gradient "
+                f"{g.dtype} on '{g.device.name}': make them alike."
+            )
+        for buffer in self.buffers.values():
+            if buffer[k].shape != data.shape or buffer[k].dtype != data.dtype:
+                raise ShapeError(
+                    f"Parameter {k} had shape {buffer[k].shape} and type {buffer[k].dtype} when the "
+                    f"optimizer was made, and has {data.shape} and {data.dtype} now: make a new optimizer."
+                )
 
     def _buffers_elsewhere(self) -> bool:
         """Whether the parameters have moved to a card, or away from it, since the buffers were made."""
@@ -109,7 +155,10 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """v ← μ v + (g + λ θ),  θ ← θ − α v    [sgd]; α lr, μ momentum, λ weight_decay."""
+    """v ← μ v + (g + λ θ),  θ ← θ − α v    [sgd]; α lr, μ momentum, λ weight_decay.
+
+    `nesterov`: θ ← θ − α (g + λ θ + μ v) instead, a look one step ahead. Source: Sutskever and others 2013.
+    """
 
     buffer_names = ("velocity",)
 
@@ -119,30 +168,37 @@ class SGD(Optimizer):
         lr: float = 1e-3,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
+        nesterov: bool = False,
     ):
-        super().__init__(parameters, lr, weight_decay)
-        if not 0 <= momentum < 1 or not weight_decay >= 0:
-            raise OptionError(
-                f"SGD needs 0 ≤ momentum < 1 and weight_decay ≥ 0, got {momentum} and {weight_decay}."
-            )
-        self.momentum = momentum
+        super().__init__(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov)
+
+    def check(self, group: dict[str, Any]) -> None:
+        """0 ≤ momentum < 1, and above 0 for Nesterov's."""
+        super().check(group)
+        check_number("momentum", group["momentum"], 0, below=1)
+        if group["nesterov"] and not group["momentum"]:
+            raise OptionError("Nesterov's step needs a momentum above 0.")
 
     def update(
-        self, parameters: list, gradients: list, buffers: dict[str, list], step: int, weight_decay: float
+        self, parameters: list, gradients: list, buffers: dict[str, list], step: int, group: dict[str, Any]
     ) -> None:
-        """One kernel call."""
-        self.device.kernels.sgd_step(
-            parameters, gradients, buffers["velocity"], self.lr, self.momentum, weight_decay
-        )
+        """One kernel call; after it, for Nesterov's step, one line."""
+        lr, momentum, weight_decay = group["lr"], group["momentum"], group["weight_decay"]
+        now = 0.0 if group["nesterov"] else lr
+        self.device.kernels.sgd_step(parameters, gradients, buffers["velocity"], now, momentum, weight_decay)
+        if group["nesterov"]:
+            for theta, g, v in zip(parameters, gradients, buffers["velocity"], strict=True):
+                theta -= lr * (g + weight_decay * theta + momentum * v)
 
 
 class Adam(Optimizer):
     """m ← β₁ m + (1−β₁) g,  s ← β₂ s + (1−β₂) g²,  θ ← θ − α m̂ / (√ŝ + ε)    [adam].
 
-    `weight_decay` λ is added to the gradient, g + λ θ; see AdamW for the decoupled form.
+    `weight_decay` λ is added to the gradient, g + λ θ; see AdamW for the decoupled form. `amsgrad`: the
+    largest s so far stands for s. Source: Reddi, Kale and Kumar 2018.
     """
 
-    buffer_names = ("mean", "square")
+    buffer_names: tuple[str, ...] = ("mean", "square")
     decoupled = False
 
     def __init__(
@@ -152,22 +208,39 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
     ):
-        super().__init__(parameters, lr, weight_decay)
-        if not all(0 <= beta < 1 for beta in betas) or not eps >= 0 or not weight_decay >= 0:
+        if amsgrad:
+            self.buffer_names = (*self.buffer_names, "largest")
+        self.amsgrad = amsgrad
+        super().__init__(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+    def check(self, group: dict[str, Any]) -> None:
+        """0 ≤ betas < 1 and eps ≥ 0."""
+        super().check(group)
+        if not isinstance(group["betas"], (tuple, list)) or len(group["betas"]) != 2:
             raise OptionError(
-                f"Adam needs 0 ≤ betas < 1, eps ≥ 0 and weight_decay ≥ 0, got {betas}, {eps}, {weight_decay}."
+                f"betas is {shown(group['betas'])}, expected two numbers, such as (0.9, 0.999)."
             )
-        self.betas = betas
-        self.eps = eps
+        for beta in group["betas"]:
+            check_number("betas", beta, 0, below=1)
+        check_number("eps", group["eps"], 0)
 
     def update(
-        self, parameters: list, gradients: list, buffers: dict[str, list], step: int, weight_decay: float
+        self, parameters: list, gradients: list, buffers: dict[str, list], step: int, group: dict[str, Any]
     ) -> None:
-        """One kernel call."""
-        means, squares = buffers["mean"], buffers["square"]
-        settings = self.lr, *self.betas, self.eps, weight_decay, self.decoupled, step
+        """One kernel call; after it, for amsgrad, the step itself."""
+        means, squares, (beta1, beta2), lr = buffers["mean"], buffers["square"], group["betas"], group["lr"]
+        now = 0.0 if self.amsgrad else lr
+        settings = now, beta1, beta2, group["eps"], group["weight_decay"], self.decoupled, step
         self.device.kernels.adam_step(parameters, gradients, means, squares, *settings)
+        if not self.amsgrad:
+            return
+        xp, shrink = self.device.xp, 1 - lr * group["weight_decay"] * self.decoupled
+        for theta, m, s, largest in zip(parameters, means, squares, buffers["largest"], strict=True):
+            xp.maximum(largest, s, out=largest)
+            root = xp.sqrt(largest / (1 - beta2**step)) + group["eps"]
+            theta[...] = theta * shrink - lr / (1 - beta1**step) * m / root
 
 
 class AdamW(Adam):
@@ -182,22 +255,6 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
+        amsgrad: bool = False,
     ):
-        super().__init__(parameters, lr, betas, eps, weight_decay)
-
-
-def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float) -> float:
-    """Scale all gradients by max_norm / ‖g‖ where ‖g‖ is larger; return ‖g‖ before    [gradient_norm].
-
-    ‖g‖ is the length of all gradients taken as one vector. Source: Pascanu, Mikolov, Bengio 2013. Where ‖g‖
-    is not finite nothing is scaled: the caller sees it in the returned number. On a card that number costs
-    one wait for all of backward; to scale without looking would cost a pass over all gradients.
-    """
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    if not gradients:
-        return 0.0
-    norm = float(to_host(gradients[0].device.kernels.gradient_norm([g.data for g in gradients])))
-    if max_norm < norm < float("inf"):
-        for g in gradients:
-            g.data *= max_norm / (norm + 1e-6)
-    return norm
+        super().__init__(parameters, lr, betas, eps, weight_decay, amsgrad)
