@@ -58,8 +58,13 @@ class Example:
         """("T", "B", "4H") → lengths."""
         if letters == ("…",):
             return self.lengths.get("…", (1000,))
-        parts = [part.removesuffix("+1") for part in letters]
-        return tuple(int(p) if p.isdigit() else int(p[:-1] or 1) * self.length(p[-1]) for p in parts)
+        parts = [part.removesuffix("+1") for part in letters if part != "…"]
+        fixed = tuple(int(p) if p.isdigit() else int(p[:-1] or 1) * self.length(p[-1]) for p in parts)
+        return self.batch() + fixed if letters[0] == "…" else fixed
+
+    def batch(self) -> tuple[int, ...]:
+        """Axes before those of a matrix."""
+        return ()
 
     def length(self, letter: str) -> int:
         """Of one letter."""

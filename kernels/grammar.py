@@ -5,7 +5,8 @@
 
 Formula id, arguments, results. An argument is `name (SHAPE)` for floats, `name:int (SHAPE)` for integer ids,
 `name:number` for a plain number, `name:list` for a list of float arrays of any shapes; a star (`gates* (…)`)
-marks what the kernel overwrites. `…` is any shape. Letters mean the same length throughout one line:
+marks what the kernel overwrites. `…` is any shape; before letters, it stands for axes that broadcast. Letters
+mean the same length throughout one line:
 
     M rows, K terms, N columns of a product; otherwise:
     N rows (batch × time)   T time steps   B batch   D features   H hidden   V vocabulary, classes

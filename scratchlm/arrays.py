@@ -15,6 +15,9 @@ COMPARISONS = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
 }
 
 
@@ -57,13 +60,17 @@ def beside(tensor: Any, value: Any) -> Any:
 
 
 def compare(sign: str, tensor: Any, other: Any) -> Any:
-    """The array of True and False for `tensor sign other`.
+    """The array of True and False (or of bits) for `tensor sign other`.
 
     Raises:
         ShapeError: the shapes do not broadcast.
+        DtypeError: bits of what has none.
     """
     a, b = tensor.data, beside(tensor, list(other) if isinstance(other, tuple) else other)
     try:
         return COMPARISONS[sign](a, b)
     except ValueError:
         raise ShapeError(f"{sign} compares shapes that broadcast, got {a.shape} and {np.shape(b)}.") from None
+    except TypeError:
+        kinds = f"{a.dtype} and {getattr(b, 'dtype', type(b).__name__)}"
+        raise DtypeError(f"{sign} takes True and False, or integers, got {kinds}.") from None

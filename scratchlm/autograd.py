@@ -1,53 +1,14 @@
-"""The walk back through the computation graph, and the switches that decide what is recorded for it.
+"""The walk back through the computation graph.
 
 `loss.backward()` calls `walk_back`, which calls each Function's `backward`, output first: all of it is here.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from .errors import GraphError, NumberError
-
-_grad_enabled = True
-_anomaly = False
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are being recorded for `backward`."""
-    return _grad_enabled
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside this block (or a function decorated with it), nothing is recorded for `backward`."""
-    global _grad_enabled
-    before, _grad_enabled = _grad_enabled, False
-    try:
-        yield
-    finally:
-        _grad_enabled = before
-
-
-def looks_for_anomalies() -> bool:
-    """Whether the code runs inside `detect_anomaly`."""
-    return _anomaly
-
-
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
-    """Inside this block, the first Function that makes a NaN or infinity raises, by name.
-
-    Saved arrays are also compared with a copy when `backward` uses them, which finds a change that was made
-    behind the tensor's back (`x.data[0] = 1`). Slow and memory-hungry: for hunting, not for training.
-    """
-    global _anomaly
-    before, _anomaly = _anomaly, True
-    try:
-        yield
-    finally:
-        _anomaly = before
+from .modes import looks_for_anomalies
 
 
 class Version:
@@ -142,7 +103,7 @@ def _check(function: Any, grads: tuple[Any, ...]) -> None:
             f"{function.name}.backward returned a gradient of shape {grad.shape} for input {index} "
             f"of shape {shape}: the two must be equal."
         )
-    if _anomaly:
+    if looks_for_anomalies():
         check_finite(function, [grad for grad in grads if grad is not None], "backward")
 
 

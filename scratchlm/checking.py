@@ -46,7 +46,8 @@ def checked(kernels: Any, contract: Sequence[Any], on_card: bool) -> SimpleNames
 
 def _with_check(row: Any, run: Callable, on_card: bool) -> Callable:
     known = {"row": row, "run": run, "on_card": on_card, "FLOATS": FLOATS, "refuse": refuse}
-    known |= {"alike": alike, "below": below, "classes": classes, "weights_fit": weights_fit}
+    for condition in (alike, batches_fit, below, classes, weights_fit):
+        known[condition.__name__] = condition
     exec(compile(check_of(row, on_card), f"<check of {row.name}>", "exec"), known)
     found, parameters = known[row.name], inspect.signature(run).parameters
     defaults = [parameters[a.name].default for a in row.arguments]
@@ -64,6 +65,10 @@ def check_of(row: Any, on_card: bool) -> str:
     lines, conditions = _lengths(arrays)
     if first:
         conditions += [f"{first}.dtype in FLOATS", *(f"{name}.dtype is {first}.dtype" for name in floats)]
+    batches = [a.name for a in arrays if len(a.shape) > 1 and a.shape[0] == "…"]
+    if batches:
+        flat = " == ".join(f"{name}.ndim" for name in batches)
+        conditions.append(f"({flat} == 2 or batches_fit({', '.join(batches)}))")
     conditions += [f"{name}.dtype.kind in 'iu' and {name}.dtype.isnative" for name in ints]
     conditions += [f"{a.name}.flags.writeable" for a in arrays if a.in_place]
     if not on_card:
@@ -106,8 +111,10 @@ def _lengths(arrays: Sequence[Any]) -> tuple[list[str], list[str]]:
             if a is not arrays[0]:
                 conditions.append(f"{a.name}.shape == {arrays[0].name}.shape")
             continue
-        names = []
+        names = ["*_"] if a.shape[0] == "…" else []
         for axis, part in enumerate(a.shape):
+            if part == "…":
+                continue
             if part in known or not part.isalpha():
                 names.append(f"{a.name}{axis}")
                 conditions.append(f"{names[-1]} == " + re.sub(r"(\d)([A-Z])", r"\1 * \2", part))
@@ -135,6 +142,12 @@ def alike(*lists: Sequence[Any]) -> bool:
         shape, dtype = row[0].shape, row[0].dtype
         if dtype not in FLOATS or any([a.shape != shape or a.dtype != dtype for a in row]):
             return False
+    return True
+
+
+def batches_fit(*stacks: Any) -> bool:
+    """Whether the axes before those of a matrix broadcast."""
+    np.broadcast_shapes(*(a.shape[:-2] for a in stacks))  # a ValueError where they do not
     return True
 
 
@@ -193,13 +206,20 @@ def _refuse_array(row: Any, argument: Any, array: Any) -> None:
 def _shapes_fit(arrays: Sequence[Any], lengths: dict[str, Any]) -> bool:
     """Whether all shapes fit together; notes the length of each letter."""
     products = []
+    batches = [array.shape[:-2] for a, array in arrays if len(a.shape) > 1 and a.shape[0] == "…"]
+    try:
+        np.broadcast_shapes(*batches)
+    except ValueError:
+        return False
     for a, array in arrays:
         if a.shape == ("…",):
             products.append((array.shape, arrays[0][1].shape))
             continue
-        if array.ndim != len(a.shape):
+        letters = [part for part in a.shape if part != "…"]
+        inner = array.shape[-len(letters) :]
+        if len(inner) != len(letters) or (a.shape[0] != "…" and array.ndim != len(letters)):
             return False
-        for part, n in zip(a.shape, array.shape, strict=True):
+        for part, n in zip(letters, inner, strict=True):
             if part.isalpha():
                 products.append((n, lengths.setdefault(part, n)))
             else:

@@ -14,6 +14,7 @@ that are on the GPU already, which are checked before they are used, are not.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -174,23 +175,22 @@ def to_host(data: Any) -> np.ndarray:
     return copy_down(data)
 
 
-_default = "reference"
+_default = ContextVar("default device", default="reference")  # one for every thread
 
 
 def default_device() -> Device:
     """The device of tensors that are made without naming one."""
-    return _open(_default)
+    return _open(_default.get())
 
 
 def set_default_device(device: "str | Device") -> None:
-    """Make `device` the default from here on."""
-    global _default
-    _default = get_device(device).name
+    """Make `device` the default of this thread from here on."""
+    _default.set(get_device(device).name)
 
 
 @contextmanager
 def use_device(device: "str | Device") -> Iterator[Device]:
-    """Make `device` the default inside a `with` block."""
+    """Make `device` the default inside a `with` block, in this thread."""
     before = default_device()
     set_default_device(device)
     try:

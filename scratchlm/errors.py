@@ -52,6 +52,24 @@ class CheckpointError(ScratchLMError, RuntimeError):
     """A run directory or weights file that is missing, damaged, or from another version."""
 
 
+class UnknownName(ScratchLMError, AttributeError):
+    """A name of PyTorch's, say, that scratchlm has not."""
+
+
+LEFT_OUT = ("conv", "pool", "batchnorm", "batch_norm", "interpolate", "fft", "jit", "cuda", "distributed")
+
+
+def unknown(where: str, name: str, known: Iterable[str]) -> UnknownName:
+    """The answer to a name that `where` has not, with the nearest one that it has."""
+    known = [word for word in known if not word.startswith("_")]
+    if any(part in name.lower() for part in LEFT_OUT):
+        return UnknownName(f"{where} has no '{name}': it is left out on purpose, see docs/pytorch.md.")
+    return UnknownName(
+        f"{where} has no '{name}'{did_you_mean(name, known)}: docs/pytorch.md lists what stands for PyTorch's "
+        "names."
+    )
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the nearest known word, or "" where none is near."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

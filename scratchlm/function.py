@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .autograd import Version, check_finite, is_grad_enabled, looks_for_anomalies
+from .autograd import Version, check_finite
 from .device import Device
 from .errors import DeviceError, DtypeError, GraphError
+from .modes import is_grad_enabled, looks_for_anomalies
 from .tensor import Tensor
 
 Array = Any  # a NumPy array, or another device's array with the same interface

@@ -10,9 +10,20 @@ from typing import Any
 import numpy as np
 
 from .arrays import as_array, beside, compare
-from .autograd import Version, is_grad_enabled, walk_back
+from .autograd import Version, walk_back
 from .device import Device, get_device, to_host
-from .errors import DtypeError, GraphError, ShapeError
+from .errors import DtypeError, GraphError, ShapeError, unknown
+from .modes import is_grad_enabled
+
+
+class Size(int):
+    """A number of elements that knows the shape."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis."""
+        return self.shape if dim is None else self.shape[dim]
 
 
 class Tensor:
@@ -30,15 +41,8 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__",
-        "_data",
-        "_function",
-        "_index",
-        "_version",
-        "device",
-        "grad",
-        "requires_grad",
-    )
+        "__weakref__", "_data", "_function", "_index", "_version", "device", "grad", "requires_grad",
+    )  # fmt: skip
     __array_priority__ = 1000  # so that array * tensor calls Tensor.__rmul__, not NumPy element by element
     __array_ufunc__ = None
 
@@ -90,9 +94,11 @@ class Tensor:
         return self._data.ndim
 
     @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self._data.size
+    def size(self) -> "Size":
+        """Number of elements, as in NumPy; called as in PyTorch, size() is the shape and size(0) a length."""
+        size = Size(self._data.size)
+        size.shape = self._data.shape
+        return size
 
     @property
     def dtype(self) -> np.dtype:
@@ -134,6 +140,12 @@ class Tensor:
 
     def __float__(self) -> float:
         return float(self.item())
+
+    def __getattr__(self, name: str) -> Any:
+        """The methods below are set at the end of this file; this is for names that there are not."""
+        if name.startswith("__"):
+            raise AttributeError(name)  # protocols that somebody asks for
+        raise unknown("A tensor", name, dir(Tensor))
 
     def __repr__(self) -> str:
         body = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
@@ -219,6 +231,10 @@ class Tensor:
     def _in_place(self, result: "Tensor") -> "Tensor":
         """What `x += y` does with x + y: overwrite x where nothing is recorded, else stand for it."""
         if self.is_leaf and (self.requires_grad or not result.requires_grad):
+            if result.dtype.kind == "f" != self.dtype.kind:
+                raise DtypeError(
+                    f"An in-place change would cut {result.dtype} to {self.dtype}: convert x first."
+                )
             return self.copy_(result.detach())
         return result
 
@@ -233,6 +249,9 @@ class Tensor:
 
     def __itruediv__(self, other: Any) -> "Tensor":
         return self._in_place(self / other)
+
+    def __ipow__(self, other: Any) -> "Tensor":
+        return self._in_place(self**other)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if self.requires_grad and is_grad_enabled():
@@ -250,16 +269,14 @@ class Tensor:
         self._version.count += 1
 
     # ---------------------------------------------------------------- conversions
-    def to(self, device: "str | Device") -> "Tensor":
-        """The same values on another device (self where it is there already), still part of the graph."""
-        target = get_device(device)
-        if target is self.device:
+    def to(self, target: Any) -> "Tensor":
+        """The same values on another device, or in another type; self where nothing changes."""
+        if not isinstance(target, (str, Device)):
+            return self.astype(target)
+        device = get_device(target)
+        if device is self.device:
             return self
-        return F.to_device(self, target) if self._function else Tensor(self, self.requires_grad, target)
-
-    def astype(self, dtype: Any) -> "Tensor":
-        """Another element type; the gradient is converted back."""
-        return F.astype(self, dtype)
+        return F.to_device(self, device) if self._function else Tensor(self, self.requires_grad, device)
 
     # ---------------------------------------------------------------- operations, by their usual signs
     def __add__(self, other: Any) -> "Tensor":
@@ -286,11 +303,23 @@ class Tensor:
     def __rtruediv__(self, other: Any) -> "Tensor":
         return F.divide(other, self)
 
-    def __pow__(self, exponent: float) -> "Tensor":
-        return F.power(self, exponent)
+    def __floordiv__(self, other: Any) -> "Tensor":
+        return F.floor_divide(self, other)
 
-    def __neg__(self) -> "Tensor":
-        return F.negative(self)
+    def __rfloordiv__(self, other: Any) -> "Tensor":
+        return F.floor_divide(other, self)
+
+    def __mod__(self, other: Any) -> "Tensor":
+        return F.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> "Tensor":
+        return F.remainder(other, self)
+
+    def __pow__(self, other: Any) -> "Tensor":
+        return F.power(self, other)
+
+    def __rpow__(self, other: Any) -> "Tensor":
+        return F.power(other, self)
 
     def __matmul__(self, other: Any) -> "Tensor":
         return F.matmul(self, other)
@@ -298,8 +327,17 @@ class Tensor:
     def __rmatmul__(self, other: Any) -> "Tensor":
         return F.matmul(other, self)
 
+    def __neg__(self) -> "Tensor":
+        return F.negative(self)
+
+    def __abs__(self) -> "Tensor":
+        return F.abs(self)
+
     def __getitem__(self, index: Any) -> "Tensor":
         return F.getitem(self, beside(self, index))
+
+    def __invert__(self) -> "Tensor":
+        return self ^ (True if self.dtype == bool else -1)
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
         return Tensor._of(compare("==", self, other), self.device)
@@ -319,87 +357,40 @@ class Tensor:
     def __ge__(self, other: Any) -> "Tensor":
         return Tensor._of(compare(">=", self, other), self.device)
 
+    def __and__(self, other: Any) -> "Tensor":
+        return Tensor._of(compare("&", self, other), self.device)
+
+    def __or__(self, other: Any) -> "Tensor":
+        return Tensor._of(compare("|", self, other), self.device)
+
+    def __xor__(self, other: Any) -> "Tensor":
+        return Tensor._of(compare("^", self, other), self.device)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
     __hash__ = object.__hash__  # by identity: == compares elements
-
-    def exp(self) -> "Tensor":
-        """e to the power of each element."""
-        return F.exp(self)
-
-    def log(self) -> "Tensor":
-        """Natural logarithm of each element."""
-        return F.log(self)
-
-    def sqrt(self) -> "Tensor":
-        """Square root of each element."""
-        return F.power(self, 0.5)
-
-    def tanh(self) -> "Tensor":
-        """Hyperbolic tangent of each element."""
-        return F.tanh(self)
-
-    def sigmoid(self) -> "Tensor":
-        """1 / (1 + e⁻ˣ) of each element."""
-        return F.sigmoid(self)
-
-    def relu(self) -> "Tensor":
-        """max(x, 0) of each element."""
-        return F.relu(self)
-
-    def softmax(self, axis: int = -1) -> "Tensor":
-        """Softmax along one axis."""
-        return F.softmax(self, axis)
-
-    def log_softmax(self, axis: int = -1) -> "Tensor":
-        """Logarithm of softmax along one axis."""
-        return F.log_softmax(self, axis)
-
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> "Tensor":
-        """Sum over axes; over all for None."""
-        return F.sum(self, axis, keepdims)
-
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> "Tensor":
-        """Mean over axes; over all for None."""
-        return F.mean(self, axis, keepdims)
-
-    def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> "Tensor":
-        """Largest element over axes; equal ones share the gradient."""
-        return F.max(self, axis, keepdims)
-
-    def reshape(self, *shape: Any) -> "Tensor":
-        """The same elements in another shape; one length may be -1."""
-        return F.reshape(self, shape)
-
-    def transpose(self, *axes: int) -> "Tensor":
-        """Axes in another order; reversed where none is named."""
-        return F.transpose(self, axes or None)
-
-    def swapaxes(self, axis1: int, axis2: int) -> "Tensor":
-        """Two axes exchanged."""
-        return F.swapaxes(self, axis1, axis2)
 
     @property
     def T(self) -> "Tensor":
-        """Axes reversed."""
-        return F.transpose(self, None)
+        """Axes reversed: a matrix transposed."""
+        return F.permute(self, *range(self.ndim)[::-1])
 
-    def broadcast_to(self, *shape: int) -> "Tensor":
-        """Repeated along new or length-1 axes."""
-        return F.broadcast_to(self, shape)
-
-    def squeeze(self, axis: int) -> "Tensor":
-        """Without one axis of length 1."""
-        return F.squeeze(self, axis)
-
-    def unsqueeze(self, axis: int) -> "Tensor":
-        """With one new axis of length 1."""
-        return F.unsqueeze(self, axis)
+    @property
+    def mT(self) -> "Tensor":
+        """The last two axes exchanged: each matrix transposed."""
+        return F.transpose(self, -1, -2)
 
 
-def tensor(data: Any, requires_grad: bool = False, device: "str | Device | None" = None) -> Tensor:
+def tensor(
+    data: Any, requires_grad: bool = False, device: "str | Device | None" = None, dtype: Any = None
+) -> Tensor:
     """Make a Tensor with memory of its own (what is passed to `Tensor` itself is shared)."""
     array = data.data if isinstance(data, Tensor) else data
-    return Tensor(array.copy() if hasattr(array, "dtype") else array, requires_grad, device)
+    array = array.copy() if hasattr(array, "dtype") else array
+    return Tensor(array if dtype is None else to_host(array).astype(dtype), requires_grad, device)
 
 
-# Last, because these modules need Tensor: the differentiable functions behind the methods above.
+# Last, because these modules need Tensor. Each function whose first argument is x or a is a method, too.
 from . import functions as F  # noqa: E402
+
+for name, function in F.METHODS.items():
+    setattr(Tensor, name, function)

@@ -100,7 +100,7 @@ CASES = [
     Case(
         "transpose",
         "Transpose",
-        lambda a: a.transpose(2, 0, 1) * np.arange(4.0),
+        lambda a: a.permute(2, 0, 1) * np.arange(4.0),
         [normal(3, 4, 2)],
         None,
         lambda a: a.permute(2, 0, 1) * _torch(np.arange(4.0)),

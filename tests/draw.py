@@ -35,6 +35,9 @@ class Draw(Example):
             self.lengths["…"] = tuple(shape)
         return super().shape(letters)
 
+    def batch(self):
+        return self.data.draw(st.sampled_from([(), (), (3,), (1,), (2, 3), (2, 1)]), label="batch")
+
     def shapes(self):
         if "list" not in self.lengths:
             shapes = st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=2), min_size=1, max_size=4)
@@ -127,6 +130,7 @@ class Fixed:
             "decoupled": True,
         }
         drawn = {"seed": 7, "shape": [12, 13], "shapes": [[11, 4], [30]], "layout": "contiguous"}
+        drawn["batch"] = ()
         ints = {"int type": np.int64, "ignore_index": -100, "beta1": 0.9, "beta2": 0.999}
         self.values = lengths | numbers | flags | drawn | ints | {"scale": scale} | changes
 

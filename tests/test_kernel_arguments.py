@@ -63,6 +63,8 @@ def fits(kernel, values):
     for argument, value in zip(kernel.arguments, values, strict=True):
         if argument.kind in ("float", "int"):
             letters = argument.shape if argument.shape != ("…",) else ["…"] * value.ndim
+            if letters[:1] == ("…",):  # a matrix with axes before it
+                letters, value = letters[1:], value.reshape(value.shape[-2:]) if value.ndim > 2 else value
             if len(letters) != value.ndim:
                 return False
             for axis, (letter, n) in enumerate(zip(letters, value.shape, strict=True)):

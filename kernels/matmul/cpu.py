@@ -157,23 +157,17 @@ def add_matmul(a, b, y, beta=1, bias=None, sums=None):
 def matmul(a, b):
     """Y = A B    [matmul]; the longer side of Y, or the batch, is split over the threads."""
     M, K, N = a.shape[-2], a.shape[-1], b.shape[-1]
-    if b.shape[-2] != K:
-        raise ValueError(f"matmul: {a.shape} and {b.shape} do not fit.")
     if b.ndim == 2 and a.ndim > 2:
         return matmul(a.reshape(math.prod(a.shape[:-1]), K), b).reshape(*a.shape[:-1], N)
-    kind = np.result_type(a, b)
-    if kind.char not in "fd":
-        return np.matmul(a, b)
-    a, b = a.astype(kind, copy=False), b.astype(kind, copy=False)
     if a.ndim == 2 and b.ndim == 2:
-        return add_matmul(a, b, np.empty((M, N), kind), 0)
+        return add_matmul(a, b, np.empty((M, N), a.dtype), 0)
     shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     count = math.prod(shape)
-    y = np.empty((*shape, M, N), kind)
+    y = np.empty((*shape, M, N), a.dtype)
     a = np.broadcast_to(a, (*shape, M, K)).reshape(count, M, K)
     b = np.broadcast_to(b, (*shape, K, N)).reshape(count, K, N)
     at_least = AT_LEAST // max(2 * M * K * N, 1)
-    _matrices(count, at_least, multiplying(kind), *laid_out(a), *laid_out(b), y.reshape(count, M, N))
+    _matrices(count, at_least, multiplying(a.dtype), *laid_out(a), *laid_out(b), y.reshape(count, M, N))
     return y
 
 

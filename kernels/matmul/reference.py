@@ -5,7 +5,7 @@ import numpy as np
 from ..grammar import kernel
 
 
-@kernel("matmul", "a (M, K), b (K, N)", "y (M, N)")
+@kernel("matmul", "a (…, M, K), b (…, K, N)", "y (…, M, N)")
 def matmul(a, b):
     """Y = A B, y_mn = Σ_k a_mk b_kn    [matmul]; leading axes are batches and broadcast."""
     return np.matmul(a, b)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import no_grad
 from ..errors import DtypeError, NumberError
+from ..modes import no_grad
 from ..tensor import Tensor
 
 

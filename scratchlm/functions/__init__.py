@@ -8,7 +8,9 @@ operations, from which autograd derives the gradient: the twin that tests hold t
 from .activation import *
 from .additive_attention import *
 from .attention import *
+from .conversions import *
 from .dropout import *
+from .einsum import *
 from .elementwise import *
 from .embedding import *
 from .gru import *
@@ -16,6 +18,20 @@ from .loss import *
 from .lstm import *
 from .matmul import *
 from .norm import *
+from .places import *
+from .pointwise import *
 from .reduction import *
 from .shape import *
 from .softmax import *
+from .trigonometry import *
+
+HELPERS = {"axis_of", "floating", "operands", "places", "to_device", "truth"}
+# Tensor has these as methods: each function whose first argument is x or a.
+METHODS = {
+    name: function
+    for name, function in list(globals().items())
+    if getattr(function, "__module__", "").startswith(__name__)
+    and getattr(getattr(function, "__code__", None), "co_varnames", ("",))[:1] in (("x",), ("a",))
+    and not name.endswith("_composed")
+    and name not in HELPERS
+}

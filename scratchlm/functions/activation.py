@@ -5,7 +5,8 @@ import math
 from ..errors import OptionError
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import where
+from .elementwise import exp, where
+from .pointwise import clamp, log1p
 
 
 class Tanh(Function):
@@ -114,3 +115,73 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
 def gelu_composed(x: Tensor) -> Tensor:
     """The tanh form out of primitive operations; for the exact one, autograd has no primitive erf."""
     return 0.5 * x * (1.0 + (math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)).tanh())
+
+
+# ---------------------------------------------------------------- out of those above, a line each
+def silu(x: Tensor) -> Tensor:
+    """x σ(x), also called swish. Source: Hendrycks and Gimpel 2016."""
+    return x * sigmoid(x)
+
+
+def softplus(x: Tensor, beta: float = 1.0) -> Tensor:
+    """ln(1 + e^(βx)) / β, without overflow."""
+    z = beta * x
+    return (relu(z) + log1p(exp(-z.abs()))) / beta
+
+
+def logsigmoid(x: Tensor) -> Tensor:
+    """ln σ(x) = −softplus(−x)."""
+    return -softplus(-x)
+
+
+def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """x, times negative_slope where x < 0."""
+    return where(x > 0, x, negative_slope * x)
+
+
+def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    """x, and α(eˣ − 1) where x < 0. Source: Clevert, Unterthiner and Hochreiter 2016."""
+    return where(x > 0, x, alpha * clamp(x, max=0.0).expm1())
+
+
+def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    """x, and α(e^(x/α) − 1) where x < 0."""
+    return where(x > 0, x, alpha * (clamp(x, max=0.0) / alpha).expm1())
+
+
+def selu(x: Tensor) -> Tensor:
+    """λ elu(x, α) with the two numbers of Klambauer and others 2017."""
+    return 1.0507009873554805 * elu(x, 1.6732632423543772)
+
+
+def relu6(x: Tensor) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return clamp(x, 0.0, 6.0)
+
+
+def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """x cut to [min_val, max_val]."""
+    return clamp(x, min_val, max_val)
+
+
+def hardsigmoid(x: Tensor) -> Tensor:
+    """min(max(x + 3, 0), 6) / 6."""
+    return relu6(x + 3) / 6
+
+
+def hardswish(x: Tensor) -> Tensor:
+    """x · hardsigmoid(x)."""
+    return x * hardsigmoid(x)
+
+
+def mish(x: Tensor) -> Tensor:
+    """x tanh(softplus(x)). Source: Misra 2020."""
+    return x * tanh(softplus(x))
+
+
+def softsign(x: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return x / (1 + x.abs())
+
+
+swish = silu  # PyTorch's other names

@@ -122,10 +122,10 @@ def self_attention(qkv: Tensor, heads: int, lengths: Any = None, causal: bool = 
 def self_attention_composed(qkv: Tensor, heads: int, lengths: Any = None, causal: bool = False) -> Tensor:
     """The same out of primitive operations."""
     B, T, features = qkv.shape
-    q, k, v = qkv.reshape(B, T, 3, heads, features // (3 * heads)).transpose(2, 0, 3, 1, 4)  # (B, H, T, D/H)
+    q, k, v = qkv.reshape(B, T, 3, heads, features // (3 * heads)).permute(2, 0, 3, 1, 4)  # (B, H, T, D/H)
     if lengths is not None:
         lengths = to_host(lengths)[:, None]  # the same for each head
-    return attention_composed(q, k, v, lengths, causal).transpose(0, 2, 1, 3).reshape(B, T, features // 3)
+    return attention_composed(q, k, v, lengths, causal).permute(0, 2, 1, 3).reshape(B, T, features // 3)
 
 
 def attention_composed(q: Tensor, k: Tensor, v: Tensor, lengths: Any = None, causal: bool = False) -> Tensor:

@@ -107,10 +107,6 @@ class Power(Function):
     """y = xⁿ for a fixed number n;  ∂L/∂x = n·xⁿ⁻¹ · ∂L/∂y."""
 
     def __init__(self, exponent: float):
-        if not isinstance(exponent, (int, float, np.number)):
-            raise DtypeError(
-                f"Power takes a number as exponent, got {type(exponent).__name__}: use exp(n·log x)."
-            )
         self.exponent = exponent
 
     def forward(self, x: Array) -> Array:
@@ -122,6 +118,22 @@ class Power(Function):
         if self.exponent == 0:
             return 0 * grad_y  # not 0·x⁻¹, which is NaN at 0
         return self.exponent * x ** (self.exponent - 1) * grad_y
+
+
+class PowerOf(Binary):
+    """y = aᵇ;  ∂L/∂a = b·aᵇ⁻¹ · ∂L/∂y, ∂L/∂b = aᵇ ln a · ∂L/∂y (0 where a = 0 and b ≥ 0)."""
+
+    def formula(self, a: Array, b: Array) -> Array:
+        y = a**b
+        self.save(a, b, y)
+        return y
+
+    def backward(self, grad_y: Array) -> tuple[Array, Array]:
+        a, b, y = self.saved
+        xp = self.xp
+        nothing = (a == 0) & (b >= 0)
+        log_a = xp.log(xp.where(nothing, 1, a))
+        return self.pair(xp.where(b == 0, 0, b * a ** (b - 1)) * grad_y, y * log_a * grad_y)
 
 
 class Exp(Function):
@@ -225,6 +237,17 @@ def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
     return convert(a, b), convert(b, a)
 
 
+def floating(x: Tensor) -> Tensor:
+    """Integers as float32, for formulas whose values are no integers."""
+    return x if x.dtype.kind == "f" else astype(x, np.float32)
+
+
+def refuse_truths(sign: str, instead: str, *operands: Any) -> None:
+    """Minus of True and False has no meaning."""
+    if all(isinstance(x, bool) or getattr(x, "dtype", None) == np.bool_ for x in operands):
+        raise DtypeError(f"{sign} of True and False has no meaning: {instead}, or .astype(np.float32) first.")
+
+
 def add(a: Any, b: Any) -> Tensor:
     """a + b, with broadcasting."""
     return Add()(*operands(a, b))
@@ -232,6 +255,7 @@ def add(a: Any, b: Any) -> Tensor:
 
 def subtract(a: Any, b: Any) -> Tensor:
     """a − b, with broadcasting."""
+    refuse_truths("a - b", "use a ^ b", a, b)
     return Subtract()(*operands(a, b))
 
 
@@ -247,22 +271,33 @@ def divide(a: Any, b: Any) -> Tensor:
 
 def negative(x: Tensor) -> Tensor:
     """−x."""
+    refuse_truths("-x", "use ~x", x)
     return Negative()(x)
 
 
-def power(x: Tensor, exponent: float) -> Tensor:
-    """xⁿ for a fixed number n."""
-    return Power(exponent)(x)
+def power(a: Any, b: Any) -> Tensor:
+    """aᵇ, with broadcasting; roots and negative powers of integers are float32.
+
+    Raises:
+        DtypeError: a power that is no number.
+    """
+    if isinstance(a, Tensor) and isinstance(b, (int, float, np.number)):
+        whole = isinstance(b, (int, np.integer)) and b >= 0
+        return Power(b)(a if whole else floating(a))
+    a, b = operands(a, b)
+    if isinstance(b, Tensor) and b.dtype.kind != "f" and (b.data < 0).any():
+        a, b = operands(a, floating(b))
+    return PowerOf()(a, b)
 
 
 def exp(x: Tensor) -> Tensor:
     """eˣ."""
-    return Exp()(x)
+    return Exp()(floating(x))
 
 
 def log(x: Tensor) -> Tensor:
     """ln x; -inf at 0 and NaN below, as in NumPy."""
-    return Log()(x)
+    return Log()(floating(x))
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
@@ -273,3 +308,6 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
 def astype(x: Tensor, dtype: Any) -> Tensor:
     """The same values in another element type."""
     return AsType(dtype)(x)
+
+
+mul, neg, pow, sub = multiply, negative, power, subtract  # PyTorch's other names

@@ -5,7 +5,7 @@ import math
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import sum_to
+from .elementwise import operands, sum_to
 
 
 class MatMul(Function):
@@ -23,7 +23,10 @@ class MatMul(Function):
         self.save(a, b)
         matrix_a, matrix_b = self.matrices(a, b)
         try:
-            y = self.kernels.matmul(matrix_a, matrix_b)
+            if a.dtype.char in "fd":
+                y = self.kernels.matmul(matrix_a, matrix_b)
+            else:  # integers
+                y = self.xp.matmul(matrix_a, matrix_b)
         except ValueError:
             raise ShapeError(
                 f"matmul got shapes {a.shape} and {b.shape}, whose batch axes do not broadcast."
@@ -95,7 +98,7 @@ class Linear(Function):
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """Matrix product; leading axes are batches."""
-    return MatMul()(a, b)
+    return MatMul()(*operands(a, b))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -107,3 +110,6 @@ def linear_composed(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
     """The same out of primitive operations."""
     y = x @ weight.T
     return y if bias is None else y + bias
+
+
+mm = bmm = matmul  # PyTorch's other names

@@ -1,8 +1,18 @@
-"""Sums, means and maxima over axes."""
+"""Sums, means, maxima and what is made of them, over axes.
+
+`dim` and `keepdim` are PyTorch's names for `axis` and `keepdims`.
+"""
+
+from numbers import Integral
+from typing import Any
 
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
+from .elementwise import floating
+from .places import Extremes, gather
+from .pointwise import maximum, minimum, sqrt, truth
+from .shape import axis_of
 
 Axis = int | tuple[int, ...] | None
 
@@ -16,7 +26,11 @@ class Reduction(Function):
 
     def check(self, x: Array) -> None:
         """Refuse an axis that x does not have."""
-        axes = () if self.axis is None else (self.axis,) if isinstance(self.axis, int) else self.axis
+        if isinstance(self.axis, list):
+            self.axis = tuple(self.axis)
+        axes = () if self.axis is None else self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        if [axis for axis in axes if not isinstance(axis, Integral)]:
+            raise ShapeError(f"{self.name} takes an axis as a whole number, or several, got {self.axis!r}.")
         wrong = [axis for axis in axes if not -x.ndim <= axis < x.ndim]
         if len({axis % (x.ndim or 1) for axis in axes}) < len(axes):
             raise ShapeError(f"{self.name} over axes {axes}: name each axis once.")
@@ -76,16 +90,142 @@ class Max(Reduction):
         return largest / largest.sum(axis=self.axis, keepdims=True) * self.spread(grad_y, x.shape)
 
 
-def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+class Product(Reduction):
+    """y = Π x along one axis;  ∂L/∂x_i = ∂L/∂y · Π of all others."""
+
+    def forward(self, x: Array) -> Array:
+        self.check(x)
+        self.save(x)
+        return x.prod(axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, grad_y: Array) -> Array:
+        (x,) = self.saved
+        rows = self.xp.moveaxis(x, self.axis, 0)
+        before, after = self.xp.ones_like(rows), self.xp.ones_like(rows)  # products of those on either side
+        before[1:] = rows[:-1].cumprod(axis=0)
+        after[:-1] = rows[:0:-1].cumprod(axis=0)[::-1]
+        return self.xp.moveaxis(before * after, 0, self.axis) * self.spread(grad_y, x.shape)
+
+
+def named(axis: Any, keepdims: bool, pytorch: dict[str, Any]) -> tuple[Any, bool]:
+    """Axis and keepdims, by these names or by PyTorch's."""
+    if unknown := pytorch.keys() - {"dim", "keepdim"}:
+        raise TypeError(f"unknown argument {min(unknown)!r}: axis or dim, keepdims or keepdim are known")
+    return pytorch.get("dim", axis), keepdims or pytorch.get("keepdim", False)
+
+
+def sum(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
     """Sum over axes; over all for None."""
-    return Sum(axis, keepdims)(x)
+    return Sum(*named(axis, keepdims, pytorch))(x)
 
 
-def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Mean over axes; over all for None."""
-    return Mean(axis, keepdims)(x)
+def mean(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
+    """Mean over axes; over all for None. Integers have a float32 mean."""
+    return Mean(*named(axis, keepdims, pytorch))(floating(x))
 
 
-def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Largest element over axes; over all for None."""
-    return Max(axis, keepdims)(x)
+def amax(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
+    """Largest element over axes; over all for None. Equal ones share the gradient."""
+    return Max(*named(axis, keepdims, pytorch))(x)
+
+
+def amin(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
+    """Smallest element over axes; over all for None. Equal ones share the gradient."""
+    return -amax(-x, *named(axis, keepdims, pytorch))
+
+
+def max(x: Tensor, axis: Any = None, keepdims: bool = False, **pytorch: Any) -> Any:
+    """`amax` by `axis`; by `dim`, PyTorch's pair of values and indices; by another tensor, `maximum`."""
+    return _extreme(amax, maximum, argmax, x, axis, keepdims, pytorch)
+
+
+def min(x: Tensor, axis: Any = None, keepdims: bool = False, **pytorch: Any) -> Any:
+    """`amin` by `axis`; by `dim`, PyTorch's pair of values and indices; by another tensor, `minimum`."""
+    return _extreme(amin, minimum, argmin, x, axis, keepdims, pytorch)
+
+
+def _extreme(over: Any, of_two: Any, place: Any, x: Tensor, axis: Any, keepdims: bool, pytorch: Any) -> Any:
+    if isinstance(axis, Tensor):
+        return of_two(x, axis)
+    if "dim" not in pytorch:
+        return over(x, axis, keepdims, **pytorch)
+    dim, keepdims = named(axis, keepdims, pytorch)
+    indices = place(x, dim, keepdims=True)
+    values = gather(x, dim, indices)
+    return Extremes(values, indices) if keepdims else Extremes(values.squeeze(dim), indices.squeeze(dim))
+
+
+def prod(x: Tensor, axis: int | None = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
+    """Product along one axis, or of all elements."""
+    axis, keepdims = named(axis, keepdims, pytorch)
+    if axis is not None:
+        return Product(axis, keepdims)(x)
+    y = Product(0)(x.reshape(-1))
+    return y.reshape(*[1] * x.ndim) if keepdims else y
+
+
+def var(
+    x: Tensor,
+    axis: Any = None,
+    keepdims: bool = False,
+    correction: int = 1,
+    unbiased: bool | None = None,
+    **pytorch: Any,
+) -> Tensor:
+    """Σ (x − mean)² / (n − correction) over axes; `unbiased`: a correction of 1."""
+    if isinstance(axis, bool):  # PyTorch's x.var(False)
+        axis, unbiased = None, axis
+    if unbiased is not None:
+        correction = int(unbiased)
+    axis, keepdims = named(axis, keepdims, pytorch)
+    difference = floating(x) - mean(x, axis, keepdims=True)
+    total = sum(difference * difference, axis, keepdims)
+    freedom = x.data.size // (total.data.size or 1) - correction
+    return total / (freedom if freedom > 0 else 0.0)
+
+
+def std(x: Tensor, axis: Axis = None, keepdims: bool = False, **options: Any) -> Tensor:
+    """√var, with its arguments."""
+    return sqrt(var(x, axis, keepdims, **options))
+
+
+def norm(x: Tensor, p: float = 2, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
+    """(Σ |x|ᵖ)^(1/p) over axes: the length of a vector for p = 2."""
+    axis, keepdims = named(axis, keepdims, pytorch)
+    if p == 2:
+        return sqrt(sum(x * x, axis, keepdims))
+    return sum(x.abs() ** p, axis, keepdims) ** (1 / p)
+
+
+# ---------------------------------------------------------------- places and truths: no gradient
+def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
+    """Place of the first largest element along one axis, or among all."""
+    return _place("argmax", x, *named(axis, keepdims, pytorch))
+
+
+def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
+    """Place of the first smallest element along one axis, or among all."""
+    return _place("argmin", x, *named(axis, keepdims, pytorch))
+
+
+def _place(name: str, x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
+    if axis is not None:
+        axis_of(x, axis, name)
+    if x.size == 0 or (axis is not None and x.shape[axis] == 0):
+        raise ShapeError(f"{name} needs at least one element, the tensor has shape {x.shape}.")
+    found = getattr(x.data, name)(axis=axis)
+    if keepdims:
+        found = found.reshape([1] * x.ndim) if axis is None else x.device.xp.expand_dims(found, axis)
+    return truth(x, found)
+
+
+def any(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
+    """Whether some element is not 0, over axes; over all for None."""
+    axis, keepdims = named(axis, keepdims, pytorch)
+    return truth(x, (x.data != 0).any(axis=axis, keepdims=keepdims))
+
+
+def all(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
+    """Whether no element is 0, over axes; over all for None."""
+    axis, keepdims = named(axis, keepdims, pytorch)
+    return truth(x, (x.data != 0).all(axis=axis, keepdims=keepdims))

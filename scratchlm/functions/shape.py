@@ -1,14 +1,21 @@
-"""Same numbers, other places: reshaping, transposing, indexing, joining, splitting."""
+"""Same numbers, other places: reshaping, transposing, indexing, joining, splitting.
 
+`dim` is PyTorch's name for `axis`.
+"""
+
+import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 from ..arrays import as_array
 from ..device import Device
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import sum_to
+from .elementwise import astype, sum_to
 
 
 class Reshape(Function):
@@ -22,8 +29,10 @@ class Reshape(Function):
     def forward(self, x: Array) -> Array:
         self.former = x.shape
         try:
+            if min(self.shape, default=0) < -1:  # NumPy takes -2 for -1
+                raise ValueError
             return x.reshape(self.shape)
-        except ValueError:
+        except (ValueError, TypeError):
             raise ShapeError(
                 f"reshape cannot make {self.shape} out of {x.shape}: it needs {x.size} elements."
             ) from None
@@ -45,7 +54,7 @@ class Transpose(Function):
         try:
             y = x.transpose(axes)
         except ValueError:
-            raise ShapeError(f"transpose got axes {axes} for shape {x.shape}: name each axis once.") from None
+            raise ShapeError(f"permute got axes {axes} for shape {x.shape}: name each axis once.") from None
         self.back = tuple(sorted(range(x.ndim), key=lambda i: axes[i] % x.ndim))
         return y
 
@@ -159,27 +168,78 @@ class Split(Function):
 
 def axis_of(x: Array | Tensor, axis: int, name: str) -> int:
     """An axis counted from the front, after checking that x has it."""
+    if not isinstance(axis, Integral):
+        raise ShapeError(f"{name} takes an axis as a whole number, got {axis!r}.")
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(f"{name} along axis {axis} of a tensor of shape {x.shape}: no such axis.")
     return axis % x.ndim
 
 
-def reshape(x: Tensor, shape: tuple[Any, ...]) -> Tensor:
-    """The same elements in another shape (given as it is, or as a tuple in it); one length may be -1."""
-    return Reshape(shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)(x)
+def several(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers given one by one, or together in a tuple or list."""
+    return tuple(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)) else numbers
 
 
-def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
-    """Axes in another order; reversed for None."""
-    return Transpose(axes)(x)
+def reshape(x: Tensor, *shape: Any) -> Tensor:
+    """The same elements in another shape (given as it is, or as a tuple); one length may be -1."""
+    return Reshape(several(shape))(x)
+
+
+def view(x: Tensor, *shape: Any) -> Tensor:
+    """`reshape`, by its other name."""
+    return reshape(x, *shape)
+
+
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The axes from start_dim to end_dim as one."""
+    if x.ndim == 0:
+        return reshape(x, 1)
+    first, last = axis_of(x, start_dim, "flatten"), axis_of(x, end_dim, "flatten")
+    return reshape(x, *x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+
+
+def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One axis as several, of the given lengths; one may be -1."""
+    axis = axis_of(x, dim, "unflatten")
+    sizes = tuple(sizes)
+    if -1 in sizes:
+        rest = -math.prod(sizes)
+        sizes = tuple(x.shape[axis] // rest if n == -1 else n for n in sizes)
+    return reshape(x, *x.shape[:axis], *sizes, *x.shape[axis + 1 :])
+
+
+def permute(x: Tensor, *axes: Any) -> Tensor:
+    """Axes in another order."""
+    return Transpose(several(axes))(x)
+
+
+def transpose(x: Tensor, *axes: int) -> Tensor:
+    """Two axes exchanged. An order of all axes, as NumPy's transpose takes, is for `permute`.
+
+    Raises:
+        ShapeError: not two axes are named, or one that x has not.
+    """
+    if len(axes) != 2:
+        raise ShapeError(
+            f"transpose exchanges two axes, got {len(axes)}: an order of all axes is for permute, and .T "
+            "transposes a matrix."
+        )
+    return swapaxes(x, *axes)
 
 
 def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
     """Two axes exchanged."""
     order = list(range(x.ndim))
-    one, other = axis_of(x, axis1, "swapaxes"), axis_of(x, axis2, "swapaxes")
+    one, other = axis_of(x, axis1, "transpose"), axis_of(x, axis2, "transpose")
     order[one], order[other] = other, one
-    return transpose(x, tuple(order))
+    return Transpose(tuple(order))(x)
+
+
+def movedim(x: Tensor, source: int, destination: int) -> Tensor:
+    """One axis at another place, the others in their order."""
+    order = [axis for axis in range(x.ndim) if axis != axis_of(x, source, "movedim")]
+    order.insert(axis_of(x, destination, "movedim"), axis_of(x, source, "movedim"))
+    return Transpose(tuple(order))(x)
 
 
 def to_device(x: Tensor, device: Device) -> Tensor:
@@ -187,9 +247,16 @@ def to_device(x: Tensor, device: Device) -> Tensor:
     return ToDevice(device)(x)
 
 
-def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+def broadcast_to(x: Tensor, *shape: Any) -> Tensor:
     """Repeated along new or length-1 axes."""
-    return BroadcastTo(shape)(x)
+    return BroadcastTo(several(shape))(x)
+
+
+def expand(x: Tensor, *shape: Any) -> Tensor:
+    """`broadcast_to`, with -1 for a length that stays."""
+    sizes = several(shape)
+    kept = (*[1] * (len(sizes) - x.ndim), *x.shape)
+    return broadcast_to(x, *(own if n == -1 else n for own, n in zip(kept, sizes, strict=False)))
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:
@@ -197,43 +264,85 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     return GetItem(index)(x)
 
 
-def squeeze(x: Tensor, axis: int) -> Tensor:
-    """Without one axis of length 1."""
+def squeeze(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """Without one axis of length 1; without all of them for None."""
+    axis = axis if dim is None else dim
+    if axis is None:
+        return reshape(x, tuple(n for n in x.shape if n != 1))
     axis = axis_of(x, axis, "squeeze")
     if x.shape[axis] != 1:
         raise ShapeError(f"squeeze needs length 1 on axis {axis}, the tensor has shape {x.shape}.")
     return reshape(x, x.shape[:axis] + x.shape[axis + 1 :])
 
 
-def unsqueeze(x: Tensor, axis: int) -> Tensor:
+def unsqueeze(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """With one new axis of length 1, at `axis` of the result."""
-    if not -x.ndim - 1 <= axis <= x.ndim:
+    axis = axis if dim is None else dim
+    if not isinstance(axis, Integral) or not -x.ndim - 1 <= axis <= x.ndim:
         raise ShapeError(f"unsqueeze at axis {axis} of a tensor of shape {x.shape}: no such place.")
-    axis %= x.ndim + 1
+    axis = int(axis) % (x.ndim + 1)
     return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
-def cat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
-    """Tensors end to end along an axis.
+def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
+    """Tensors end to end along an axis; of several types, in the one that holds all.
 
     Raises:
         ShapeError: the list is empty, or other axes differ.
     """
+    tensors = list(tensors)
     if not tensors:
         raise ShapeError("cat needs at least one tensor.")
-    return Concatenate(axis)(*tensors)
+    if len({t.dtype for t in tensors if isinstance(t, Tensor)}) > 1:
+        dtype = np.result_type(*(t.dtype for t in tensors))
+        tensors = [astype(t, dtype) for t in tensors]
+    return Concatenate(axis if dim is None else dim)(*tensors)
 
 
-def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
+def stack(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
     """Tensors side by side along a new axis."""
+    axis = axis if dim is None else dim
     return cat([unsqueeze(t, axis) for t in tensors], axis)
 
 
-def split(x: Tensor, lengths: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+def split(
+    x: Tensor, lengths: int | Sequence[int], axis: int = 0, *, dim: int | None = None
+) -> tuple[Tensor, ...]:
     """Parts along an axis: of the given lengths, or of one length each with a shorter rest."""
+    axis = axis if dim is None else dim
     if isinstance(lengths, int):
         if lengths < 1:
             raise ShapeError(f"split into parts of one length needs a length from 1 on, got {lengths}.")
         n = x.shape[axis_of(x, axis, "split")]
         lengths = [min(lengths, n - start) for start in range(0, n, lengths)]
     return Split(lengths, axis)(x)
+
+
+def chunk(x: Tensor, chunks: int, axis: int = 0, *, dim: int | None = None) -> tuple[Tensor, ...]:
+    """At most so many parts along an axis, of equal length but the last."""
+    axis = axis if dim is None else dim
+    return split(x, max(1, -(-x.shape[axis_of(x, axis, "chunk")] // chunks)), axis)
+
+
+def unbind(x: Tensor, axis: int = 0, *, dim: int | None = None) -> tuple[Tensor, ...]:
+    """The parts of length 1 along an axis, without that axis."""
+    axis = axis_of(x, axis if dim is None else dim, "unbind")
+    return tuple(x[(slice(None),) * axis + (k,)] for k in range(x.shape[axis]))
+
+
+def flip(x: Tensor, *axes: Any) -> Tensor:
+    """Axes read backwards."""
+    turned = {axis_of(x, axis, "flip") for axis in several(axes)}
+    return x[tuple(slice(None, None, -1 if axis in turned else None) for axis in range(x.ndim))]
+
+
+def repeat(x: Tensor, *times: Any) -> Tensor:
+    """The whole tensor, so many times along each axis (`times` counts from the last; more make new axes)."""
+    counts = several(times)
+    x = reshape(x, *[1] * (len(counts) - x.ndim), *x.shape)
+    wide = reshape(x, *(part for n in x.shape for part in (1, n)))
+    wide = expand(wide, *(part for n, count in zip(x.shape, counts, strict=True) for part in (count, n)))
+    return reshape(wide, *(n * count for n, count in zip(x.shape, counts, strict=True)))
+
+
+concat = cat  # PyTorch's other names

@@ -1,8 +1,12 @@
 """Softmax and its logarithm along one axis."""
 
+from typing import Any
+
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
+from .elementwise import floating, where
+from .reduction import amax, named
 
 
 class RowFunction(Function):
@@ -58,9 +62,9 @@ class LogSoftmax(RowFunction):
         return self.unrows(grad_x, grad_y.shape)
 
 
-def softmax(x: Tensor, axis: int = -1) -> Tensor:
+def softmax(x: Tensor, axis: int = -1, *, dim: int | None = None) -> Tensor:
     """Softmax along one axis: positive numbers that sum to 1."""
-    return Softmax(axis)(x)
+    return Softmax(axis if dim is None else dim)(x)
 
 
 def softmax_composed(x: Tensor, axis: int = -1) -> Tensor:
@@ -69,9 +73,9 @@ def softmax_composed(x: Tensor, axis: int = -1) -> Tensor:
     return e / e.sum(axis, keepdims=True)
 
 
-def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+def log_softmax(x: Tensor, axis: int = -1, *, dim: int | None = None) -> Tensor:
     """Logarithm of softmax along one axis, without the loss of digits of log(softmax(x))."""
-    return LogSoftmax(axis)(x)
+    return LogSoftmax(axis if dim is None else dim)(x)
 
 
 def log_softmax_composed(x: Tensor, axis: int = -1) -> Tensor:
@@ -79,8 +83,15 @@ def log_softmax_composed(x: Tensor, axis: int = -1) -> Tensor:
     return x - logsumexp(x, axis, keepdims=True)
 
 
-def logsumexp(x: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
-    """ln Σ_v e^(x_v) along one axis, with the maximum taken out first: no overflow."""
-    m = x.max(axis, keepdims=True).detach()
-    y = (x - m).exp().sum(axis, keepdims=True).log() + m
+def logsumexp(x: Tensor, axis: int = -1, keepdims: bool = False, **pytorch: Any) -> Tensor:
+    """ln Σ_v e^(x_v) along one axis, with the maximum taken out first: no overflow.
+
+    −∞ for scores that are all −∞, without a gradient; ∞ where one is ∞, which gets all of it.
+    """
+    axis, keepdims = named(axis, keepdims, pytorch)
+    largest = amax(floating(x), axis, keepdims=True)
+    infinite = largest.isinf()
+    m = where(infinite, 0.0, largest.detach())
+    z = where(infinite, 0.0, x - m)
+    y = where(infinite, largest, z.exp().sum(axis, keepdims=True).log() + m)
     return y if keepdims else y.squeeze(axis)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import no_grad
 from ..device import to_host
 from ..errors import NumberError, OptionError, TokenError
+from ..modes import no_grad
 from ..nn import evaluating
 
 

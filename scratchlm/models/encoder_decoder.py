@@ -10,9 +10,9 @@ import numpy as np
 
 from .. import functions as F
 from .. import nn
-from ..autograd import no_grad
 from ..device import Device, to_host
 from ..errors import OptionError
+from ..modes import no_grad
 from ..nn.layers import uniform
 from ..tensor import Tensor
 from .language_model import head_loss

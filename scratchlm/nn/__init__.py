@@ -1,5 +1,7 @@
 """Layers with parameters. Names, shapes and initial values as in PyTorch, so that weights move both ways."""
 
+from ..modes import evaluating as evaluating
+from . import functional as functional
 from .attention import MultiheadAttention as MultiheadAttention
 from .attention import TransformerBlock as TransformerBlock
 from .layers import GELU as GELU
@@ -16,7 +18,6 @@ from .layers import Tanh as Tanh
 from .module import Module as Module
 from .module import Parameter as Parameter
 from .module import Sequential as Sequential
-from .module import evaluating as evaluating
 from .recurrent import GRU as GRU
 from .recurrent import LSTM as LSTM
 from .recurrent import LSTMCell as LSTMCell

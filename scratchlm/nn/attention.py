@@ -70,13 +70,13 @@ class MultiheadAttention(Module):
         if lengths is not None:
             lengths = to_host(lengths)[:, None].repeat(self.num_heads, axis=1)
         y = F.attention(self._heads(q), self._heads(k), self._heads(v), lengths, causal)  # (B, H, T, D/H)
-        y = y.transpose(0, 2, 1, 3).reshape(*x.shape)
+        y = y.permute(0, 2, 1, 3).reshape(*x.shape)
         return self.out_proj(y), (k, v) if keep else None
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, T, D) → (B, H, T, D/H)."""
         B, T, D = x.shape
-        return x.reshape(B, T, self.num_heads, D // self.num_heads).transpose(0, 2, 1, 3)
+        return x.reshape(B, T, self.num_heads, D // self.num_heads).permute(0, 2, 1, 3)
 
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""

@@ -1,14 +1,13 @@
 """Module: a part of a model that has parameters. Names and state dict as in PyTorch."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
 
-from ..autograd import no_grad
 from ..device import Device, get_device, to_host
 from ..errors import CheckpointError, did_you_mean
+from ..modes import evaluated, no_grad
 from ..tensor import Tensor
 
 
@@ -27,7 +26,16 @@ class Module:
     Subclasses define `forward`; calling the module calls it.
     """
 
-    training = True
+    _training = True
+
+    @property
+    def training(self) -> bool:
+        """Whether dropout is on: `train()` or `eval()` says; off while this thread evaluates the module."""
+        return self._training and self not in evaluated()
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self._training = mode
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output."""
@@ -137,17 +145,6 @@ class Module:
     def extra_repr(self) -> str:
         """The options shown in `repr`."""
         return ""
-
-
-@contextmanager
-def evaluating(module: Module) -> Iterator[Module]:
-    """Dropout off inside the block, and as it was afterwards."""
-    before = module.training
-    module.eval()
-    try:
-        yield module
-    finally:
-        module.train(before)
 
 
 class Sequential(Module):

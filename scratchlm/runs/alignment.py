@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..autograd import no_grad
 from ..errors import OptionError
 from ..files import written_aside
+from ..modes import no_grad
 from ..nn import evaluating
 from ..training.data import START
 from ..training.trainer import Trainer

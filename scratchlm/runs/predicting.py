@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import no_grad
 from ..errors import CheckpointError, OptionError
 from ..generation import beam_search, choose
 from ..generation.writing import known_ids
+from ..modes import no_grad
 from ..nn import evaluating
 from ..training.data import END, MASK, START
 from ..training.jobs.classes import class_probabilities

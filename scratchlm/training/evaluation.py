@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import no_grad
 from ..functions import perplexity
+from ..modes import no_grad
 from ..nn import evaluating
 from ..text import IGNORE, evaluation_windows
 

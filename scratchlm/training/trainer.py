@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from .. import optim
-from ..autograd import detect_anomaly
 from ..errors import CheckpointError, NumberError
 from ..files import remove_asides, write_text
+from ..modes import detect_anomaly
 from ..random import manual_seed, random_state
 from ..tensor import Tensor
 from ..text import load_tokenizer

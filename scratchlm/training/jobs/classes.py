@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ... import functions as F
-from ...autograd import no_grad
 from ...errors import RecipeError
+from ...modes import no_grad
 from ...nn import evaluating
 from ...random import random_state
 from ...tensor import Tensor

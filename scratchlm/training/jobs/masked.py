@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd import no_grad
 from ...models import mask_tokens
+from ...modes import no_grad
 from ...nn import evaluating
 from ...tensor import Tensor
 from ...text import IGNORE

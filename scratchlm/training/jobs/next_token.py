@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd import no_grad
+from ...modes import no_grad
 from ...nn import evaluating
 from ...tensor import Tensor
 from ..evaluation import Evaluation

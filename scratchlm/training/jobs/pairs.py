@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd import no_grad
 from ...errors import TokenError
 from ...generation import greedy
+from ...modes import no_grad
 from ...nn import evaluating
 from ...random import random_state
 from ...tasks import measure

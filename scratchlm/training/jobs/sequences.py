@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd import no_grad
 from ...errors import DataError
 from ...generation import greedy
 from ...models import TextVAE, active_units
+from ...modes import no_grad
 from ...nn import evaluating
 from ...tensor import Tensor
 from ...text import RowBatches, Tokenizer, rows_by_length

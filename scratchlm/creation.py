@@ -1,0 +1,147 @@
+"""New tensors: filled, counted, drawn. Random ones come from the engine's own generator (`manual_seed`).
+
+All take `dtype` and `device`, and the filled and drawn ones `requires_grad`, as `Tensor` does.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .errors import DtypeError, OptionError, ShapeError, shown
+from .random import random_state
+from .tensor import Tensor
+
+
+def _shape(lengths: Any) -> tuple[int, ...]:
+    """Lengths given one by one or together; refuses what is none."""
+    shape = tuple(lengths[0]) if len(lengths) == 1 and isinstance(lengths[0], (tuple, list)) else lengths
+    if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
+        raise ShapeError(f"A shape is of whole numbers from 0 on, got {shown(shape)}.")
+    return tuple(int(n) for n in shape)
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Tensor:
+    """One number everywhere; int64 for a whole number, float32 for another, bool for True."""
+    kinds = {bool: np.bool_, int: np.int64}
+    return Tensor(
+        np.full(_shape((shape,)), fill_value, dtype or kinds.get(type(fill_value), np.float32)), **options
+    )
+
+
+def zeros(*shape: Any, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """0 everywhere."""
+    return full(_shape(shape), 0, dtype, **options)
+
+
+def ones(*shape: Any, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """1 everywhere."""
+    return full(_shape(shape), 1, dtype, **options)
+
+
+empty = zeros  # memory that nobody has written to would make other numbers at each run
+
+
+def full_like(x: Tensor, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """One number everywhere, in the shape and type of x and on its device."""
+    return full(x.shape, fill_value, dtype or x.dtype, requires_grad=requires_grad, device=x.device)
+
+
+def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """0 everywhere, in the shape and type of x and on its device."""
+    return full_like(x, 0, dtype, requires_grad)
+
+
+def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """1 everywhere, in the shape and type of x and on its device."""
+    return full_like(x, 1, dtype, requires_grad)
+
+
+def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, **options: Any) -> Tensor:
+    """start, start + step, … below end; from 0 where one number is given. int64, or float32 with a float."""
+    start, end = (0, start) if end is None else (start, end)
+    if step == 0:
+        raise OptionError("arange needs a step other than 0.")
+    whole = all(isinstance(n, (int, np.integer)) for n in (start, end, step))
+    return Tensor(np.arange(start, end, step).astype(dtype or (np.int64 if whole else np.float32)), **options)
+
+
+def linspace(start: float, end: float, steps: int, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """`steps` numbers from start to end, both included, at equal distances."""
+    return Tensor(np.linspace(start, end, *_shape((steps,)), dtype=dtype), **options)
+
+
+def eye(n: int, m: int | None = None, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """1 on the diagonal of a matrix (n, m), 0 elsewhere; square where m is not given."""
+    rows, columns = _shape((n, n if m is None else m))
+    return Tensor(np.eye(rows, columns, dtype=dtype), **options)
+
+
+def from_numpy(array: Any) -> Tensor:
+    """A tensor that shares the array's memory."""
+    if not isinstance(array, np.ndarray):
+        raise DtypeError(f"from_numpy takes a NumPy array, got {type(array).__name__}.")
+    return Tensor(array)
+
+
+def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """For vectors of lengths n and m, two (n, m): the first varies down, the second across ("xy": turned)."""
+    if indexing not in ("ij", "xy"):
+        raise OptionError(f"meshgrid has indexing 'ij' or 'xy', not {indexing!r}.")
+    lengths = [t.data.size for t in tensors]
+    n = len(tensors)
+    spread = [
+        t.reshape(*(1 if i != k else -1 for i in range(n))).broadcast_to(*lengths)
+        for k, t in enumerate(tensors)
+    ]
+    return tuple(t.swapaxes(0, 1) for t in spread) if indexing == "xy" and n > 1 else tuple(spread)
+
+
+# ---------------------------------------------------------------- drawn
+def rand(*shape: Any, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """From U(0, 1)."""
+    return Tensor(random_state.generator.random(_shape(shape)).astype(dtype), **options)
+
+
+def randn(*shape: Any, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """From N(0, 1)."""
+    return Tensor(random_state.generator.standard_normal(_shape(shape)).astype(dtype), **options)
+
+
+def rand_like(x: Tensor) -> Tensor:
+    """From U(0, 1), in the shape and type of x and on its device."""
+    return rand(x.shape, dtype=x.dtype, device=x.device)
+
+
+def randn_like(x: Tensor) -> Tensor:
+    """From N(0, 1), in the shape and type of x and on its device."""
+    return randn(x.shape, dtype=x.dtype, device=x.device)
+
+
+def randint(low: int, high: Any, size: Any = None, dtype: Any = np.int64, **options: Any) -> Tensor:
+    """Whole numbers from low to high − 1; from 0 where one number is given: randint(10, (2, 3))."""
+    low, high, size = (0, low, high) if size is None else (low, high, size)
+    if not low < high:
+        raise OptionError(f"randint draws from low to high - 1, got {low} and {high}.")
+    return Tensor(random_state.generator.integers(low, high, _shape((size,))).astype(dtype), **options)
+
+
+def randperm(n: int, **options: Any) -> Tensor:
+    """0 … n − 1 in a random order."""
+    return Tensor(random_state.generator.permutation(*_shape((n,))), **options)
+
+
+def multinomial(weights: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
+    """Places drawn by their weights: (V) → (num_samples), or for each row (N, V) → (N, num_samples).
+
+    Raises:
+        OptionError: weights below 0, NaN or all 0, or more draws than weights above 0 without replacement.
+    """
+    p = weights.numpy().astype(np.float64)
+    rows = p.reshape(-1, p.shape[-1]) if p.ndim in (1, 2) else np.zeros((1, 1))
+    if not np.isfinite(rows).all() or (rows < 0).any() or not rows.any(axis=1).all():
+        raise OptionError("multinomial takes weights (V) or (N, V) from 0 on, some of each row above 0.")
+    if not replacement and (np.count_nonzero(rows, axis=1) < num_samples).any():
+        raise OptionError(f"multinomial draws {num_samples} without replacement from fewer weights above 0.")
+    draw = random_state.generator.choice
+    drawn = [draw(len(row), num_samples, replacement, row / row.sum()) for row in rows]
+    return Tensor(np.array(drawn).reshape(*p.shape[:-1], num_samples), device=weights.device)

@@ -1,0 +1,114 @@
+"""Other types of element, copies, changes in place: what PyTorch has as methods of a tensor."""
+
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor, tensor
+from .elementwise import add, astype, multiply
+
+
+def float(x: Tensor) -> Tensor:
+    """As float32."""
+    return astype(x, np.float32)
+
+
+def double(x: Tensor) -> Tensor:
+    """As float64."""
+    return astype(x, np.float64)
+
+
+def half(x: Tensor) -> Tensor:
+    """As float16: to store numbers in; formulas take float32 and float64."""
+    return astype(x, np.float16)
+
+
+def long(x: Tensor) -> Tensor:
+    """As int64."""
+    return astype(x, np.int64)
+
+
+def int(x: Tensor) -> Tensor:
+    """As int32."""
+    return astype(x, np.int32)
+
+
+def bool(x: Tensor) -> Tensor:
+    """True where an element is not 0."""
+    return astype(x, np.bool_)
+
+
+def type(x: Tensor, dtype: Any = None) -> Any:
+    """The element type; with an argument, `astype`."""
+    return x.dtype if dtype is None else astype(x, dtype)
+
+
+def clone(x: Tensor) -> Tensor:
+    """A copy in memory of its own, still part of the graph."""
+    return add(x, 0) if x.requires_grad else tensor(x, device=x.device)
+
+
+def contiguous(x: Tensor) -> Tensor:
+    """x itself: kernels here take any order in memory."""
+    return x
+
+
+def cpu(x: Tensor) -> Tensor:
+    """x itself where NumPy reads its array; from a GPU, a copy on the device `cpu`."""
+    return x.to("cpu") if x.device.on_card else x
+
+
+def tolist(x: Tensor) -> Any:
+    """Nested lists of Python numbers."""
+    return x.numpy().tolist()
+
+
+def dim(x: Tensor) -> Any:
+    """Number of axes."""
+    return x.ndim
+
+
+def numel(x: Tensor) -> Any:
+    """Number of elements."""
+    return x.data.size
+
+
+# ---------------------------------------------------------------- in place
+def add_(x: Tensor, other: Any, alpha: Any = 1) -> Tensor:
+    """x += alpha · other."""
+    x += other if alpha == 1 else multiply(other, alpha)
+    return x
+
+
+def sub_(x: Tensor, other: Any, alpha: Any = 1) -> Tensor:
+    """x −= alpha · other."""
+    x -= other if alpha == 1 else multiply(other, alpha)
+    return x
+
+
+def mul_(x: Tensor, other: Any) -> Tensor:
+    """x *= other."""
+    x *= other
+    return x
+
+
+def div_(x: Tensor, other: Any) -> Tensor:
+    """x /= other."""
+    x /= other
+    return x
+
+
+def clamp_(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """All elements cut to the range [min, max], in place."""
+    return x.copy_(x.detach().clamp(min, max))
+
+
+def fill_(x: Tensor, value: Any) -> Tensor:
+    """All elements one number, in place."""
+    x[...] = value
+    return x
+
+
+def zero_(x: Tensor) -> Tensor:
+    """All elements 0, in place."""
+    return fill_(x, 0)

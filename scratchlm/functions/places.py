@@ -1,0 +1,293 @@
+"""Elements by their places: taking, putting, filling, sorting, running totals.
+
+`dim` is PyTorch's name for `axis`.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..device import to_host, upload
+from ..errors import DtypeError, OptionError, ShapeError
+from ..function import Array, Function
+from ..tensor import Tensor
+from .elementwise import where
+from .pointwise import truth
+from .shape import axis_of, flip, several, stack, unbind
+
+
+class Extremes(NamedTuple):
+    """What `sort`, `max(dim=…)` and the like give: values along one axis, and the places where they were."""
+
+    values: Tensor
+    indices: Tensor
+
+
+class Cumsum(Function):
+    """y_i = Σ_(j ≤ i) x_j along one axis;  ∂L/∂x_j = Σ_(i ≥ j) ∂L/∂y_i."""
+
+    def __init__(self, axis: int):
+        self.axis = axis
+
+    def forward(self, x: Array) -> Array:
+        return self.xp.cumsum(x, axis=self.axis)
+
+    def backward(self, grad_y: Array) -> Array:
+        from_the_end = self.xp.cumsum(self.xp.flip(grad_y, self.axis), axis=self.axis)
+        return self.xp.flip(from_the_end, self.axis)
+
+
+class ScatterAdd(Function):
+    """y = x, and y[index] += source, element by element;  ∂L/∂x = ∂L/∂y, ∂L/∂source = ∂L/∂y[index]."""
+
+    def __init__(self, index: tuple[Array, ...]):
+        self.index = index
+
+    def forward(self, x: Array, source: Array) -> Array:
+        y = x.copy()
+        self.xp.add.at(y, self.index, source)
+        return y
+
+    def backward(self, grad_y: Array) -> tuple[Array, Array]:
+        return grad_y, grad_y[self.index]
+
+
+class Scatter(Function):
+    """y = x, and y[index] = source;  ∂L/∂x = ∂L/∂y but 0 there, ∂L/∂source = ∂L/∂y[index]."""
+
+    def __init__(self, index: tuple[Array, ...]):
+        self.index = index
+
+    def forward(self, x: Array, source: Array) -> Array:
+        y = x.copy()
+        y[self.index] = source
+        return y
+
+    def backward(self, grad_y: Array) -> tuple[Array, Array]:
+        grad_x = grad_y.copy()
+        grad_x[self.index] = 0
+        return grad_x, grad_y[self.index]
+
+
+# ---------------------------------------------------------------- taking and putting
+def places(x: Tensor, dim: int, index: Any, name: str) -> tuple[Array, ...]:
+    """`index` along one axis, as index arrays of all axes: its element (i, j) leads to (i, index[i, j]).
+
+    Raises:
+        DtypeError: the index is not of integers.
+        ShapeError: it has other axes than x, is longer along one of them, or leads out of x.
+    """
+    axis, xp = axis_of(x, dim, name), x.device.xp
+    given = upload(to_host(index) if not isinstance(index, Tensor) else index.data, x.device)
+    if given.dtype.kind not in "iu":
+        raise DtypeError(f"{name} takes an index of integers, got {given.dtype}.")
+    longer = [n > own for k, (n, own) in enumerate(zip(given.shape, x.shape, strict=False)) if k != axis]
+    if given.ndim != x.ndim or True in longer:
+        raise ShapeError(f"{name} along axis {dim} of {x.shape} takes an index that fits, got {given.shape}.")
+    if given.size and (given.min() < -x.shape[axis] or given.max() >= x.shape[axis]):
+        raise ShapeError(f"{name} along axis {dim} of {x.shape} got an index that leads out of it.")
+    grid = xp.meshgrid(*(xp.arange(n) for n in given.shape), indexing="ij", sparse=True)
+    return tuple(given if k == axis else part for k, part in enumerate(grid))
+
+
+def gather(x: Tensor, dim: int, index: Any) -> Tensor:
+    """y_ij = x_(i, index_ij) for dim = 1 of a matrix: one element for each of the index."""
+    return x[places(x, dim, index, "gather")]
+
+
+def _source(x: Tensor, index: tuple[Array, ...], src: Any) -> Tensor:
+    """What is to be put at `index`: a number, or the part of a tensor that the index covers."""
+    shape = np.broadcast_shapes(*(part.shape for part in index))
+    if not isinstance(src, Tensor):
+        return Tensor(x.device.xp.full(shape, src, x.dtype), device=x.device)
+    return src[tuple(slice(0, n) for n in shape)].astype(x.dtype)
+
+
+def scatter_add(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
+    """x with src_ij added at (i, index_ij) for dim = 1 of a matrix; several at one place add up."""
+    where_to = places(x, dim, index, "scatter_add")
+    return ScatterAdd(where_to)(x, _source(x, where_to, src))
+
+
+def scatter(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
+    """x with src_ij (or a number) at (i, index_ij) for dim = 1 of a matrix."""
+    where_to = places(x, dim, index, "scatter")
+    return Scatter(where_to)(x, _source(x, where_to, src))
+
+
+def index_select(x: Tensor, dim: int, index: Any) -> Tensor:
+    """The parts of x that a list of places along one axis names."""
+    return x[(slice(None),) * axis_of(x, dim, "index_select") + (index,)]
+
+
+def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
+    """x with a number where the mask is True."""
+    return where(mask, value, x)
+
+
+def masked_select(x: Tensor, mask: Any) -> Tensor:
+    """The elements where the mask is True, in one axis."""
+    shape = x.device.xp.broadcast_arrays(x.data, mask.data)[0].shape
+    return x.broadcast_to(*shape)[mask.broadcast_to(*shape)]
+
+
+def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
+    """Class indices (…) → (…, V) of 0 and 1; V the largest index + 1 where it is not given."""
+    if x.dtype.kind not in "iu":
+        raise DtypeError(f"one_hot takes integers, got {x.dtype}.")
+    count = int(x.data.max()) + 1 if num_classes == -1 else num_classes
+    if x.size and (x.data.min() < 0 or x.data.max() >= count):
+        raise OptionError(f"one_hot of {count} classes got an index outside 0 … {count - 1}.")
+    return truth(x, (x.data[..., None] == x.device.xp.arange(count)).astype("int64"))
+
+
+def tril(x: Tensor, diagonal: int = 0) -> Tensor:
+    """x with 0 above a diagonal of its last two axes."""
+    return where(_triangle(x, diagonal), x, 0)
+
+
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+    """x with 0 below a diagonal of its last two axes."""
+    return where(~_triangle(x, diagonal - 1), x, 0)
+
+
+def _triangle(x: Tensor, diagonal: int) -> Array:
+    if x.ndim < 2:
+        raise ShapeError(f"tril and triu take a matrix, or several, got shape {x.shape}.")
+    xp = x.device.xp
+    return xp.arange(x.shape[-1]) <= xp.arange(x.shape[-2])[:, None] + diagonal
+
+
+def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of two axes as the last axis."""
+    one, other = axis_of(x, dim1, "diagonal"), axis_of(x, dim2, "diagonal")
+    rows, columns = x.shape[one], x.shape[other]
+    count = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+    k = x.device.xp.arange(count)
+    rest = [axis for axis in range(x.ndim) if axis not in (one, other)]
+    return x.permute(*rest, one, other)[..., k - min(offset, 0), k + max(offset, 0)]
+
+
+def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """Elements moved along axes; what leaves at the end comes back in front. As one row for dims None."""
+    if dims is None:
+        return roll(x.reshape(-1), shifts, 0).reshape(*x.shape)
+    pairs = zip(several((shifts,)), several((dims,)), strict=True)
+    for shift, dim in pairs:
+        axis = axis_of(x, dim, "roll")
+        x = index_select(x, axis, (x.device.xp.arange(x.shape[axis]) - shift) % max(x.shape[axis], 1))
+    return x
+
+
+def repeat_interleave(x: Tensor, repeats: int, dim: int | None = None) -> Tensor:
+    """Each element so many times, one after the other; in one row where dim is None."""
+    if dim is None:
+        return repeat_interleave(x.reshape(-1), repeats, 0)
+    return index_select(
+        x, dim, x.device.xp.arange(x.shape[axis_of(x, dim, "repeat_interleave")]).repeat(repeats)
+    )
+
+
+def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """Windows of `size` elements along one axis, one every `step`; their elements are a new last axis."""
+    axis = axis_of(x, dimension, "unfold")
+    xp, last = x.device.xp, x.shape[axis] - size
+    windows = xp.arange(0, last + 1, step)[:, None] + xp.arange(size)
+    return index_select(x, axis, windows).movedim(axis + 1, -1)
+
+
+def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
+    """More elements at the ends of axes: pad = (left, right) of the last axis, then of the one before, ….
+
+    mode: "constant" (`value`, 0 for None), "reflect", "replicate" or "circular". Negative ones cut away.
+    """
+    names = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    if mode not in names:
+        raise OptionError(f"pad has mode {', '.join(names)}, not {mode!r}.")
+    pairs = [(pad[k], pad[k + 1]) for k in range(0, len(pad), 2)]
+    if len(pad) % 2 or len(pairs) > x.ndim:
+        raise ShapeError(f"pad takes two numbers for each of at most {x.ndim} axes, got {len(pad)}.")
+    for k, (left, right) in enumerate(pairs):
+        axis, xp = x.ndim - 1 - k, x.device.xp
+        places = xp.arange(-left, x.shape[axis] + right)
+        inside = (places >= 0) & (places < x.shape[axis])
+        if mode != "constant":
+            places = xp.pad(xp.arange(x.shape[axis]), (max(left, 0), max(right, 0)), names[mode])
+            places = places[max(-left, 0) : len(places) - max(-right, 0)]
+            x = index_select(x, axis, places)
+        else:
+            shape = [1] * axis + [-1] + [1] * k
+            x = (
+                index_select(x, axis, xp.where(inside, places, 0))
+                if x.shape[axis]
+                else x.broadcast_to(*(len(places) if i == axis else n for i, n in enumerate(x.shape)))
+            )
+            x = where(inside.reshape(shape), x, 0.0 if value is None else value)
+    return x
+
+
+# ---------------------------------------------------------------- order
+def sort(x: Tensor, dim: int = -1, descending: bool = False) -> Extremes:
+    """Values along one axis in order, and the places where they were; equal ones keep their order."""
+    order = argsort(x, dim, descending)
+    return Extremes(gather(x, dim, order) if x.ndim else x, order)
+
+
+def argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
+    """The places of values along one axis, in order."""
+    if x.ndim == 0:
+        return truth(x, x.device.xp.zeros((), "int64"))
+    axis = axis_of(x, dim, "sort")
+    if not descending:
+        return truth(x, x.device.xp.argsort(x.data, axis=axis, kind="stable"))
+    turned = x.device.xp.argsort(flip(x, axis).data, axis=axis, kind="stable")
+    return truth(x, x.device.xp.flip(x.shape[axis] - 1 - turned, axis))
+
+
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> Extremes:
+    """The k largest (or smallest) values along one axis, in order, and their places."""
+    axis = axis_of(x, dim, "topk")
+    if not 0 <= k <= x.shape[axis]:
+        raise OptionError(f"topk needs k from 0 to {x.shape[axis]}, got {k}.")
+    order = argsort(x, axis, descending=largest)[(slice(None),) * axis + (slice(0, k),)]
+    return Extremes(gather(x, axis, order), order)
+
+
+def nonzero(x: Tensor) -> Tensor:
+    """The places (count, axes) of what is not 0."""
+    return truth(x, x.device.xp.stack(x.device.xp.nonzero(x.data), axis=1))
+
+
+# ---------------------------------------------------------------- running totals
+def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """Sums of all elements so far along one axis."""
+    axis = axis_of(x, axis if dim is None else dim, "cumsum")  # type: ignore[arg-type]
+    return Cumsum(axis)(x)
+
+
+def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """Products of all elements so far along one axis, one multiplication after the other."""
+    axis = axis_of(x, axis if dim is None else dim, "cumprod")  # type: ignore[arg-type]
+    parts = list(unbind(x, axis))
+    for k in range(1, len(parts)):
+        parts[k] = parts[k - 1] * parts[k]
+    return stack(parts, axis) if parts else x
+
+
+def cummax(x: Tensor, dim: int) -> Extremes:
+    """The largest element so far along one axis, and its last place."""
+    return _running(x, dim, "maximum")
+
+
+def cummin(x: Tensor, dim: int) -> Extremes:
+    """The smallest element so far along one axis, and its last place."""
+    return _running(x, dim, "minimum")
+
+
+def _running(x: Tensor, dim: int, name: str) -> Extremes:
+    xp = x.device.xp
+    axis = axis_of(x, dim, name)
+    so_far = getattr(xp, name).accumulate(x.data, axis=axis)
+    own = xp.arange(x.shape[axis]).reshape([-1 if k == axis else 1 for k in range(x.ndim)])
+    place = xp.maximum.accumulate(xp.where(x.data == so_far, own, 0), axis=axis)
+    return Extremes(gather(x, axis, place), truth(x, place))
