@@ -65,8 +65,8 @@ def unknown(where: str, name: str, known: Iterable[str]) -> UnknownName:
     if any(part in name.lower() for part in LEFT_OUT):
         return UnknownName(f"{where} has no '{name}': it is left out on purpose, see docs/pytorch.md.")
     return UnknownName(
-        f"{where} has no '{name}'{did_you_mean(name, known)}: docs/pytorch.md lists what stands for PyTorch's "
-        "names."
+        f"{where} has no '{name}'{did_you_mean(name, known)}: docs/pytorch.md lists what there is for "
+        "PyTorch's names."
     )
 
 

@@ -369,6 +369,10 @@ class Tensor:
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
     __hash__ = object.__hash__  # by identity: == compares elements
 
+    def where(self, condition: Any, other: Any) -> "Tensor":
+        """self where the condition holds, other elsewhere."""
+        return F.where(condition, self, other)
+
     @property
     def T(self) -> "Tensor":
         """Axes reversed: a matrix transposed."""

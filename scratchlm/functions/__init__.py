@@ -9,6 +9,7 @@ from .activation import *
 from .additive_attention import *
 from .attention import *
 from .conversions import *
+from .distances import *
 from .dropout import *
 from .einsum import *
 from .elementwise import *

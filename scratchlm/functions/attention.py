@@ -7,6 +7,7 @@ from ..device import to_host, upload
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
+from .dropout import dropout
 from .elementwise import where
 from .softmax import softmax
 
@@ -143,3 +144,29 @@ def attention_weights(q: Tensor, k: Tensor, lengths: Any = None, causal: bool = 
     if causal:
         seen &= xp.arange(S) <= xp.arange(T)[:, None] + S - T
     return softmax(where(seen, scores, -math.inf))
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+) -> Tensor:
+    """PyTorch's call of `attention`; with any mask or with dropout, out of primitive operations.
+
+    attn_mask (…, T, S): True where a query may look, or numbers that are added to the scores. With
+    `is_causal`, query t sees keys up to t, whatever the number of keys.
+    """
+    (T, S), xp = (query.shape[-2], key.shape[-2]), query.device.xp
+    alike = query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+    if attn_mask is None and dropout_p == 0 and alike and (T == S or not is_causal):
+        return attention(query, key, value, causal=is_causal)
+    scores = (query @ key.swapaxes(-1, -2)) / math.sqrt(query.shape[-1])
+    if is_causal:
+        scores = where(xp.arange(S) <= xp.arange(T)[:, None], scores, -math.inf)
+    if attn_mask is not None:
+        mask = attn_mask if isinstance(attn_mask, Tensor) else Tensor(attn_mask, device=query.device)
+        scores = where(mask, scores, -math.inf) if mask.dtype.kind == "b" else scores + mask
+    return dropout(softmax(scores), dropout_p) @ value

@@ -1,4 +1,4 @@
-"""Losses: cross-entropy of class indices, alone and fused with a linear layer; squared error; KL.
+"""Cross-entropy of class indices, alone and fused with a linear layer; of probabilities; with class weights.
 
 Shapes: N rows (batch and time end to end), V classes, D features.
 """
@@ -9,11 +9,10 @@ from typing import Any
 from ..errors import DtypeError, NumberError, OptionError, ShapeError, TokenError
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import operands, where
+from .distances import REDUCTIONS, reduced
+from .elementwise import where
 from .matmul import linear
 from .softmax import log_softmax
-
-REDUCTIONS = ("mean", "sum", "none")
 
 
 class ClassLoss(Function):
@@ -138,10 +137,13 @@ def cross_entropy(
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
+    weight: Any = None,
 ) -> Tensor:
     """Mean, sum or each (none) of −ln softmax(logits)[target]: logits (N, V), targets (N) integers.
 
-    With label_smoothing ε, the target has probability 1 − ε and all classes share ε.
+    With label_smoothing ε, the target has probability 1 − ε and all classes share ε. Logits may also be (V),
+    or (N, V, …) with targets (N, …); float targets of the logits' shape are probabilities. `weight` (V): how
+    much each class counts, also in the mean.
 
     Raises:
         TokenError: a target is neither a class nor `ignore_index`.
@@ -149,7 +151,58 @@ def cross_entropy(
         OptionError: reduction or label_smoothing out of range.
         NumberError: a mean over no row at all.
     """
-    return CrossEntropy(ignore_index, reduction, label_smoothing)(logits, targets)
+    if logits.ndim == 2 and weight is None:
+        kind = getattr(targets, "dtype", None)
+        if kind is None or kind.kind != "f" or targets.shape != logits.shape:
+            return CrossEntropy(ignore_index, reduction, label_smoothing)(logits, targets)
+    targets = targets if isinstance(targets, Tensor) else Tensor(targets, device=logits.device)
+    if targets.dtype.kind == "f" and targets.shape == logits.shape:
+        return _of_probabilities(logits, targets, reduction, label_smoothing, weight)
+    if logits.ndim == 0 or targets.shape != logits.shape[:1] * (logits.ndim > 1) + logits.shape[2:]:
+        raise ShapeError(
+            f"CrossEntropy takes logits (N, V), (V) or (N, V, …) and targets (N), () or (N, …), got "
+            f"{logits.shape} and {targets.shape}: put batch and time end to end with reshape(-1, V)."
+        )
+    rows = logits.movedim(1, -1) if logits.ndim > 2 else logits
+    rows, flat = rows.reshape(-1, rows.shape[-1]), targets.reshape(-1)
+    if weight is None:
+        losses = CrossEntropy(ignore_index, reduction, label_smoothing)(rows, flat)
+        return losses.reshape(*targets.shape) if reduction == "none" else losses
+    CrossEntropy(ignore_index, "sum", label_smoothing)(rows.detach(), flat)  # refuses what does not fit
+    log_p, kept = log_softmax(rows), flat != ignore_index
+    classes = where(kept, flat, 0)
+    weight = weight if isinstance(weight, Tensor) else Tensor(weight, device=logits.device)
+    own = where(kept, weight[classes], 0.0)  # (N)
+    losses = -own * log_p[log_p.device.xp.arange(len(log_p)), classes]
+    if label_smoothing:
+        even = -where(kept, (log_p * weight).sum(-1), 0.0) / log_p.shape[1]
+        losses = (1 - label_smoothing) * losses + label_smoothing * even
+    if reduction == "mean":
+        return losses.sum() / own.sum()
+    return losses.sum() if reduction == "sum" else losses.reshape(*targets.shape)
+
+
+def _of_probabilities(
+    logits: Tensor, targets: Tensor, reduction: str, label_smoothing: float, weight: Any
+) -> Tensor:
+    """−Σ_v p_v ln softmax(z)_v for each row; the mean is over rows."""
+    axis = min(1, logits.ndim - 1)
+    p = (1 - label_smoothing) * targets + label_smoothing / logits.shape[axis]
+    if weight is not None:
+        weight = weight if isinstance(weight, Tensor) else Tensor(weight, device=logits.device)
+        p = p * weight.reshape(-1, *[1] * (logits.ndim - axis - 1))
+    return reduced(-(p * log_softmax(logits, axis)).sum(axis), reduction)
+
+
+def nll_loss(
+    log_p: Tensor, targets: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """`cross_entropy` of scores that are log-probabilities already (softmax does not change them).
+
+    Raises:
+        as cross_entropy.
+    """
+    return cross_entropy(log_p, targets, ignore_index, reduction, weight=weight)
 
 
 def cross_entropy_composed(
@@ -160,11 +213,12 @@ def cross_entropy_composed(
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """The same out of primitive operations."""
-    xp, kept = logits.device.xp, targets.data != ignore_index  # (N)
+    xp, targets = logits.device.xp, targets if isinstance(targets, Tensor) else Tensor(targets)
+    kept = targets.data != ignore_index  # (N)
     log_p = log_softmax(logits)  # (N, V)
     wanted = log_p[xp.arange(len(kept)), xp.where(kept, targets.data, 0)]  # (N)
     smooth = (1 - label_smoothing) * wanted + label_smoothing * log_p.mean(axis=1)
-    losses = where(kept, -smooth, 0.0 * smooth)
+    losses = where(kept, -smooth, 0.0)
     if reduction == "none":
         return losses
     return losses.sum() / (int(kept.sum()) if reduction == "mean" else 1)
@@ -194,61 +248,6 @@ def linear_cross_entropy_composed(
 ) -> Tensor:
     """The same as two layers."""
     return cross_entropy(linear(x, weight, bias), targets, ignore_index, reduction)
-
-
-class MeanSquaredError(Function):
-    """L = 1/n Σ (a − b)²;  ∂L/∂a = 2/n (a − b) ∂L/∂L = −∂L/∂b    [mse]; F2 with n the number of elements."""
-
-    def forward(self, a: Array, b: Array) -> Array:
-        if a.shape != b.shape:
-            raise ShapeError(f"mse_loss compares equal shapes, got {a.shape} and {b.shape}.")
-        difference = a - b
-        self.save(difference)
-        return (difference * difference).mean()
-
-    def backward(self, grad_loss: Array) -> tuple[Array, Array]:
-        (difference,) = self.saved
-        grad_a = (2 / difference.size) * difference * grad_loss
-        return grad_a, -grad_a
-
-
-class GaussianKL(Function):
-    """KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − ln σ² − 1), element by element    [gaussian_kl].
-
-    The input is ln σ², which may be any number;  ∂KL/∂μ = μ, ∂KL/∂ln σ² = ½ (σ² − 1). Source: Kingma and
-    Welling 2014, appendix B. KL is the Kullback–Leibler divergence, in nats.
-    """
-
-    def forward(self, mean: Array, log_variance: Array) -> Array:
-        if mean.shape != log_variance.shape:
-            raise ShapeError(f"gaussian_kl takes equal shapes, got {mean.shape}, {log_variance.shape}.")
-        variance = self.xp.exp(log_variance)
-        self.save(mean, variance)
-        return (mean * mean + variance - log_variance - 1) / 2
-
-    def backward(self, grad_kl: Array) -> tuple[Array, Array]:
-        mean, variance = self.saved
-        return mean * grad_kl, (variance - 1) / 2 * grad_kl
-
-
-def mse_loss(a: Tensor, b: Tensor) -> Tensor:
-    """Mean squared error over all elements."""
-    return MeanSquaredError()(*operands(a, b))
-
-
-def mse_loss_composed(a: Tensor, b: Tensor) -> Tensor:
-    """The same out of primitive operations."""
-    return ((a - b) ** 2).mean()
-
-
-def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(μ, σ²) ‖ N(0, 1)) of each element, in nats: sum over the last axis for a vector's."""
-    return GaussianKL()(mean, log_variance)
-
-
-def gaussian_kl_composed(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """The same out of primitive operations."""
-    return (mean**2 + log_variance.exp() - log_variance - 1.0) / 2
 
 
 def perplexity(loss: float) -> float:

@@ -12,7 +12,7 @@ from ..errors import DtypeError, OptionError, ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import where
-from .pointwise import truth
+from .pointwise import logaddexp, truth
 from .shape import axis_of, flip, several, stack, unbind
 
 
@@ -161,6 +161,8 @@ def _triangle(x: Tensor, diagonal: int) -> Array:
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two axes as the last axis."""
     one, other = axis_of(x, dim1, "diagonal"), axis_of(x, dim2, "diagonal")
+    if one == other:
+        raise ShapeError(f"diagonal needs two axes, got {dim1} and {dim2}.")
     rows, columns = x.shape[one], x.shape[other]
     count = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
     k = x.device.xp.arange(count)
@@ -227,14 +229,16 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
 
 
 # ---------------------------------------------------------------- order
-def sort(x: Tensor, dim: int = -1, descending: bool = False) -> Extremes:
+def sort(x: Tensor, dim: int = -1, descending: bool = False, *, axis: int | None = None) -> Extremes:
     """Values along one axis in order, and the places where they were; equal ones keep their order."""
+    dim = dim if axis is None else axis
     order = argsort(x, dim, descending)
     return Extremes(gather(x, dim, order) if x.ndim else x, order)
 
 
-def argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
+def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, axis: int | None = None) -> Tensor:
     """The places of values along one axis, in order."""
+    dim = dim if axis is None else axis
     if x.ndim == 0:
         return truth(x, x.device.xp.zeros((), "int64"))
     axis = axis_of(x, dim, "sort")
@@ -244,9 +248,11 @@ def argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
     return truth(x, x.device.xp.flip(x.shape[axis] - 1 - turned, axis))
 
 
-def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> Extremes:
-    """The k largest (or smallest) values along one axis, in order, and their places."""
-    axis = axis_of(x, dim, "topk")
+def topk(
+    x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, axis: int | None = None
+) -> Extremes:
+    """The k largest (or smallest) values along one axis, and their places; always in order."""
+    axis = axis_of(x, dim if axis is None else axis, "topk")
     if not 0 <= k <= x.shape[axis]:
         raise OptionError(f"topk needs k from 0 to {x.shape[axis]}, got {k}.")
     order = argsort(x, axis, descending=largest)[(slice(None),) * axis + (slice(0, k),)]
@@ -255,6 +261,8 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> Extremes:
 
 def nonzero(x: Tensor) -> Tensor:
     """The places (count, axes) of what is not 0."""
+    if x.ndim == 0:
+        return truth(x, x.device.xp.zeros((int(x.data != 0), 0), "int64"))
     return truth(x, x.device.xp.stack(x.device.xp.nonzero(x.data), axis=1))
 
 
@@ -274,17 +282,26 @@ def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Te
     return stack(parts, axis) if parts else x
 
 
-def cummax(x: Tensor, dim: int) -> Extremes:
+def logcumsumexp(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """ln of the sums of e^x so far along one axis, without overflow."""
+    axis = axis_of(x, axis if dim is None else dim, "logcumsumexp")  # type: ignore[arg-type]
+    parts = list(unbind(x, axis))
+    for k in range(1, len(parts)):
+        parts[k] = logaddexp(parts[k - 1], parts[k])
+    return stack(parts, axis) if parts else x
+
+
+def cummax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Extremes:
     """The largest element so far along one axis, and its last place."""
-    return _running(x, dim, "maximum")
+    return _running(x, axis if dim is None else dim, "maximum")
 
 
-def cummin(x: Tensor, dim: int) -> Extremes:
+def cummin(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Extremes:
     """The smallest element so far along one axis, and its last place."""
-    return _running(x, dim, "minimum")
+    return _running(x, axis if dim is None else dim, "minimum")
 
 
-def _running(x: Tensor, dim: int, name: str) -> Extremes:
+def _running(x: Tensor, dim: Any, name: str) -> Extremes:
     xp = x.device.xp
     axis = axis_of(x, dim, name)
     so_far = getattr(xp, name).accumulate(x.data, axis=axis)

@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import OptionError
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import Binary, divide, floating, multiply, operands, power, subtract
+from .elementwise import Binary, divide, exp, floating, multiply, operands, power, subtract, where
 
 
 class Pointwise(Function):
@@ -219,6 +219,13 @@ def div(a: Any, b: Any, rounding_mode: str | None = None) -> Tensor:
     return Stairs(rounding_mode)(divide(a, b)).astype(a.dtype)
 
 
+def logaddexp(a: Any, b: Any) -> Tensor:
+    """ln(eᵃ + eᵇ), without overflow."""
+    larger, apart = maximum(a, b), abs(subtract(a, b))
+    apart = where(isnan(apart), 0.0, apart)  # ∞ − ∞
+    return larger + log1p(exp(-apart))
+
+
 def floor_divide(a: Any, b: Any) -> Tensor:
     """⌊a / b⌋, in whole numbers for whole numbers."""
     a, b = operands(a, b)
@@ -261,8 +268,9 @@ def isfinite(x: Tensor) -> Tensor:
     return truth(x, x.device.xp.isfinite(x.data))
 
 
-def isclose(a: Tensor, b: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """True where |a − b| ≤ atol + rtol |b|."""
+    a, b = operands(a, b)
     return truth(a, a.device.xp.isclose(a.data, b.data, rtol, atol, equal_nan))
 
 

@@ -11,7 +11,7 @@ from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import floating
 from .places import Extremes, gather
-from .pointwise import maximum, minimum, sqrt, truth
+from .pointwise import clamp, maximum, minimum, sqrt, truth
 from .shape import axis_of
 
 Axis = int | tuple[int, ...] | None
@@ -31,7 +31,8 @@ class Reduction(Function):
         axes = () if self.axis is None else self.axis if isinstance(self.axis, tuple) else (self.axis,)
         if [axis for axis in axes if not isinstance(axis, Integral)]:
             raise ShapeError(f"{self.name} takes an axis as a whole number, or several, got {self.axis!r}.")
-        wrong = [axis for axis in axes if not -x.ndim <= axis < x.ndim]
+        most = x.ndim or 1  # a scalar has axis 0, as in PyTorch
+        wrong = [axis for axis in axes if not -most <= axis < most]
         if len({axis % (x.ndim or 1) for axis in axes}) < len(axes):
             raise ShapeError(f"{self.name} over axes {axes}: name each axis once.")
         if wrong:
@@ -76,18 +77,26 @@ class Mean(Reduction):
 class Max(Reduction):
     """y = max x;  ∂L/∂x = ∂L/∂y at the maximum, shared equally among equal ones, 0 elsewhere."""
 
+    extreme = "max"  # the array's method
+
     def forward(self, x: Array) -> Array:
         self.check(x)
         if x.size == 0:
-            raise ShapeError(f"Max needs at least one element, the tensor has shape {x.shape}.")
-        y = x.max(axis=self.axis, keepdims=self.keepdims)
+            raise ShapeError(f"{self.name} needs at least one element, the tensor has shape {x.shape}.")
+        y = getattr(x, self.extreme)(axis=self.axis, keepdims=self.keepdims)
         self.save(x, y)
         return y
 
     def backward(self, grad_y: Array) -> Array:
         x, y = self.saved
-        largest = x == self.spread(y, x.shape)
-        return largest / largest.sum(axis=self.axis, keepdims=True) * self.spread(grad_y, x.shape)
+        taken = x == self.spread(y, x.shape)
+        return taken / taken.sum(axis=self.axis, keepdims=True) * self.spread(grad_y, x.shape)
+
+
+class Min(Max):
+    """y = min x;  ∂L/∂x as for Max."""
+
+    extreme = "min"
 
 
 class Product(Reduction):
@@ -131,7 +140,7 @@ def amax(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -
 
 def amin(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
     """Smallest element over axes; over all for None. Equal ones share the gradient."""
-    return -amax(-x, *named(axis, keepdims, pytorch))
+    return Min(*named(axis, keepdims, pytorch))(x)
 
 
 def max(x: Tensor, axis: Any = None, keepdims: bool = False, **pytorch: Any) -> Any:
@@ -189,12 +198,26 @@ def std(x: Tensor, axis: Axis = None, keepdims: bool = False, **options: Any) ->
     return sqrt(var(x, axis, keepdims, **options))
 
 
+def std_mean(x: Tensor, *args: Any, **options: Any) -> tuple[Tensor, Tensor]:
+    """`std` and `mean` over the same axes, given as for `std`."""
+    kept = {key: options[key] for key in ("axis", "dim", "keepdims", "keepdim") if key in options}
+    axes = [a for a in args[:1] if not isinstance(a, bool)]
+    return std(x, *args, **options), mean(x, *axes, **kept)
+
+
 def norm(x: Tensor, p: float = 2, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
     """(Σ |x|ᵖ)^(1/p) over axes: the length of a vector for p = 2."""
     axis, keepdims = named(axis, keepdims, pytorch)
     if p == 2:
         return sqrt(sum(x * x, axis, keepdims))
     return sum(x.abs() ** p, axis, keepdims) ** (1 / p)
+
+
+def normalize(
+    x: Tensor, p: float = 2, axis: int = 1, eps: float = 1e-12, *, dim: int | None = None
+) -> Tensor:
+    """x divided by its `norm` along one axis, or by eps where that is smaller."""
+    return x / clamp(norm(x, p, axis if dim is None else dim, keepdims=True), min=eps)
 
 
 # ---------------------------------------------------------------- places and truths: no gradient

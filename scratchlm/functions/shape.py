@@ -172,7 +172,7 @@ def axis_of(x: Array | Tensor, axis: int, name: str) -> int:
         raise ShapeError(f"{name} takes an axis as a whole number, got {axis!r}.")
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(f"{name} along axis {axis} of a tensor of shape {x.shape}: no such axis.")
-    return axis % x.ndim
+    return int(axis) % x.ndim
 
 
 def several(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -330,9 +330,9 @@ def unbind(x: Tensor, axis: int = 0, *, dim: int | None = None) -> tuple[Tensor,
     return tuple(x[(slice(None),) * axis + (k,)] for k in range(x.shape[axis]))
 
 
-def flip(x: Tensor, *axes: Any) -> Tensor:
+def flip(x: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
     """Axes read backwards."""
-    turned = {axis_of(x, axis, "flip") for axis in several(axes)}
+    turned = {axis_of(x, axis, "flip") for axis in several(axes or (dims,))}
     return x[tuple(slice(None, None, -1 if axis in turned else None) for axis in range(x.ndim))]
 
 

@@ -73,6 +73,11 @@ def softmax_composed(x: Tensor, axis: int = -1) -> Tensor:
     return e / e.sum(axis, keepdims=True)
 
 
+def softmin(x: Tensor, axis: int = -1, *, dim: int | None = None) -> Tensor:
+    """Softmax of −x: the smallest number has the largest part."""
+    return softmax(-x, axis if dim is None else dim)
+
+
 def log_softmax(x: Tensor, axis: int = -1, *, dim: int | None = None) -> Tensor:
     """Logarithm of softmax along one axis, without the loss of digits of log(softmax(x))."""
     return LogSoftmax(axis if dim is None else dim)(x)
