@@ -110,7 +110,7 @@ CASES = [
         "Transpose",
         lambda a: a.swapaxes(0, -1).T,
         [normal(3, 4, 2)],
-        lambda a: a.transpose(1, 0, 2).transpose(1, 0, 2).swapaxes(0, 2).T,
+        lambda a: a.permute(1, 0, 2).permute(1, 0, 2).swapaxes(0, 2).T,
     ),
     Case(
         "broadcast_to",
