@@ -96,7 +96,7 @@ def _cache() -> str:
 
     folder = cache_folder()
     if not CACHE:
-        return f"{folder} cannot be written to: kernels are compiled anew in every process"
+        return f"none: {folder} cannot be written to"
     return _size(folder)
 
 

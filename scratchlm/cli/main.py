@@ -1,6 +1,7 @@
 """The group of commands, and how the program ends."""
 
 import sys
+import warnings
 
 import click
 
@@ -43,6 +44,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # Windows' cp1252 in a pipe has no →, and no Chinese
+    warnings.formatwarning = lambda message, *_, **__: f"scratchlm: {message}\n"  # no place in the source
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as ending:
@@ -53,9 +55,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nscratchlm: stopped.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader (`| head`) has gone; Python would complain about it once more
-        sys.exit(0)
     except MemoryError as error:  # NumPy's and CuPy's say how much was asked for
         where = "The GPU" if type(error).__module__.startswith("cupy") else "This machine"
         click.echo(
