@@ -1,4 +1,4 @@
-"""The cache of compiled kernels saves time and nothing else: damaged, full, read-only or absent, all goes on."""
+"""The cache of compiled kernels saves time and nothing else: damaged, full or absent, all goes on."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def call(tmp_path):
-    """Compile a kernel in a process of its own, with its cache in a folder; (what it printed, what it warned of)."""
+    """Compile a kernel in a process of its own; gives what it printed and what it warned of."""
     (tmp_path / "twice.py").write_text(KERNEL, encoding="utf-8")
 
     def run(**options):

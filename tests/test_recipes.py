@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from scratchlm.errors import DataError, RecipeError
+from scratchlm.errors import DataError, RecipeError, short
 from scratchlm.tasks import TASKS, Example, TaskData, load_task, task_names
 from scratchlm.training import load_recipe, shipped
 from scratchlm.training.recipe import Data, Model, Recipe, Sample, Training
@@ -34,6 +34,12 @@ WRONG = {
     '[training]\nlr = nan': r"training\.lr is nan, expected a number above 0",
     '[training]\nclip = -1.0': r"training\.clip is -1\.0, expected a number at least 0",
     '[training]\nseed = -1': r"training\.seed is -1",
+    '[training]\nlr = inf': r"training\.lr is inf, expected a number at most 1\.79",
+    f"[model]\nembedding_dim = {2**63}": r"model\.embedding_dim is 9223372036854775808, expected",
+    f"[data]\nmin_count = {2**63}": r"data\.min_count is 9223372036854775808, expected",
+    f"[training]\nsteps = 0x{'f' * 5000}": r"training\.steps is 0xfff.* … f+\b",
+    f"[training]\nsteps = {'9' * 5000}": "is no TOML",
+    f"name = {'[' * 5000}": "is no TOML",
     '[model]\ndropout = 1.0': r"model\.dropout is 1\.0, expected a number below 1",
     '[model]\nhidden_size = 0': r"model\.hidden_size is 0",
     '[data]\nvalidation = 0': r"data\.validation is 0\.0, expected a number above 0",
@@ -62,8 +68,22 @@ def test_a_wrong_recipe_is_refused_in_one_sentence(content, tmp_path):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(RecipeError, match=WRONG[content]) as caught:
         load_recipe(str(path))
-    assert str(path) in str(caught.value)
+    assert short(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("data.tokenizer={}", "data.task={}", "training.steps={}", "sample.tokens=[{}]", "data.paths={}"),
+        *("{}=1", "model.{}=1", "{}", "model.kind.{}=1", "sample={}"),
+    ],
+)
+def test_a_long_value_is_not_repeated_whole(change):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("default", [change.format("a" * 70_000)])
+    assert "a" * 20 in str(caught.value)
+    assert len(str(caught.value)) < 700
 
 
 def test_a_recipe_that_is_not_there(tmp_path):

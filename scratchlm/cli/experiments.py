@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import OptionError
+from ..errors import OptionError, quote
 from .common import DEVICE, RUN, make_console, recipe_options, show_table
 
 OUT = "Folder for the runs and the picture."
@@ -57,7 +57,9 @@ def memorisation(
     try:
         counts = [int(part) for part in repeats.split(",")]
     except ValueError:
-        raise OptionError(f"--repeats is {repeats!r}: write numbers with commas, such as 0,1,4,16.") from None
+        raise OptionError(
+            f"--repeats is {quote(repeats)}: write numbers with commas, such as 0,1,4,16."
+        ) from None
     loaded = load_recipe(recipe, changes)
     loaded.data.take(data)
     folder = out or _folder("memorisation", loaded.name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import DataError, OptionError, TokenError
+from ..errors import DataError, OptionError, TokenError, quote
 from .common import DEVICE, RUN, check_folders, make_console, make_table, show_pieces
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def predict(
     for text in texts:
         found = ask(loaded, text, beam, choices)
         if unknown := unknown_words(loaded, text):
-            shown = ", ".join(map(repr, unknown[:5])) + (" and more" if len(unknown) > 5 else "")
+            shown = ", ".join(map(quote, unknown[:5])) + (" and more" if len(unknown) > 5 else "")
             click.echo(f"Note: the model does not know {shown}: read as <unk>.", err=True)
         if len(texts) > 1:
             click.echo(f"{text} →")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import CheckpointError, OptionError
+from ..errors import CheckpointError, OptionError, quote
 from ..generation import choose
 from ..runs import Run
 from ..training.jobs.classes import class_probabilities
@@ -56,7 +56,9 @@ def probe(run: Run, pairs: Sequence[tuple[str, str]], sentences: Sequence[str] =
     elif kind.predicts == "class":
         ask, asked = _said, sentences or SENTENCES
         if wrong := [sentence for sentence in asked if "{}" not in sentence]:
-            raise OptionError(f"A sentence for a classifier needs {{}} where the word stands: {wrong[0]!r}.")
+            raise OptionError(
+                f"A sentence for a classifier needs {{}} where the word stands: {quote(wrong[0])}."
+            )
     else:
         raise CheckpointError(
             f"{run.folder} is of kind {run.recipe.model.kind}: probe a language model or a classifier."

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import DataError, OptionError, did_you_mean
+from ..errors import DataError, OptionError, did_you_mean, quote
 from ..files import write_text
 from ..training import Reporter, Trainer, load_recipe
 
@@ -111,7 +111,9 @@ def reproduce(
         DataError: the figure needs a text and none was given.
     """
     if name not in FIGURES:
-        raise OptionError(f"There is no figure '{name}'{did_you_mean(name, FIGURES)}: {', '.join(FIGURES)}.")
+        raise OptionError(
+            f"There is no figure {quote(name)}{did_you_mean(name, FIGURES)}: {', '.join(FIGURES)}."
+        )
     figure = FIGURES[name]
     if figure.text and not data:
         raise DataError(f"{name} needs --data with {figure.text}.")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from ..errors import DataError, RecipeError, did_you_mean
+from ..errors import DataError, RecipeError, did_you_mean, quote
 from ..text.splitting import CJK
 from .packages import require
 
@@ -90,7 +90,7 @@ def measure(metric: str, predictions: Sequence[str], references: Sequence[str]) 
         DataError: predictions and references are not as many.
     """
     if metric not in METRICS:
-        raise RecipeError(f"There is no metric {metric!r}{did_you_mean(metric, METRICS)}.")
+        raise RecipeError(f"There is no metric {quote(metric)}{did_you_mean(metric, METRICS)}.")
     names = _BESIDE.get(metric, (metric,))
     return {name: METRICS[name](predictions, references) for name in names}
 
