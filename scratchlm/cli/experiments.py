@@ -130,6 +130,8 @@ def reproduce(
         f"\n{name}: {result.figure} {mean:.4g} (spread {spread:.2g}, seeds: {len(result.values)}), "
         f"published {result.published:g}, band {result.band}: {'inside' if result.inside else 'OUTSIDE'}"
     )
+    if result.differs:
+        click.echo(f"Not as in the source: {result.differs}.")
     if changes:
         click.echo(f"Changed by --set: {', '.join(changes)}. This is not what was published.")
     if result.peer:

@@ -33,6 +33,9 @@ WORD = (
     rf"| ['\"](?=[^{SPACE}])|[^{SPACE}]"
 )
 
+# The same where a text comes with its words cut already, as the Penn Treebank does: u.s. n't <unk>.
+SPACED_WORD = rf"\n|[^{SPACE}]+"
+
 # What GPT-2 does: endings such as 's; runs of letters, digits or symbols, with the space before them; other
 # space. Runs end after 64 characters, so that merging inside a run costs no more than the text's length.
 PIECE = (
@@ -52,6 +55,8 @@ NO_SPACE = "|".join(
         r"(?<! ) (?=['\"])",  # before a quote that closes
     ]
 )
+
+NO_SPACE_BETWEEN_LINES = r" (?=\n)|(?<=\n) "
 
 
 def split_at(pattern: str, *, keep_between: bool = True) -> dict[str, object]:

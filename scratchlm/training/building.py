@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from .. import nn, optim
 from ..device import Device
 from ..models.kinds import Fit
+from ..random import random_state
 from ..text import Tokenizer
 from .recipe import Recipe, Training
 
@@ -24,7 +27,12 @@ def build_model(
         tokenizer.unknown_id or 0,
         device or recipe.training.device,
     )
-    return recipe.model.about.build(recipe.model, fit)
+    model = recipe.model.about.build(recipe.model, fit)
+    if bound := recipe.model.init_range:
+        for parameter in model.parameters():
+            drawn = random_state.generator.uniform(-bound, bound, parameter.shape)
+            parameter.data = drawn.astype(np.float32)
+    return model
 
 
 def build_optimizer(training: Training, parameters: Iterable[nn.Parameter]) -> optim.Optimizer:

@@ -30,7 +30,7 @@ def _one_of(*values: str) -> Meta:
 # What `differences` compares: the tables that decide the numbers of a run, without the places of its data and
 # its start, which may move; a fingerprint of the data is kept.
 DECIDES = ("data", "model", "training")
-PLACES = ("paths", "start")
+PLACES = ("paths", "validation_paths", "test_paths", "start")
 BODIES = [name for name, row in KINDS.items() if row.is_body]
 Count = Annotated[int, Meta(ge=1, lt=2**31)]  # no run counts further, and arrays' sizes stay in 64 bits
 CountOrZero = Annotated[int, Meta(ge=0, lt=2**31)]
@@ -51,9 +51,14 @@ class Data:
     remove_duplicates: Annotated[str, _one_of("no", "exact", "near")] = "no"  # paragraphs
     remove_stop_words: Annotated[str, _one_of("no", "en", "zh")] = "no"  # words only
     validation: Annotated[float, Meta(gt=0, lt=1)] = 0.1  # the last part of the text
+    validation_paths: list[str] = field(default_factory=list)  # a text of its own instead of that part
+    test_paths: list[str] = field(
+        default_factory=list
+    )  # a text that the best weights are measured on at the end
     tokenizer: Annotated[str, _one_of("characters", "words", "bpe")] = "characters"
     vocabulary: CountOrZero = 0  # most tokens; 0: as the tokenizer sees fit
     min_count: Count = 1  # rarer ones are unknown
+    spaced: bool = False  # words only: whatever stands between spaces is one, <unk> what is unknown
 
     def take(self, paths: typing.Sequence[str]) -> None:
         """Put files and folders, if any are given, in place of the text or task that the recipe names."""
@@ -72,6 +77,7 @@ class Model:
     num_layers: Count = 1
     num_heads: Count = 4  # gpt, bert; their context is training.length
     dropout: Share = 0.0
+    init_range: NotNegative = 0.0  # all weights start from U(−r, r); 0: each layer's own way
     attention: Annotated[str, _one_of("none", "additive", "multiplicative")] = "multiplicative"
     reverse_source: bool = False  # read it backwards
     feed_context: bool = False  # its last state at each step

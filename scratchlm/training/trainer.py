@@ -71,11 +71,15 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, folder: Path, reporter: Reporter | None = None, resume: bool = False):
         # A run must find its text from any folder: the recipe that is kept names whole paths.
-        paths = [str(Path(path).absolute()) for path in recipe.data.paths]
+        data = recipe.data
+        files = {
+            key: [str(Path(path).absolute()) for path in getattr(data, key)]
+            for key in ("paths", "validation_paths", "test_paths")
+        }
         start = str(Path(recipe.training.start).absolute()) if recipe.training.start else ""
         self.recipe = recipe = replace(
             recipe,
-            data=replace(recipe.data, paths=paths),
+            data=replace(data, **files),
             training=replace(recipe.training, start=start),
         )
         self.folder = folder

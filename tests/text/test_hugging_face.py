@@ -20,6 +20,7 @@ OPTIONS = [
     ("characters", {}),
     ("words", {"min_count": 2}),
     ("words", {"lowercase": True}),
+    ("words", {"spaced": True, "min_count": 2}),
     ("bpe", {"vocab_size": 700}),
 ]
 
@@ -29,7 +30,7 @@ def theirs(ours, folder):
     return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
-@pytest.fixture(scope="module", params=OPTIONS, ids=["characters", "words", "lowercase", "bpe"])
+@pytest.fixture(scope="module", params=OPTIONS, ids=["characters", "words", "lowercase", "spaced", "bpe"])
 def both(request, tmp_path_factory):
     kind, options = request.param
     ours = train_tokenizer(kind, TEXT, specials=["<|end|>", "<eos>", "<eos>>", "<Pad>"], **options)

@@ -9,7 +9,7 @@ from ...tensor import Tensor
 from ...text import RandomWindows, Streams
 from ..evaluation import Evaluation, evaluate
 from ..recipe import Training
-from .job import State, TextJob
+from .job import State, Test, TextJob
 
 
 class LanguageJob(TextJob):
@@ -31,6 +31,14 @@ class LanguageJob(TextJob):
         """All of the held-out text once; words leave out its spaces, so that its characters say nothing."""
         characters = 0 if self.tokenizer.kind == "words" else self.text.validation_characters
         return evaluate(self.model, self.text.validation, characters)
+
+    def test(self) -> Test | None:
+        """All of the test text once, where there is one."""
+        if not len(self.text.test):
+            return None
+        result = evaluate(self.model, self.text.test, 0)
+        figures = {"perplexity": result.perplexity}
+        return Test(self.title, "perplexity", result.tokens, figures, what="tokens")
 
     def sample(self) -> Iterator[str]:
         """Text that the model writes."""
