@@ -8,6 +8,7 @@ from ..autograd import no_grad
 from ..errors import OptionError
 from ..files import written_aside
 from ..nn import evaluating
+from ..text import one_form
 from ..training.data import START
 from ..training.trainer import Trainer
 from .run import Run, load_run
@@ -32,8 +33,8 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
     from matplotlib.font_manager import get_font_names
 
     tokenizer = run.tokenizer
-    ids = tokenizer.encode(source)[-run.recipe.training.length :]
-    written = tokenizer.encode(target)
+    ids = tokenizer.encode(one_form(source))[-run.recipe.training.length :]
+    written = tokenizer.encode(one_form(target))
     inputs = np.append(tokenizer.id_of(START), written)[:-1]
     with no_grad(), evaluating(run.model):
         weights = run.model.weights(ids[None], inputs[None])[0]  # (T, S)

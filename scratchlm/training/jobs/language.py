@@ -6,7 +6,7 @@ from typing import Any
 
 from ...generation.writing import write
 from ...tensor import Tensor
-from ...text import RandomWindows, Streams
+from ...text import RandomWindows, Streams, one_form
 from ..evaluation import Evaluation, evaluate
 from ..recipe import Training
 from .job import State, Test, TextJob
@@ -44,7 +44,7 @@ class LanguageJob(TextJob):
         """Text that the model writes."""
         s = self.recipe.sample
         yield f"A sample at temperature {s.temperature}:\n\n{s.prompt}"
-        yield from write(self.model, self.tokenizer, s.prompt, s.tokens, temperature=s.temperature)
+        yield from write(self.model, self.tokenizer, one_form(s.prompt), s.tokens, temperature=s.temperature)
         yield "\n"
 
     def next_steps(self, folder: Path) -> str:
