@@ -63,6 +63,7 @@ def room(module):
 BELOW = {
     "errors": set(),
     "files": set(),
+    "fonts": set(),
     "device": {"kernels"},
     "random": set(),
     "autograd": set(),

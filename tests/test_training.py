@@ -358,7 +358,7 @@ def test_the_legend_of_the_losses_covers_no_curve(tmp_path, monkeypatch):
     drawn, plain = [], Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda f, *a, **b: drawn.append(f) or plain(f, *a, **b))
     lines = [{"step": k, "loss": 2.0, "validation_loss": 2.0 + k} for k in range(5)]
-    plot(lines, tmp_path / "loss.png", "title")
+    plot(lines, tmp_path / "loss.png", "title", "token")
     (axes,), (legend,) = drawn[0].axes, drawn[0].legends
     assert not legend.get_window_extent().overlaps(axes.get_window_extent())
     assert [text.get_text() for text in legend.get_texts()] == ["training", "validation"]

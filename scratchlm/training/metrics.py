@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import CheckpointError
 from ..files import write_text, written_aside
+from ..fonts import drawable
 
 
 class Metrics:
@@ -47,8 +48,8 @@ class Metrics:
         write_text(self.path, "".join(kept))
 
 
-def plot(metrics: list[dict[str, Any]], path: Path, title: str) -> None:
-    """Draw training and validation loss over the steps."""
+def plot(metrics: list[dict[str, Any]], path: Path, title: str, unit: str) -> None:
+    """Draw training and validation loss, in nats per `unit`, over the steps."""
     from matplotlib.figure import Figure
 
     training = [(m["step"], m["loss"]) for m in metrics if "loss" in m]
@@ -68,7 +69,9 @@ def plot(metrics: list[dict[str, Any]], path: Path, title: str) -> None:
             ha="center",
             color="#c0392b",
         )
-    axes.set(xlabel="step", ylabel="loss (nats a token)", title=title)
+    axes.set(xlabel="step", ylabel=f"loss (nats per {unit})")
+    (shown,), fonts = drawable([title])
+    axes.set_title(shown, family=fonts)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     if training or validation:

@@ -360,7 +360,8 @@ class Trainer:
 
     def plot(self) -> None:
         """Draw loss.png."""
-        plot(self.metrics.read(), self.folder / "loss.png", f"{self.recipe.name}: {self.job.title}")
+        title = f"{self.recipe.name}: {self.job.title}"
+        plot(self.metrics.read(), self.folder / "loss.png", title, self.job.unit)
 
 
 @contextmanager
