@@ -7,6 +7,7 @@ import pytest
 
 from scratchlm.errors import CheckpointError
 from scratchlm.training import Trainer, load_arrays, load_recipe, save_arrays
+from scratchlm.training.metrics import Metrics, plot
 
 from .test_cli import assert_one_line
 from .test_training import StopAfter, data, recipe  # noqa: F401
@@ -68,6 +69,55 @@ def test_a_whole_checkpoint_with_another_state_is_one_line(key, stopped, scratch
     for spoilt in other:
         save_arrays(stopped / "checkpoint.safetensors", arrays, json.loads(json.dumps(spoilt)))
         assert_one_line(scratchlm("train", "--resume", stopped), "")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("[1, 2]", "null", '"low"', "true", "{}", "1" + "0" * 400, "9" * 5000),
+        "[" * 5000 + "]" * 5000,
+    ],
+    ids=lambda value: value[:10],
+)
+@pytest.mark.parametrize("key", ["loss", "validation_loss", "perplexity"])
+def test_a_measurement_that_is_no_number_is_dropped_with_what_follows(key, value, stopped, scratchlm):
+    path = stopped / "metrics.jsonl"
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(f'{whole}{{"step": 4, "{key}": {value}}}\n{whole}', encoding="utf-8")
+    code, _, err = scratchlm("train", "--resume", stopped)
+    assert (code, err) == (0, "")
+    assert path.read_text(encoding="utf-8").startswith(whole)
+    assert value not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("value", ["1e400", "NaN", "Infinity"])
+def test_what_a_run_that_diverged_may_measure_is_kept(value, tmp_path):
+    (tmp_path / "m").write_text(f'{{"step": 4, "loss": 1.0, "perplexity": {value}}}\n' * 2, encoding="utf-8")
+    lines = Metrics(tmp_path / "m").read()
+    assert len(lines) == 2
+    plot([{"step": 1, "loss": line["perplexity"]} for line in lines], tmp_path / "a.png", "title", "token")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            ["model.num_layers=2147483647"],
+            r"num_layers 2,147,483,647.* GB with their gradients, but this machine",
+        ),
+        (["model.embedding_dim=2147483647"], "has .* weights or more"),
+        (["model.hidden_size=2147483647"], "has .* weights or more"),
+        (["model.kind=gpt", "model.num_layers=2147483647"], "has .* weights or more"),
+        (["model.num_layers=9223372036854775808"], "num_layers is 9223372036854775808, expected"),
+        (["data.min_count=100000"], "No characters occur 100,000 times .*lower data.min_count"),
+        (["data.tokenizer=words", "data.min_count=2147483647"], "No words occur 2,147,483,647 times"),
+    ],
+)
+def test_what_cannot_be_trained_leaves_nothing_behind(changes, words, data, tmp_path, scratchlm):  # noqa: F811
+    sets = [part for change in changes for part in ("--set", change)]
+    found = scratchlm("train", "tiny", "--data", data, *sets, "--out", tmp_path / "run")
+    assert_one_line(found, words)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_state_of_another_model_is_refused(stopped):

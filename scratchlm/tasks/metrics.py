@@ -34,7 +34,11 @@ def exact_match(predictions: Sequence[str], references: Sequence[str]) -> float:
 
 
 def bleu(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """BLEU-4 of the whole set (sacrebleu, its 13a tokens; a Chinese character is a token)."""
+    """BLEU-4 of the whole set (sacrebleu, its 13a tokens; a Chinese character is a token).
+
+    As sacrebleu has it, a set in which no prediction has four tokens gets 0, be it right or wrong: there are
+    no runs of four to count. Measure such answers by exact_match or chrf.
+    """
     _check(predictions, references)
     sacrebleu = require("sacrebleu", "metric bleu")
     # force: our references are often short or spaced already, which sacrebleu would warn about

@@ -136,7 +136,13 @@ def make_tokenizer(data: Data, text: str, specials: tuple[str, ...] = ()) -> Tok
         if data.tokenizer != "words":
             raise RecipeError("data.spaced is for words: set data.tokenizer=words, or leave it.")
         options["spaced"] = True
-    return train_tokenizer(data.tokenizer, text, min_count=data.min_count, specials=specials, **options)
+    made = train_tokenizer(data.tokenizer, text, min_count=data.min_count, specials=specials, **options)
+    if made.vocab_size == len(specials) + 1:  # <unk>
+        raise DataError(
+            f"No {made.kind} occur {data.min_count:,} times in the training text, so that nothing can be "
+            "learned: lower data.min_count."
+        )
+    return made
 
 
 @dataclass

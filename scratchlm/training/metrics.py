@@ -35,9 +35,11 @@ class Metrics:
         for text in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 line = json.loads(text)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):  # also a number of thousands of digits, lists in lists in …
                 break
-            if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+            if not isinstance(line, dict) or not _is_count(line.get("step")):
+                break
+            if not all(isinstance(value, float) or _is_count(value) for value in line.values()):
                 break
             lines.append(line)
         return lines
@@ -46,6 +48,11 @@ class Metrics:
         """Drop measurements after `step`."""
         kept = [json.dumps(line) + "\n" for line in self.read() if line["step"] <= step]
         write_text(self.path, "".join(kept))
+
+
+def _is_count(value: object) -> bool:
+    """Whether it is a whole number that can be drawn."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def plot(metrics: list[dict[str, Any]], path: Path, title: str, unit: str) -> None:
