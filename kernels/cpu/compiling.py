@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numba
 from llvmlite.binding import get_host_cpu_features
@@ -101,7 +101,7 @@ class _Context:
 class _OurFolder(CompileResultCacheImpl):
     """Numba would take a kernel's own __pycache__ where our folder fails, and miss changes in helpers."""
 
-    _locator_classes: ClassVar = [UserProvidedCacheLocator]
+    _locator_classes = [UserProvidedCacheLocator]  # noqa: RUF012 (as in Numba)
 
 
 class _Cache(FunctionCache):

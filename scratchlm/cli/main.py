@@ -1,12 +1,14 @@
 """The group of commands, and how the program ends."""
 
+import io
+import re
 import sys
 import warnings
 
 import click
 
 from .. import __version__
-from ..errors import ScratchLMError
+from ..errors import ScratchLMError, short
 from .bench import bench, growth
 from .doctor import doctor
 from .experiments import bias, memorisation, overfit, reproduce
@@ -39,6 +41,11 @@ for command in (
     cli.add_command(command)
 
 
+def _without_long_words(sentence: str) -> str:
+    """A sentence for a terminal: no file has such a long name, however it was typed or pasted."""
+    return re.sub(r"\S{400,}", lambda word: short(word[0]), sentence)
+
+
 def main() -> None:
     """Run the command line; what goes wrong on purpose is one line and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
@@ -50,7 +57,8 @@ def main() -> None:
     except click.exceptions.Exit as ending:
         sys.exit(ending.exit_code)
     except click.ClickException as error:
-        error.show()
+        error.show(text := io.StringIO())
+        click.echo(_without_long_words(text.getvalue()), err=True, nl=False)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nscratchlm: stopped.", err=True)
@@ -64,5 +72,5 @@ def main() -> None:
         )
         sys.exit(2)
     except (ScratchLMError, OSError) as error:
-        click.echo(f"scratchlm: {error or type(error).__name__}", err=True)
+        click.echo(f"scratchlm: {_without_long_words(str(error)) or type(error).__name__}", err=True)
         sys.exit(2)

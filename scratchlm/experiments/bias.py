@@ -64,7 +64,7 @@ def probe(run: Run, pairs: Sequence[tuple[str, str]], sentences: Sequence[str] =
         raise CheckpointError(
             f"{run.folder} is of kind {run.recipe.model.kind}: probe a language model or a classifier."
         )
-    asked, pairs = map(one_form, asked), [(one_form(one), one_form(other)) for one, other in pairs]
+    asked, pairs = list(map(one_form, asked)), [(one_form(one), one_form(other)) for one, other in pairs]
     unknown = run.tokenizer.unknown_tokens
     found = [
         ask(run, sentence, pair) for sentence in asked for pair in pairs

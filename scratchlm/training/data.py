@@ -112,13 +112,13 @@ def prepare_text(data: Data, tokenizer: Tokenizer | None = None, specials: tuple
     training = training[: max(1, round(len(training) * data.share))]
     if tokenizer is None:
         tokenizer = make_tokenizer(data, training, specials)
-    encoded = [tokenizer.encode(part) for part in (training, validation, test)]
-    if (n := len(encoded[1])) < 2:
+    ids, held_out_ids, test_ids = (tokenizer.encode(part) for part in (training, validation, test))
+    if (n := len(held_out_ids)) < 2:
         raise DataError(
             f"The held-out part of the text has {n} token(s), but predicting needs 2: give more text or a "
             "larger data.validation."
         )
-    return Text(corpus, tokenizer, training, validation, *encoded, sha256)
+    return Text(corpus, tokenizer, training, validation, ids, held_out_ids, test_ids, sha256)
 
 
 def _refuse_parts(data: Data) -> None:

@@ -71,17 +71,11 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, folder: Path, reporter: Reporter | None = None, resume: bool = False):
         # A run must find its text from any folder: the recipe that is kept names whole paths.
-        data = recipe.data
-        files = {
-            key: [str(Path(path).absolute()) for path in getattr(data, key)]
-            for key in ("paths", "validation_paths", "test_paths")
-        }
-        start = str(Path(recipe.training.start).absolute()) if recipe.training.start else ""
-        self.recipe = recipe = replace(
-            recipe,
-            data=replace(data, **files),
-            training=replace(recipe.training, start=start),
-        )
+        data, start = replace(recipe.data), recipe.training.start
+        for key in ("paths", "validation_paths", "test_paths"):
+            setattr(data, key, [str(Path(path).absolute()) for path in getattr(data, key)])
+        start = str(Path(start).absolute()) if start else ""
+        self.recipe = recipe = replace(recipe, data=data, training=replace(recipe.training, start=start))
         self.folder = folder
         self.reporter = reporter or Reporter()
         self.steps_done = 0
