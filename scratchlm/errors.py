@@ -55,7 +55,7 @@ class CheckpointError(ScratchLMError, RuntimeError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the nearest known word, or "" where none is near."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+    return f" (did you mean {quote(near[0])}?)" if near else ""
 
 
 def short(text: object) -> str:

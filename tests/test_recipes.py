@@ -86,6 +86,11 @@ def test_a_long_value_is_not_repeated_whole(change):
     assert len(str(caught.value)) < 700
 
 
+def test_a_byte_order_mark_before_a_recipe_is_no_fault(tmp_path):
+    (tmp_path / "mine.toml").write_text("[training]\nsteps = 7\n", encoding="utf-8-sig")
+    assert load_recipe(str(tmp_path / "mine.toml")).training.steps == 7
+
+
 def test_a_recipe_that_is_not_there(tmp_path):
     with pytest.raises(RecipeError, match=r"no recipe 'defualt' \(did you mean 'default'\?\)"):
         load_recipe("defualt")

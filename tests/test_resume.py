@@ -40,6 +40,13 @@ def test_a_recipe_that_was_edited_is_refused_with_what_differs(change, words, st
     assert {file.name: file.read_bytes() for file in stopped.iterdir()} == before
 
 
+def test_the_largest_seeds_go_on_too(data, tmp_path):  # noqa: F811
+    chosen, folder = recipe(data, training__seed=2**100), tmp_path / "run"
+    with pytest.raises(InterruptedError):
+        Trainer(chosen, folder, StopAfter(6)).run()
+    assert Trainer(chosen, folder, resume=True).run() == "finished"
+
+
 def test_a_text_that_has_moved_is_no_change(stopped, data, tmp_path):  # noqa: F811
     moved = data.rename(tmp_path / "elsewhere.txt")
     chosen = load_recipe(str(stopped / "recipe.toml"))

@@ -75,13 +75,13 @@ FIGURES = {
                None, 125.0, 1, PTB, parts=True,
                differs="ours of the best weights, read in 32 streams, the source's of the last, in one"),
         Figure("C1", "sums, question reversed, context to every step, 25 epochs", "addition", "exact_match",
-               97.0, 95.0, None, differs="other sums of the same form; read off a curve in the source"),
+               97.0, 95.0, None, differs="other sums of the same form, other first weights; read off a curve"),
         Figure("C1-plain", "sums without either, 25 epochs", "addition", "exact_match", 10.0, 2.0, 40.0, 1,
                changes=("model.reverse_source=false", "model.feed_context=false"),
-               differs="other sums of the same form; read off a curve in the source"),
+               differs="other sums of the same form, other first weights; read off a curve"),
         Figure("C2", "dates, question reversed, attention, 4 epochs", "dates", "exact_match",
                99.9, 99.5, None,
-               differs="the source's after 3 epochs, its held-out dates may occur in training"),
+               differs="the source's after 3 epochs, from other weights, with lines held out, not dates"),
     )
 }  # fmt: skip
 

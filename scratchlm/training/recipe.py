@@ -183,7 +183,7 @@ def load_recipe(name_or_path: str, changes: typing.Sequence[str] = ()) -> Recipe
             )
         path = known[name_or_path]
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"Cannot read the recipe {path}: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits, lists in lists in …
