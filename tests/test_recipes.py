@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from scratchlm.errors import DataError, RecipeError, short
+from scratchlm.errors import DataError, RecipeError
 from scratchlm.tasks import TASKS, Example, TaskData, load_task, task_names
 from scratchlm.training import load_recipe, shipped
 from scratchlm.training.recipe import Data, Model, Recipe, Sample, Training
@@ -62,13 +62,13 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", WRONG, ids=lambda content: content.replace("\n", " "))
+@pytest.mark.parametrize("content", WRONG, ids=lambda content: content.replace("\n", " ")[:50])
 def test_a_wrong_recipe_is_refused_in_one_sentence(content, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(RecipeError, match=WRONG[content]) as caught:
         load_recipe(str(path))
-    assert short(path) in str(caught.value)
+    assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

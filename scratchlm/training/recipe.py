@@ -191,7 +191,7 @@ def load_recipe(name_or_path: str, changes: typing.Sequence[str] = ()) -> Recipe
     for change in changes:
         _apply(table, change)
     return _checked(
-        table, f"recipe {short(name_or_path)}" + "".join(f", --set {short(change)}" for change in changes)
+        table, f"recipe {name_or_path}" + "".join(f", --set {short(change)}" for change in changes)
     )
 
 
