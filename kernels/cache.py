@@ -17,6 +17,15 @@ def cache_home() -> Path:
 
     A user who has no home folder gets one that goes with the process.
     """
+    return _lasting() or _passing()
+
+
+def lasts() -> bool:
+    """Whether the cache is there for the next process."""
+    return _lasting() is not None
+
+
+def _lasting() -> Path | None:
     variable, folder = "XDG_CACHE_HOME", ".cache"
     if sys.platform == "win32":
         variable, folder = "LOCALAPPDATA", "."
@@ -27,7 +36,7 @@ def cache_home() -> Path:
     try:
         return Path.home() / folder / "scratchlm"
     except RuntimeError:  # a user number without an entry, and no HOME
-        return _passing()
+        return None
 
 
 @functools.cache

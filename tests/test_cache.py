@@ -106,10 +106,12 @@ def test_a_user_without_a_home_is_told_once(tmp_path, monkeypatch):
         found = cache.cache_home()
     assert found.is_dir()
     assert cache.cache_home() == found  # one for the whole process
+    assert not cache.lasts()
     shutil.rmtree(found)
     cache._passing.cache_clear()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # decides, home or not
     assert cache.cache_home() == tmp_path / "scratchlm"
+    assert cache.lasts()
 
 
 @pytest.mark.parametrize("command", ["doctor", "train"])

@@ -21,7 +21,7 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.runtime import rtsys
 from numba.core.typed_passes import NativeLowering
 
-from ..cache import cache_home, digest, say_not_kept
+from ..cache import cache_home, digest, lasts, say_not_kept
 
 KEPT = 8  # caches of other states of the sources: of the last changes, of other installations
 
@@ -53,7 +53,7 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         "NUMBA_DISABLE_JIT is set, but the kernels of the device 'cpu' have to be compiled: unset it, or use "
         "the device 'reference', which needs NumPy alone."
     )
-CACHE = _writable(cache_folder())
+CACHE = _writable(cache_folder()) and lasts()
 
 
 def _use_wide_vectors() -> None:
