@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DtypeError, OptionError, ShapeError, shown
+from .errors import DtypeError, OptionError, ShapeError, quote
 from .random import random_state
 from .tensor import Tensor
 
@@ -16,7 +16,7 @@ def _shape(lengths: Any) -> tuple[int, ...]:
     """Lengths given one by one or together; refuses what is none."""
     shape = tuple(lengths[0]) if len(lengths) == 1 and isinstance(lengths[0], (tuple, list)) else lengths
     if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
-        raise ShapeError(f"A shape is of whole numbers from 0 on, got {shown(shape)}.")
+        raise ShapeError(f"A shape is of whole numbers from 0 on, got {quote(shape)}.")
     return tuple(int(n) for n in shape)
 
 

@@ -73,10 +73,21 @@ def unknown(where: str, name: str, known: Iterable[str]) -> UnknownName:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the nearest known word, or "" where none is near."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+    return f" (did you mean {quote(near[0])}?)" if near else ""
 
 
-def shown(value: object) -> str:
-    """What was given, for a message: at most 80 characters of it."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:76]} …"
+def short(text: object) -> str:
+    """The text of what was given, or of another library's error, for a message: at most 80 characters.
+
+    >>> short("a" * 70_000) == "a" * 59 + " … " + "a" * 18
+    True
+    """
+    whole = str(text)
+    return whole if len(whole) <= 80 else f"{whole[:59]} … {whole[-18:]}"
+
+
+def quote(value: object) -> str:
+    """A value that was given as Python writes it, for a message: at most 80 characters."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return short(hex(value))  # Python writes no number of thousands of decimals
+    return short(repr(value))

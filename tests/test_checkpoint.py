@@ -82,6 +82,22 @@ def test_arrays_and_state_come_back(saved):
         assert np.array_equal(found[name], array)
 
 
+def test_views_and_bytes_in_another_order_come_back_as_they_look(tmp_path):
+    whole = np.arange(6, dtype=np.float32).reshape(2, 3)
+    views = {
+        "t": whole.T,
+        "step": whole[:, ::2],
+        "back": whole[::-1],
+        "big": whole.astype(">f4"),
+        "number": whole[0, 1],
+    }
+    save_arrays(tmp_path / "a.safetensors", views, {})
+    found, _ = load_arrays(tmp_path / "a.safetensors")
+    for name, array in views.items():
+        assert np.array_equal(found[name], array), name
+        assert found[name].shape == array.shape
+
+
 def test_equal_content_gives_equal_files(saved, tmp_path):
     path, _ = saved
     save_arrays(tmp_path / "b.safetensors", *load_arrays(path))

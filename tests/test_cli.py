@@ -182,6 +182,26 @@ def assert_one_line(result, words):
     assert "Traceback" not in out + err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(
+            "train --data {}",
+            "train --resume {}",
+            "train {}.toml",
+            "train --data {}.tsv sentiment",
+            "generate {}",
+        ),
+        *("train --steps {}", "train --{}", "{}", "reproduce {}", "train --set data.paths={}", "bias {}"),
+    ],
+)
+def test_a_long_argument_is_not_repeated_whole(arguments, scratchlm):
+    code, _, err = scratchlm(*arguments.format("a" * 70_000).split())
+    assert code == 2
+    assert "a" * 20 in err
+    assert len(err) < 900
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_bad_text_is_one_line(name, scratchlm, tmp_path):
     path = spoilt(name, tmp_path)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,6 +51,27 @@ def test_the_last_part_is_held_out_and_the_tokenizer_knows_the_first_alone(write
     again = prepare_text(write("xy" * 40 + "ab" * 10, validation=0.2), found.tokenizer)
     assert again.tokenizer is found.tokenizer
     assert again.validation.tolist() == [1, 2] * 10
+
+
+def test_validation_and_test_are_texts_of_their_own(write, tmp_path):
+    parts = {name: str(tmp_path / f"{name}.txt") for name in ("validation", "test")}
+    Path(parts["validation"]).write_text("b a b", encoding="utf-8")
+    Path(parts["test"]).write_text("a a", encoding="utf-8")
+    data = write("a b c a", validation_paths=[parts["validation"]], test_paths=[parts["test"]])
+    found = prepare_text(data)
+    assert (found.training_text, found.validation_text) == ("a b c a", "b a b")
+    assert found.tokenizer.decode(found.test) == "a a"
+    Path(parts["test"]).write_text("a b", encoding="utf-8")
+    assert prepare_text(data).sha256 != found.sha256  # a changed test text is noticed too
+    alone = prepare_text(write("a b c a" * 9))
+    assert alone.sha256 == alone.corpus.sha256
+    with pytest.raises(RecipeError, match=r"data\.test_paths are for a running text"):
+        prepare_examples(Data(task="facts", test_paths=["x"]))
+
+
+def test_words_between_spaces_are_for_words(write):
+    with pytest.raises(RecipeError, match=r"data\.spaced is for words"):
+        prepare_text(write("a b c a" * 9, spaced=True))
 
 
 @pytest.mark.parametrize(("share", "kept"), [(1.0, 80), (0.5, 40), (0.25, 20), (1e-9, 1)])

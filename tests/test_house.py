@@ -65,6 +65,7 @@ BELOW = {
     "files": set(),
     "checking": {"kernels"},
     "device": {"checking", "kernels"},
+    "fonts": set(),
     "random": set(),
     "modes": set(),
     "autograd": {"modes"},

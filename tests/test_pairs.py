@@ -127,7 +127,7 @@ BAD = {
     "no input": (b"a\tb\n \tb\n", "a.tsv, line 2: the input is empty."),
     "no output": (b"a\tb\n\nb\t\n", "a.tsv, line 3: the output is empty."),
     "a header later": (b"input\tlabel\na\n", "a.tsv, line 2: 1 column(s)"),
-    "Latin-1": (b"a\tb\ncaf\xe9\tb\n", "a.tsv, line 2: byte 4 (0xE9) is no UTF-8: save the file as UTF-8."),
+    "Latin-1": (b"a\tb\ncaf\xe9\tb\n", "a.tsv, line 2: byte 4 (0xE9) is no UTF-8: save it again as UTF-8."),
     "nothing": (b"\n", "a.tsv has no pairs"),
     "a header alone": (b"input\tlabel\n", "a.tsv has no pairs"),
     "few": (b"a\tb\n", "examples are too few to hold out"),

@@ -34,6 +34,12 @@ WRONG = {
     '[training]\nlr = nan': r"training\.lr is nan, expected a number above 0",
     '[training]\nclip = -1.0': r"training\.clip is -1\.0, expected a number at least 0",
     '[training]\nseed = -1': r"training\.seed is -1",
+    '[training]\nlr = inf': r"training\.lr is inf, expected a number at most 1\.79",
+    f"[model]\nembedding_dim = {2**63}": r"model\.embedding_dim is 9223372036854775808, expected",
+    f"[data]\nmin_count = {2**63}": r"data\.min_count is 9223372036854775808, expected",
+    f"[training]\nsteps = 0x{'f' * 5000}": r"training\.steps is 0xfff.* … f+\b",
+    f"[training]\nsteps = {'9' * 5000}": "is no TOML",
+    f"name = {'[' * 5000}": "is no TOML",
     '[model]\ndropout = 1.0': r"model\.dropout is 1\.0, expected a number below 1",
     '[model]\nhidden_size = 0': r"model\.hidden_size is 0",
     '[data]\nvalidation = 0': r"data\.validation is 0\.0, expected a number above 0",
@@ -56,7 +62,7 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", WRONG, ids=lambda content: content.replace("\n", " "))
+@pytest.mark.parametrize("content", WRONG, ids=lambda content: content.replace("\n", " ")[:50])
 def test_a_wrong_recipe_is_refused_in_one_sentence(content, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(content, encoding="utf-8")
@@ -64,6 +70,25 @@ def test_a_wrong_recipe_is_refused_in_one_sentence(content, tmp_path):
         load_recipe(str(path))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("data.tokenizer={}", "data.task={}", "training.steps={}", "sample.tokens=[{}]", "data.paths={}"),
+        *("{}=1", "model.{}=1", "{}", "model.kind.{}=1", "sample={}"),
+    ],
+)
+def test_a_long_value_is_not_repeated_whole(change):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("default", [change.format("a" * 70_000)])
+    assert "a" * 20 in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+def test_a_byte_order_mark_before_a_recipe_is_no_fault(tmp_path):
+    (tmp_path / "mine.toml").write_text("[training]\nsteps = 7\n", encoding="utf-8-sig")
+    assert load_recipe(str(tmp_path / "mine.toml")).training.steps == 7
 
 
 def test_a_recipe_that_is_not_there(tmp_path):

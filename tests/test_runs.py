@@ -10,7 +10,7 @@ import pytest
 from scratchlm.training import Reporter, Trainer, load_recipe
 
 from .test_cli import SMALL, assert_one_line, files
-from .test_training import text
+from .test_training import StopAfter, data, recipe, text  # noqa: F401
 
 SCRATCHLM = "from scratchlm.cli import main; main()"
 
@@ -84,12 +84,12 @@ def test_a_run_that_fails_later_stays(scratchlm, tmp_path, monkeypatch):
     assert (tmp_path / "run" / "recipe.toml").exists()
 
 
-def test_a_run_that_stopped_early_is_finished_too(scratchlm, run, monkeypatch):
+def test_a_run_that_stopped_early_is_finished_too(scratchlm, data, tmp_path, monkeypatch):  # noqa: F811
+    run, chosen = tmp_path / "run", recipe(data, training__steps=100, training__checkpoint_every=5)
+    with pytest.raises(InterruptedError):
+        Trainer(chosen, run, StopAfter(6)).run()
     monkeypatch.setattr(Trainer, "_stopped_early", lambda trainer: True)
     monkeypatch.setattr(Trainer, "run", lambda trainer: pytest.fail("it went on"))
-    recipe = load_recipe(str(run / "recipe.toml"))
-    recipe.training.steps += 10
-    (run / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
     code, out, err = scratchlm("train", "--resume", run)
     assert (code, err) == (0, "")
     assert out.startswith(f"{run} is finished, after step 5.")

@@ -41,17 +41,25 @@ def test_a_recipes_step_schedule_by_hand():
     assert factors == [0.5, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.125]
 
 
-def test_cosine_is_pytorchs_one_step_later():
-    factors = [1.0, *(optim.cosine(30, floor=0.1)(step) for step in range(1, 31))]
+def test_cosine_is_pytorchs():
+    factors = [optim.cosine(30, floor=0.1)(step) for step in range(1, 32)]
     assert factors == pytest.approx(torchs_factors("CosineAnnealingLR", 31, T_max=30, eta_min=0.1))
 
 
 def test_cosine_with_warm_up_by_hand():
     factor = optim.cosine(total=12, warmup=4, floor=0.2)
-    assert [factor(step) for step in (1, 2, 4)] == pytest.approx([0.25, 0.5, 1])
-    assert factor(8) == pytest.approx(0.6)  # half-way between 1 and the floor
-    assert factor(10) == pytest.approx(0.2 + 0.8 * (1 + math.cos(0.75 * math.pi)) / 2)
-    assert factor(12) == factor(13) == pytest.approx(0.2)  # and stays there
+    assert [factor(step) for step in (1, 2, 4, 5)] == pytest.approx([0.25, 0.5, 1, 1])
+    assert factor(9) == pytest.approx(0.6)  # half-way between 1 and the floor
+    assert factor(11) == pytest.approx(0.2 + 0.8 * (1 + math.cos(0.75 * math.pi)) / 2)
+    assert factor(13) == factor(14) == pytest.approx(0.2)  # after the last step, and stays there
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10])
+@pytest.mark.parametrize("warmup", [0, 1, 5])
+def test_no_step_of_a_recipe_trains_nothing(steps, warmup):
+    for name in ("cosine", "constant", "step"):
+        schedule = build_schedule(Training(steps=steps, warmup=warmup, schedule=name, decay_every=3))
+        assert all(0 < schedule(step) <= 1 for step in range(1, steps + 1))
 
 
 def test_constant_and_step_decay_with_warm_up_by_hand():
@@ -61,11 +69,21 @@ def test_constant_and_step_decay_with_warm_up_by_hand():
 
 
 def test_schedules_that_make_no_sense_are_refused():
-    with pytest.raises(OptionError, match=r"every ≥ 1, got 0"):
-        optim.step_decay(0)
-    for total, warmup in ((10, 10), (10, -1), (0, 0)):
-        with pytest.raises(OptionError, match="0 ≤ warmup < total"):
-            optim.cosine(total, warmup)
+    for every, factor in ((0, 0.5), (1, -0.5), (1, 0.0), (1, math.nan), (1, math.inf)):
+        with pytest.raises(OptionError, match=r"every ≥ 1 and a factor above 0"):
+            optim.step_decay(every, factor)
+    for total, warmup, floor in (
+        (10, 10, 0),
+        (10, -1, 0),
+        (0, 0, 0),
+        (9, 0, -0.1),
+        (9, 0, 1.1),
+        (9, 0, math.nan),
+    ):
+        with pytest.raises(OptionError, match="0 ≤ warmup < total steps and a floor from 0 to 1"):
+            optim.cosine(total, warmup, floor)
+    with pytest.raises(OptionError, match="warmup ≥ 0"):
+        optim.constant(-1)
 
 
 SCHEDULERS = {

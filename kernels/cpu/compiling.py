@@ -5,23 +5,23 @@ checks) and keeps the machine code on disk. Numba notices a change in the kernel
 helper's: so the cache folder's name contains a hash of the machinery here and of every family's cpu.py.
 """
 
-import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numba
 from llvmlite.binding import get_host_cpu_features
-from numba.core.caching import FunctionCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.runtime import rtsys
 from numba.core.typed_passes import NativeLowering
 
-from ..cache import cache_home, digest
+from ..cache import cache_home, digest, lasts, say_not_kept
 
 KEPT = 8  # caches of other states of the sources: of the last changes, of other installations
 
@@ -36,15 +36,24 @@ def cache_folder() -> Path:
 def _writable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+    except OSError as error:  # compiled code then lives as long as the process
+        say_not_kept(f"{folder} cannot be written to: {error.strerror}")
+        return False
+    with suppress(OSError):  # another process removes the same ones
         others = (path for path in folder.parent.glob("kernels-*") if path != folder)
         for old in sorted(others, key=lambda path: path.stat().st_mtime)[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
-        return os.access(folder, os.W_OK)
-    except OSError:
-        return False  # compiled code then lives as long as the process
+    return True
 
 
-CACHE = _writable(cache_folder())
+if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+    raise ValueError(
+        "NUMBA_DISABLE_JIT is set, but the kernels of the device 'cpu' have to be compiled: unset it, or use "
+        "the device 'reference', which needs NumPy alone."
+    )
+CACHE = _writable(cache_folder()) and lasts()
 
 
 def _use_wide_vectors() -> None:
@@ -89,16 +98,44 @@ class _Context:
         return getattr(self._context, name)
 
 
+class _OurFolder(CompileResultCacheImpl):
+    """Numba would take a kernel's own __pycache__ where our folder fails, and miss changes in helpers."""
+
+    _locator_classes = [UserProvidedCacheLocator]  # noqa: RUF012 (as in Numba)
+
+
 class _Cache(FunctionCache):
+    """Numba's cache, which only saves time: its faults are no reason to stop."""
+
+    _impl_class = _OurFolder
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        return super().load_overload(sig, _Context(target_context))
+        """Compiled code, or None where there is none, or a file of it that was emptied or cut."""
+        try:
+            return super().load_overload(sig, _Context(target_context))
+        except Exception:  # pickle raises whatever the rest of a file makes it do
+            try:
+                self.flush()  # the index too may be what was cut, and is read again before code is saved
+            except OSError:
+                self.disable()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code where there is room for it."""
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            say_not_kept(f"{self.cache_path} cannot be written to: {error.strerror}")
 
 
 def keep(compiled: Any, function: Callable) -> Any:
     """Let Numba's compiled function be kept in our folder of the cache, where that can be written to."""
     if CACHE:
-        with kept_on_disk():
-            compiled._cache = _Cache(function)
+        try:
+            with kept_on_disk():
+                compiled._cache = _Cache(function)
+        except RuntimeError:  # of Numba, which could not write to a folder inside ours
+            say_not_kept(f"a folder in {cache_folder()} cannot be written to")
     return compiled
 
 

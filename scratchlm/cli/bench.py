@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import DeviceError, OptionError, did_you_mean
+from ..errors import DeviceError, OptionError, did_you_mean, quote
 from .common import check_folders, show_table
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def growth(
 
     if unknown := [axis for axis in axes if axis not in NAMES]:
         near = did_you_mean(unknown[0], NAMES)
-        raise OptionError(f"Cost is not measured over '{unknown[0]}'{near}: {', '.join(NAMES)}.")
+        raise OptionError(f"Cost is not measured over {quote(unknown[0])}{near}: {', '.join(NAMES)}.")
     check_folders(json_file, picture)
     load = busy_processors()
     found = measure(axes or NAMES, steps, threads, click.echo)

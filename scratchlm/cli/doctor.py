@@ -94,10 +94,7 @@ def _cache() -> str:
         return "none"
     from scratchlm.kernels.cpu.compiling import CACHE, cache_folder
 
-    folder = cache_folder()
-    if not CACHE:
-        return f"{folder} cannot be written to: kernels are compiled anew in every process"
-    return _size(folder)
+    return _size(cache_folder()) if CACHE else "none: kernels are compiled anew in every process"
 
 
 def _size(folder: Path) -> str:

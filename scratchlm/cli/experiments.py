@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import OptionError
+from ..errors import OptionError, quote
 from .common import DEVICE, RUN, make_console, recipe_options, show_table
 
 OUT = "Folder for the runs and the picture."
@@ -57,7 +57,9 @@ def memorisation(
     try:
         counts = [int(part) for part in repeats.split(",")]
     except ValueError:
-        raise OptionError(f"--repeats is {repeats!r}: write numbers with commas, such as 0,1,4,16.") from None
+        raise OptionError(
+            f"--repeats is {quote(repeats)}: write numbers with commas, such as 0,1,4,16."
+        ) from None
     loaded = load_recipe(recipe, changes)
     loaded.data.take(data)
     folder = out or _folder("memorisation", loaded.name)
@@ -128,6 +130,8 @@ def reproduce(
         f"\n{name}: {result.figure} {mean:.4g} (spread {spread:.2g}, seeds: {len(result.values)}), "
         f"published {result.published:g}, band {result.band}: {'inside' if result.inside else 'OUTSIDE'}"
     )
+    if result.differs:
+        click.echo(f"Not as in the source: {result.differs}.")
     if changes:
         click.echo(f"Changed by --set: {', '.join(changes)}. This is not what was published.")
     if result.peer:

@@ -1,11 +1,14 @@
 """The group of commands, and how the program ends."""
 
+import io
+import re
 import sys
+import warnings
 
 import click
 
 from .. import __version__
-from ..errors import ScratchLMError
+from ..errors import ScratchLMError, short
 from .bench import bench, growth
 from .doctor import doctor
 from .experiments import bias, memorisation, overfit, reproduce
@@ -38,24 +41,28 @@ for command in (
     cli.add_command(command)
 
 
+def _without_long_words(sentence: str) -> str:
+    """A sentence for a terminal: no file has such a long name, however it was typed or pasted."""
+    return re.sub(r"\S{400,}", lambda word: short(word[0]), sentence)
+
+
 def main() -> None:
     """Run the command line; what goes wrong on purpose is one line and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # Windows' cp1252 in a pipe has no →, and no Chinese
+    warnings.formatwarning = lambda message, *_, **__: f"scratchlm: {message}\n"  # no place in the source
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as ending:
         sys.exit(ending.exit_code)
     except click.ClickException as error:
-        error.show()
+        error.show(text := io.StringIO())
+        click.echo(_without_long_words(text.getvalue()), err=True, nl=False)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nscratchlm: stopped.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader (`| head`) has gone; Python would complain about it once more
-        sys.exit(0)
     except MemoryError as error:  # NumPy's and CuPy's say how much was asked for
         where = "The GPU" if type(error).__module__.startswith("cupy") else "This machine"
         click.echo(
@@ -65,5 +72,5 @@ def main() -> None:
         )
         sys.exit(2)
     except (ScratchLMError, OSError) as error:
-        click.echo(f"scratchlm: {error or type(error).__name__}", err=True)
+        click.echo(f"scratchlm: {_without_long_words(str(error)) or type(error).__name__}", err=True)
         sys.exit(2)

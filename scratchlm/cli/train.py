@@ -140,7 +140,7 @@ def _summary(trainer: "Trainer", ending: str, seconds: float) -> None:
         console.print("\nMeasuring on the test part, beside baselines …")  # a minute for the largest tasks
     if test := job.test():
         console.print()
-        console.print(make_table(f"{test.examples:,} test examples, percent", test.rows()))
+        console.print(make_table(test.title, test.rows()))
     click.echo()
     show_pieces(job.sample())
     model = trainer.recipe.model

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import DataError, OptionError, TokenError
+from ..errors import DataError, OptionError, TokenError, quote
 from .common import DEVICE, RUN, check_folders, make_console, make_table, show_pieces
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def evaluate(
     if not data or baseline:
         text = prepare_text(source, loaded.tokenizer)
         training, held_out = text.training_text, text.validation_text
-        if text.corpus.sha256 != loaded.state.get("text"):
+        if text.sha256 != loaded.state.get("text"):
             raise DataError(
                 f"The text that {run} was trained on has changed since (its SHA-256 differs): what was held "
                 "out is no longer known: name another text with --data, without --baseline."
@@ -82,7 +82,11 @@ def evaluate(
     unknown = loaded.tokenizer.unknown_tokens(held_out)
     result = measure(loaded.model, ids, len(held_out))
     rows = [
-        ("text", ", ".join(data) if data else f"held-out part of the run's text ({source.validation:.0%})"),
+        (
+            "text",
+            ", ".join(data or source.validation_paths)
+            or f"held-out part of the run's text ({source.validation:.0%})",
+        ),
         ("tokens", f"{result.tokens:,} ({loaded.tokenizer.kind}), {result.characters:,} characters"),
         ("loss", f"{result.loss:.4f} nats a token"),
         ("perplexity", result.shown_perplexity),
@@ -134,7 +138,7 @@ def _evaluate_job(run: "Run") -> None:
         console.print(f"Warning: {warning}")
     if test := job.test():
         console.print()
-        console.print(make_table(f"{test.examples:,} test examples, percent", test.rows()))
+        console.print(make_table(test.title, test.rows()))
 
 
 @click.command()
@@ -177,7 +181,7 @@ def predict(
     for text in texts:
         found = ask(loaded, text, beam, choices)
         if unknown := unknown_words(loaded, text):
-            shown = ", ".join(map(repr, unknown[:5])) + (" and more" if len(unknown) > 5 else "")
+            shown = ", ".join(map(quote, unknown[:5])) + (" and more" if len(unknown) > 5 else "")
             click.echo(f"Note: the model does not know {shown}: read as <unk>.", err=True)
         if len(texts) > 1:
             click.echo(f"{text} →")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import CheckpointError, OptionError
+from ..errors import CheckpointError, OptionError, quote
 from ..generation import choose
 from ..runs import Run
+from ..text import one_form
 from ..training.jobs.classes import class_probabilities
 
 PAIRS = (("he", "she"), ("his", "her"), ("man", "woman"))
@@ -56,11 +57,14 @@ def probe(run: Run, pairs: Sequence[tuple[str, str]], sentences: Sequence[str] =
     elif kind.predicts == "class":
         ask, asked = _said, sentences or SENTENCES
         if wrong := [sentence for sentence in asked if "{}" not in sentence]:
-            raise OptionError(f"A sentence for a classifier needs {{}} where the word stands: {wrong[0]!r}.")
+            raise OptionError(
+                f"A sentence for a classifier needs {{}} where the word stands: {quote(wrong[0])}."
+            )
     else:
         raise CheckpointError(
             f"{run.folder} is of kind {run.recipe.model.kind}: probe a language model or a classifier."
         )
+    asked, pairs = list(map(one_form, asked)), [(one_form(one), one_form(other)) for one, other in pairs]
     unknown = run.tokenizer.unknown_tokens
     found = [
         ask(run, sentence, pair) for sentence in asked for pair in pairs

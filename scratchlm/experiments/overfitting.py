@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import written_aside
+from ..fonts import drawable
 from ..models.kinds import KINDS
 from ..training import Recipe, Reporter, Trainer
 from ..training.metrics import Metrics
@@ -96,7 +97,7 @@ def compare_remedies(
             f"{name:20} best validation loss {loss:.3f} at step {step}, gap at the end {outcomes[-1].gap:.3f}"
         )
     if outcomes:
-        draw(outcomes, folder / "overfitting.png", recipe.name)
+        draw(outcomes, folder / "overfitting.png", recipe.name, trainer.job.unit)
     return outcomes
 
 
@@ -107,8 +108,8 @@ def _outcome(name: str, run: Path, parameters: int) -> Outcome:
     return Outcome(name, training, validation, parameters)
 
 
-def draw(outcomes: list[Outcome], path: Path, title: str) -> None:
-    """Training and validation loss of every variant, all on the same axes' ranges."""
+def draw(outcomes: list[Outcome], path: Path, title: str, unit: str) -> None:
+    """Training and validation loss of every variant, in nats per `unit`, all on the same axes' ranges."""
     from matplotlib.figure import Figure
 
     columns = min(4, len(outcomes))
@@ -128,7 +129,8 @@ def draw(outcomes: list[Outcome], path: Path, title: str) -> None:
     figure.supxlabel("step")
     named = grid[0, 0].get_legend_handles_labels()
     figure.legend(*named, frameon=False, fontsize=8, loc="outside lower right", ncols=2)
-    figure.supylabel("loss (nats a token)")
-    figure.suptitle(f"Overfitting and its remedies: {title}")
+    figure.supylabel(f"loss (nats per {unit})")
+    (shown,), fonts = drawable([f"Overfitting and its remedies: {title}"])
+    figure.suptitle(shown, family=fonts)
     with written_aside(path) as aside:
         figure.savefig(aside, dpi=110, format="png")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..errors import OptionError
+from ..errors import OptionError, quote
 
 
 def until(pieces: Iterable[str], stop: Sequence[str]) -> Iterator[str]:
@@ -17,7 +17,7 @@ def until(pieces: Iterable[str], stop: Sequence[str]) -> Iterator[str]:
         OptionError: a stop string is empty, or `stop` is one string, whose characters it would mean.
     """
     if "" in stop:  # so it is in a str
-        raise OptionError(f"stop is a list of strings, none of them empty, got {stop!r}.")
+        raise OptionError(f"stop is a list of strings, none of them empty, got {quote(stop)}.")
     return _until(pieces, stop)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import TokenError
+from ..errors import TokenError, quote
 from ..text import Tokenizer
 from .sampling import generate
 from .stopping import until
@@ -40,7 +40,7 @@ def known_ids(tokenizer: Tokenizer, text: str) -> np.ndarray:
         TokenError: it has characters or words that the tokenizer does not know.
     """
     if unknown := tokenizer.unknown_tokens(text):
-        shown = ", ".join(repr(token) for token in unknown[:5])
+        shown = ", ".join(quote(token) for token in unknown[:5])
         raise TokenError(
             f"The text has what the model's {tokenizer.kind} do not know: {shown}"
             f"{' and more' if len(unknown) > 5 else ''}. Leave it out, or train on text that has it."

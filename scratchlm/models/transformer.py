@@ -21,7 +21,8 @@ class Transformer(nn.Module):
     """Token ids → features; the score of token v is feature · embedding_v: both share one table.
 
     Weights start from N(0, 0.02²), the projections back into the residual stream from N(0, 0.02²/2L), biases
-    from 0. Source: Radford and others 2019.
+    from 0. Source: Radford and others 2019. The GELU is the exact one: weights of GPT-2 itself, which has the
+    form with tanh, give slightly other logits here.
     """
 
     causal: bool  # does a token see only those before it?

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError, OptionError, shown
+from ..errors import DtypeError, OptionError, quote
 from ..nn.module import Module
 from ..tensor import Tensor
 
@@ -65,4 +65,4 @@ def check_number(name: str, value: Any, least: float, below: float = math.inf, f
     number = isinstance(value, (int, float, np.number))
     if not number or not least <= value or not (value < below or (value == below and not finite)):
         limit = f" and below {below:g}" if below < math.inf else ""
-        raise OptionError(f"{name} is {shown(value)}, expected a number from {least:g} on{limit}.")
+        raise OptionError(f"{name} is {quote(value)}, expected a number from {least:g} on{limit}.")

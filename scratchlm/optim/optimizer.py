@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..device import Device, to_host, upload
-from ..errors import CheckpointError, DtypeError, OptionError, ShapeError, shown
+from ..errors import CheckpointError, DtypeError, OptionError, ShapeError, quote
 from ..tensor import Tensor
 from .given import Parameters, check_number, groups_of
 
@@ -220,7 +220,7 @@ class Adam(Optimizer):
         super().check(group)
         if not isinstance(group["betas"], (tuple, list)) or len(group["betas"]) != 2:
             raise OptionError(
-                f"betas is {shown(group['betas'])}, expected two numbers, such as (0.9, 0.999)."
+                f"betas is {quote(group['betas'])}, expected two numbers, such as (0.9, 0.999)."
             )
         for beta in group["betas"]:
             check_number("betas", beta, 0, below=1)

@@ -6,14 +6,13 @@ import numpy as np
 
 from ..errors import OptionError
 from ..files import written_aside
+from ..fonts import drawable
 from ..modes import no_grad
 from ..nn import evaluating
+from ..text import one_form
 from ..training.data import START
 from ..training.trainer import Trainer
 from .run import Run, load_run
-
-# Fonts with Chinese characters that systems come with; matplotlib's own has none.
-_CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC")
 
 
 def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray:
@@ -29,20 +28,18 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
     if not target:
         raise OptionError("The answer is empty: there is no attention to draw.")
     from matplotlib.figure import Figure
-    from matplotlib.font_manager import get_font_names
 
     tokenizer = run.tokenizer
-    ids = tokenizer.encode(source)[-run.recipe.training.length :]
-    written = tokenizer.encode(target)
+    ids = tokenizer.encode(one_form(source))[-run.recipe.training.length :]
+    written = tokenizer.encode(one_form(target))
     inputs = np.append(tokenizer.id_of(START), written)[:-1]
     with no_grad(), evaluating(run.model):
         weights = run.model.weights(ids[None], inputs[None])[0]  # (T, S)
     figure = Figure(figsize=(2 + 0.22 * len(ids), 1.5 + 0.22 * len(written)), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    known = set(get_font_names())
-    fonts = ["DejaVu Sans", *(font for font in _CHINESE if font in known)]
-    across, down = ([_shown(tokenizer.decode([k]), len(fonts) > 1) for k in read] for read in (ids, written))
+    labels, fonts = drawable([_shown(tokenizer.decode([k])) for k in (*ids, *written)])
+    across, down = labels[: len(ids)], labels[len(ids) :]
     long = max(map(len, across)) > 2  # a column is two characters wide
     axes.set_xticks(range(len(ids)), across, family=fonts, rotation=90 if long else 0)
     axes.set_yticks(range(len(written)), down, family=fonts)
@@ -55,10 +52,8 @@ def draw_alignment(run: Run, source: str, target: str, path: Path) -> np.ndarray
     return weights
 
 
-def _shown(token: str, chinese: bool) -> str:
-    """A token as a label; Chinese by its code point where no font of this machine can draw it."""
-    if not chinese and any(c >= "\u2e80" for c in token):
-        return " ".join(f"U+{ord(c):X}" for c in token)
+def _shown(token: str) -> str:
+    """A token as a label."""
     return token.replace(" ", "␣").replace("\n", "⏎") or "·"
 
 

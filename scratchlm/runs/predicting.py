@@ -11,6 +11,7 @@ from ..generation import beam_search, choose
 from ..generation.writing import known_ids
 from ..modes import no_grad
 from ..nn import evaluating
+from ..text import one_form
 from ..training.data import END, MASK, START
 from ..training.jobs.classes import class_probabilities
 from ..training.jobs.pairs import answer
@@ -28,7 +29,7 @@ class Prediction:
 
 
 def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> list[Prediction]:
-    """What the run makes of one text.
+    """What the run makes of one text, which is cleaned as its training text was.
 
     Args:
         beam: width of the beam search for answers; 1 takes the likeliest token each time.
@@ -40,6 +41,7 @@ def predict(run: Run, text: str, beam: int = 1, choices: Sequence[str] = ()) -> 
         OptionError: the text is empty, or an option does not fit the kind of model.
         CheckpointError: a language model without choices, which continues texts and predicts nothing.
     """
+    text, choices = one_form(text), [one_form(choice) for choice in choices]
     kind, ids = run.recipe.model.about, _read(run, text)
     if len(ids) == 0:
         raise OptionError("There is nothing to predict from: the text is empty.")
@@ -116,7 +118,7 @@ PREDICT = {"class": _classes, "next": _next, "tokens": _token_for_token, "mask":
 
 def unknown_words(run: Run, text: str) -> list[str]:
     """What a run of words reads as <unk> in a text, each once; other runs refuse what they do not know."""
-    return run.tokenizer.unknown_tokens(text) if run.tokenizer.kind == "words" else []
+    return run.tokenizer.unknown_tokens(one_form(text)) if run.tokenizer.kind == "words" else []
 
 
 def _read(run: Run, text: str) -> np.ndarray:
@@ -136,7 +138,7 @@ def between(run: Run, one: str, other: str, steps: int = 7) -> list[str]:
         raise OptionError(
             f"A model of kind {run.recipe.model.kind} has no codes to go between: leave out --to."
         )
-    ends = [known_ids(run.tokenizer, text) for text in (one, other)]
+    ends = [known_ids(run.tokenizer, one_form(text)) for text in (one, other)]
     if not all(map(len, ends)):
         raise OptionError("There is no way from or to nothing: a text is empty.")
     return interpolate(run.model, run.tokenizer, ends[0], ends[1], steps)

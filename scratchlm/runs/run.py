@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import CheckpointError
 from ..generation.writing import write
-from ..text import Tokenizer, load_tokenizer
+from ..text import Tokenizer, load_tokenizer, one_form
 from ..training.building import build_model
 from ..training.checkpoint import load_arrays
 from ..training.recipe import Recipe, load_recipe
@@ -24,7 +24,8 @@ class Run:
     state: dict[str, Any]  # step and validation_loss of these weights, labels of a classifier
 
     def stream(self, prompt: str, tokens: int, **options: Any) -> Iterator[str]:
-        """The text that continues the prompt, in pieces as they come: see `write`.
+        """The text that continues the prompt, cleaned as the training text was, in pieces as they come: see
+        `write`.
 
         Raises:
             CheckpointError: the run is no language model.
@@ -35,7 +36,8 @@ class Run:
                 f"{self.folder} is a model of kind {self.recipe.model.kind}, which continues no text: use "
                 "scratchlm predict."
             )
-        return write(self.model, self.tokenizer, prompt, tokens, **options)
+        stop = [one_form(each) for each in options.pop("stop", ())]
+        return write(self.model, self.tokenizer, one_form(prompt), tokens, stop=stop, **options)
 
 
 def load_run(folder: str | Path, device: str | None = None) -> Run:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
-from ..errors import DataError, RecipeError, did_you_mean
+from ..errors import DataError, RecipeError, did_you_mean, quote
 from . import arithmetic, dates, dialogue, facts, languages, sentiment, stress, summaries, translation
 from .baselines import measure_baselines as measure_baselines
 from .examples import Example as Example
@@ -46,11 +46,13 @@ def load_task(name: str, seed: int = 0) -> TaskData:
         try:
             load = point.load()
         except (ImportError, AttributeError) as error:
-            raise DataError(f"The task {name!r} is registered as {point.value}, but: {error}.") from error
+            raise DataError(
+                f"The task {quote(name)} is registered as {point.value}, but: {error}."
+            ) from error
         return load(seed)
     known = task_names()
     raise RecipeError(
-        f"There is no task {name!r}{did_you_mean(name, known)}: name one of {', '.join(known)}."
+        f"There is no task {quote(name)}{did_you_mean(name, known)}: name one of {', '.join(known)}."
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..errors import DataError, RecipeError, did_you_mean
+from ..errors import DataError, RecipeError, did_you_mean, quote
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class TaskData:
             DataError: no test example has the tag.
         """
         if tag not in self.tags:
-            raise DataError(f"The task {self.name} has no tag {tag!r}{did_you_mean(tag, self.tags)}.")
+            raise DataError(f"The task {self.name} has no tag {quote(tag)}{did_you_mean(tag, self.tags)}.")
         validation = tuple(example for example in self.validation if example.tag == tag)
         test = tuple(example for example in self.test if example.tag == tag)
         return replace(self, name=f"{self.name}/{tag}", validation=validation, test=test)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from ..errors import DataError, RecipeError, did_you_mean
+from ..errors import DataError, RecipeError, did_you_mean, quote
 from ..text.splitting import CJK
 from .packages import require
 
@@ -34,7 +34,11 @@ def exact_match(predictions: Sequence[str], references: Sequence[str]) -> float:
 
 
 def bleu(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """BLEU-4 of the whole set (sacrebleu, its 13a tokens; a Chinese character is a token)."""
+    """BLEU-4 of the whole set (sacrebleu, its 13a tokens; a Chinese character is a token).
+
+    As sacrebleu has it, a set in which no prediction has four tokens gets 0, be it right or wrong: there are
+    no runs of four to count. Measure such answers by exact_match or chrf.
+    """
     _check(predictions, references)
     sacrebleu = require("sacrebleu", "metric bleu")
     # force: our references are often short or spaced already, which sacrebleu would warn about
@@ -90,7 +94,7 @@ def measure(metric: str, predictions: Sequence[str], references: Sequence[str]) 
         DataError: predictions and references are not as many.
     """
     if metric not in METRICS:
-        raise RecipeError(f"There is no metric {metric!r}{did_you_mean(metric, METRICS)}.")
+        raise RecipeError(f"There is no metric {quote(metric)}{did_you_mean(metric, METRICS)}.")
     names = _BESIDE.get(metric, (metric,))
     return {name: METRICS[name](predictions, references) for name in names}
 

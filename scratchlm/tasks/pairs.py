@@ -4,7 +4,7 @@ A .tsv file has one pair a line, input and output with one tab between them; not
 Its first line is a header if it reads "input", tab, "output" or "label" (in any case), else it is a pair. A
 .jsonl file has one JSON object a line: {"input": "…", "output": "…"} or {"input": "…", "label": "…"}; other
 keys are ignored, a label may be a whole number, and only here can a text have more than one line. Both are
-UTF-8, and empty lines are skipped.
+UTF-8, and empty lines are skipped. Characters are cleaned as those of a text (`one_form`).
 """
 
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..text import how_to_convert, one_form
 from .examples import Example, TaskData, split_examples
 
 OUTPUTS = ("output", "label")
@@ -59,10 +60,11 @@ def _read(path: Path) -> list[Example]:
                 raise ValueError("the output is empty" if pair[0].strip() else "the input is empty")
         except UnicodeDecodeError as error:
             byte = f"byte {error.start + 1} (0x{line[error.start]:02X})"
-            raise DataError(f"{path}, line {number}: {byte} is no UTF-8: save the file as UTF-8.") from None
+            advice = how_to_convert(content)
+            raise DataError(f"{path}, line {number}: {byte} is no UTF-8: {advice}.") from None
         except ValueError as error:
             raise DataError(f"{path}, line {number}: {error}.") from None
-        rows += [Example(*pair)] if pair else []
+        rows += [Example(*map(one_form, pair))] if pair else []
     if not rows:
         raise DataError(f"{path} has no pairs: write an input, a tab and an output on each line.")
     return rows

@@ -9,11 +9,13 @@ from .batches import rows_by_length as rows_by_length
 from .bpe import BPETokenizer as BPETokenizer
 from .characters import CharTokenizer as CharTokenizer
 from .cleaning import clean as clean
+from .cleaning import one_form as one_form
 from .cleaning import remove_exact_duplicates as remove_exact_duplicates
 from .cleaning import remove_near_duplicates as remove_near_duplicates
 from .corpus import Corpus as Corpus
 from .corpus import chinese_corpus as chinese_corpus
 from .corpus import default_corpus as default_corpus
+from .corpus import how_to_convert as how_to_convert
 from .corpus import load_corpus as load_corpus
 from .corpus import split as split
 from .ngram import WittenBell as WittenBell

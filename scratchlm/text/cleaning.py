@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import RecipeError
 
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 _LINE_END = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BLANK_LINES = re.compile("\n{3,}")
@@ -21,7 +22,7 @@ _BLOCK = 4096  # shingles that meet all 128 hashes at once: 4 MB
 def clean(
     text: str,
     *,
-    form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC",
+    form: Form = "NFC",
     strip_control: bool = True,
     collapse_spaces: bool = False,
 ) -> str:
@@ -35,15 +36,24 @@ def clean(
         >>> clean("e\u0301t\u00e9 \r\n\r\n\r\n\r\nfin\x07\n")
         'été\n\nfin'
     """
-    text = _LINE_END.sub("\n", text.replace("\ufeff", ""))
-    if strip_control:
-        text = _CONTROL.sub("", text)
-    text = unicodedata.normalize(form, text)
+    text = one_form(text, form=form, strip_control=strip_control)
     if collapse_spaces:
         text = _SPACES.sub(" ", text)
     # a pattern such as " +$" would look at a run of n spaces inside a line n²/2 times
     text = "\n".join(line.rstrip() for line in text.split("\n"))
     return _BLANK_LINES.sub("\n\n", text).strip("\n")
+
+
+def one_form(text: str, *, form: Form = "NFC", strip_control: bool = True) -> str:
+    r"""What `clean` does to characters, with spaces and lines left: for prompts to a model of clean text.
+
+    >>> one_form("\ufeffcafe\u0301 \r\n")
+    'café \n'
+    """
+    text = _LINE_END.sub("\n", text.replace("\ufeff", ""))
+    if strip_control:
+        text = _CONTROL.sub("", text)
+    return unicodedata.normalize(form, text)
 
 
 def remove_exact_duplicates(docs: Iterable[str]) -> list[str]:

@@ -9,6 +9,7 @@ import os
 import platform
 import sysconfig
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -149,11 +150,21 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is no UTF-8 text, see its byte {error.start} (0x{content[error.start]:02X}): "
-            "save it again as UTF-8."
+            f"{how_to_convert(content)}."
         ) from error
     if not text.strip():
         raise DataError(f"{path} is empty: give a file with text in it.")
     return text
+
+
+def how_to_convert(content: bytes) -> str:
+    """What to do with bytes that are no UTF-8: Chinese files are often GB18030 (GBK, GB2312)."""
+    with suppress(UnicodeDecodeError):
+        foreign = [c for c in content.decode("gb18030") if c > "\x7f"]
+        usual = sum(len(c.encode("gb2312", errors="ignore")) == 2 for c in foreign)
+        if len(foreign) < 1.1 * usual:  # what other encodings wrote would read as characters that are rare
+            return "it reads as GB18030: convert it, say with `iconv -f GB18030 -t UTF-8 OLD > NEW`"
+    return "save it again as UTF-8"
 
 
 def split(row: Row, validation: float = 0.1) -> tuple[Row, Row]:

@@ -2,9 +2,11 @@ r"""Where a text may be cut: the regular expressions of the word and the byte-pa
 
 They also stand in tokenizer.json, where another engine (Oniguruma) runs them. `\w`, `\d` and `\s` mean
 something else there, and change with every Unicode version, so every class here is a list of ranges: both
-engines agree on all code points, today's and tomorrow's. What no range names is a letter; combining marks
-are then letters too, which keeps the words of Hindi or Thai whole.
+engines agree on all code points, today's and tomorrow's. Of the words, what no range names is a letter;
+combining marks are then letters too, which keeps the words of Hindi or Thai whole.
 """
+
+from .unicode import LETTER, NUMBER
 
 SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # Unicode's White_Space
 
@@ -33,10 +35,17 @@ WORD = (
     rf"| ['\"](?=[^{SPACE}])|[^{SPACE}]"
 )
 
-# What GPT-2 does: endings such as 's; runs of letters, digits or symbols, with the space before them; other
-# space. Runs end after 64 characters, so that merging inside a run costs no more than the text's length.
+# The same where a text comes with its words cut already, as the Penn Treebank does: u.s. n't <unk>.
+SPACED_WORD = rf"\n|[^{SPACE}]+"
+
+# What GPT-2 does: endings such as 's; runs of letters, of numbers or of neither, with the space before them;
+# other space. Runs end after 64 characters, where GPT-2's go on, so that merging inside a run costs no more
+# than the text's length. Runs of ASCII alone come first, which is the same and three times as fast.
+_SIGN = r"\x00-\x08\x0e-\x1f!-/:-@\[-`{-\x7f"  # of ASCII
+_BEYOND = "\x80-\U0010ffff"
 PIECE = (
-    rf"'(?:[dmst]|ll|re|ve)| ?[^{SPACE}{SYMBOL}0-9]{{1,64}}| ?[0-9]{{1,64}}| ?[{SYMBOL}]{{1,64}}"
+    rf"'(?:[dmst]|ll|re|ve)| ?[A-Za-z]{{1,64}}(?![A-Za-z{_BEYOND}])| ?[{_SIGN}]{{1,64}}(?![{_SIGN}{_BEYOND}])"
+    rf"| ?[{LETTER}]{{1,64}}| ?[{NUMBER}]{{1,64}}| ?[^{SPACE}{LETTER}{NUMBER}]{{1,64}}"
     rf"|[{SPACE}]{{1,64}}(?![^{SPACE}])|[{SPACE}]{{1,64}}"
 )
 
@@ -52,6 +61,8 @@ NO_SPACE = "|".join(
         r"(?<! ) (?=['\"])",  # before a quote that closes
     ]
 )
+
+NO_SPACE_BETWEEN_LINES = r" (?=\n)|(?<=\n) "
 
 
 def split_at(pattern: str, *, keep_between: bool = True) -> dict[str, object]:

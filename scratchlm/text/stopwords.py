@@ -1,6 +1,6 @@
 """Stop words: words so common that counting them says little about a text."""
 
-from ..errors import RecipeError, did_you_mean
+from ..errors import RecipeError, did_you_mean, quote
 
 _LISTS = {
     "en": """
@@ -37,6 +37,6 @@ def stop_words(language: str) -> frozenset[str]:
     if language not in _LISTS:
         near = did_you_mean(language, _LISTS)
         raise RecipeError(
-            f"There are no stop words for {language!r}{near}: choose one of {', '.join(_LISTS)}."
+            f"There are no stop words for {quote(language)}{near}: choose one of {', '.join(_LISTS)}."
         )
     return frozenset(_LISTS[language].split())

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError, DtypeError, RecipeError, TokenError, did_you_mean
+from ..errors import DataError, DtypeError, RecipeError, TokenError, did_you_mean, quote
 from ..files import write_text
 
 Json = dict[str, Any]
@@ -88,7 +88,7 @@ class Tokenizer(ABC):
             TokenError: there is none.
         """
         if token not in self._ids:
-            raise TokenError(f"This tokenizer has no token {token!r}{did_you_mean(token, self._ids)}.")
+            raise TokenError(f"This tokenizer has no token {quote(token)}{did_you_mean(token, self._ids)}.")
         return self._ids[token]
 
     def encode(self, text: str) -> NDArray[np.int32]:
@@ -182,7 +182,8 @@ def train_tokenizer(kind: str, text: str | Iterable[str], **options: Any) -> Tok
     if kind not in Tokenizer.kinds:
         known = Tokenizer.kinds
         raise RecipeError(
-            f"There is no tokenizer {kind!r}{did_you_mean(kind, known)}: choose one of {', '.join(known)}."
+            f"There is no tokenizer {quote(kind)}{did_you_mean(kind, known)}: choose "
+            f"one of {', '.join(known)}."
         )
     return Tokenizer.kinds[kind].train(text, **options)
 
@@ -217,7 +218,8 @@ def check_specials(specials: Sequence[str]) -> None:
     for special in specials:
         if len(special) < 2 or not all("!" <= character <= "~" for character in special):
             raise RecipeError(
-                f"The special token {special!r} must be two or more visible ASCII signs, such as '<eos>'."
+                f"The special token {quote(special)} must be two or more visible ASCII signs, "
+                "such as '<eos>'."
             )
     if len(set(specials)) < len(specials):
         raise RecipeError(f"The special tokens {', '.join(specials)} must differ from each other.")

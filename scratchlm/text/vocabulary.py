@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ..errors import RecipeError, TokenError, did_you_mean
+from ..errors import RecipeError, TokenError, did_you_mean, quote
 
 
 class Vocabulary:
@@ -54,7 +54,7 @@ class Vocabulary:
             TokenError: the vocabulary lacks it.
         """
         if token not in self._ids:
-            raise TokenError(f"The vocabulary has no token {token!r}{did_you_mean(token, self._ids)}.")
+            raise TokenError(f"The vocabulary has no token {quote(token)}{did_you_mean(token, self._ids)}.")
         return self._ids[token]
 
     def __len__(self) -> int:

@@ -4,11 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from .lookup import LookupTokenizer, read_vocabulary
-from .splitting import NO_SPACE, WORD, split_at
+from .splitting import NO_SPACE, NO_SPACE_BETWEEN_LINES, SPACED_WORD, WORD, split_at
 from .tokenizer import Json
-
-_word = re.compile(WORD)
-_no_space = re.compile(NO_SPACE)
 
 
 class WordTokenizer(LookupTokenizer):
@@ -24,6 +21,13 @@ class WordTokenizer(LookupTokenizer):
         >>> t.decode(t.encode('He said  "well-known" (3.5). 我爱'))
         'He said "well-known" (3.5). 我爱'
 
+    spaced takes whatever stands between spaces as a word, for a text that comes with its words cut, and <unk>
+    in it as what the vocabulary lacks; lines stay lines.
+
+        >>> t = WordTokenizer.train("the u.s. did n't <unk>\nthe <unk>", spaced=True)
+        >>> t.tokens, t.encode("the <unk>").tolist()
+        (['<unk>', 'the', '\n', 'did', "n't", 'u.s.'], [1, 0])
+
     lowercase makes no difference between The and the. Two rules of Unicode depend on the neighbours of a
     letter; here each letter has one small form, as in the Hugging Face library.
     """
@@ -31,32 +35,39 @@ class WordTokenizer(LookupTokenizer):
     kind = "words"
 
     def __init__(
-        self, tokens: Sequence[str], specials: Sequence[str] = (), *, lowercase: bool = False
+        self,
+        tokens: Sequence[str],
+        specials: Sequence[str] = (),
+        *,
+        lowercase: bool = False,
+        spaced: bool = False,
     ) -> None:
         super().__init__(tokens, specials)
-        self.lowercase = lowercase
+        self.lowercase, self.spaced = lowercase, spaced
+        self._word, self._no_space = (SPACED_WORD, NO_SPACE_BETWEEN_LINES) if spaced else (WORD, NO_SPACE)
 
     def _pieces(self, text: str) -> Iterable[str]:
         if self.lowercase:
             text = text.replace("Σ", "σ").lower()  # str.lower alone writes ς at the end of a word
-        return _word.findall(text)
+        return re.findall(self._word, text)
 
     def _decode(self, ids: list[int]) -> str:
-        return _no_space.sub("", " ".join(self.tokens[number] for number in ids))
+        return re.sub(self._no_space, "", " ".join(self.tokens[number] for number in ids))
 
     def _pipeline(self) -> Json:
         joined = [
             {"type": "WordPiece", "prefix": "##", "cleanup": False},  # " ".join: no token begins with ##
             {"type": "Fuse"},
-            {"type": "Replace", "pattern": {"Regex": NO_SPACE}, "content": ""},
+            {"type": "Replace", "pattern": {"Regex": self._no_space}, "content": ""},
         ]
         return {
             "normalizer": {"type": "Lowercase"} if self.lowercase else None,
-            "pre_tokenizer": split_at(WORD, keep_between=False),
+            "pre_tokenizer": split_at(self._word, keep_between=False),
             "decoder": {"type": "Sequence", "decoders": joined},
             "model": self._model(),
         }
 
     @classmethod
     def _from_json(cls, data: Json) -> "WordTokenizer":
-        return cls(*read_vocabulary(data), lowercase=data["normalizer"] is not None)
+        spaced = data["pre_tokenizer"]["pattern"]["Regex"] == SPACED_WORD
+        return cls(*read_vocabulary(data), lowercase=data["normalizer"] is not None, spaced=spaced)

@@ -1,13 +1,18 @@
 """The model, the optimizer and the schedule that a recipe describes."""
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from .. import nn, optim
 from ..device import Device
-from ..models.kinds import Fit
+from ..errors import RecipeError
+from ..models.kinds import KINDS, Fit
+from ..random import random_state
 from ..text import Tokenizer
-from .recipe import Recipe, Training
+from .recipe import Model, Recipe, Training
 
 
 def build_model(
@@ -24,7 +29,32 @@ def build_model(
         tokenizer.unknown_id or 0,
         device or recipe.training.device,
     )
-    return recipe.model.about.build(recipe.model, fit)
+    _check_memory(recipe.model)
+    model = recipe.model.about.build(recipe.model, fit)
+    if bound := recipe.model.init_range:
+        for parameter in model.parameters():
+            drawn = random_state.generator.uniform(-bound, bound, parameter.shape)
+            parameter.data = drawn.astype(np.float32)
+    return model
+
+
+def _check_memory(model: Model) -> None:
+    """Refuse, before minutes of filling memory, a model that cannot fit: what every kind has at the least.
+
+    Raises:
+        RecipeError: weights and gradients alone are more than the machine has.
+    """
+    if not hasattr(os, "sysconf"):  # Windows
+        return
+    width = getattr(model, KINDS[model.reader].width)
+    least = 4 * width * (width * model.num_layers + model.embedding_dim)  # weights of a layer: 4 D² or more
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if (needed := 2 * 4 * least) > memory:  # float32
+        raise RecipeError(
+            f"A model of this size (model.num_layers {model.num_layers:,}, {width:,} wide) has {least:.1e} "
+            f"weights or more, {needed / 2**30:,.0f} GB with their gradients, but this machine has "
+            f"{memory / 2**30:,.0f} GB: make it smaller."
+        )
 
 
 def build_optimizer(training: Training, parameters: Iterable[nn.Parameter]) -> optim.Optimizer:

@@ -34,7 +34,8 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], state: Mapping[str
     """
     from safetensors.numpy import save
 
-    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    # safetensors writes memory as it lies: not what a transposed view shows.
+    whole = {name: np.asarray(a, a.dtype.newbyteorder("="), order="C") for name, a in arrays.items()}
     about = {"format": FORMAT, "version": __version__, "state": state}
     about["sha256"] = _digest(whole, about)
     # One entry only: safetensors writes several in any order, and equal runs should give equal files.

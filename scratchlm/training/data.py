@@ -1,9 +1,11 @@
 """A recipe's data: a text or a task's examples, cleaned, held out, cut into tokens."""
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +34,7 @@ _SENTENCE = re.compile(r"[^\s.!?。！？](?:[^.!?。！？\n]|\n(?!\n)|[.!?](?!
 
 @dataclass
 class Text:
-    """The text of a run: tokenizer and token ids, and how many characters the held-out part has."""
+    """The text of a run: tokenizer, token ids, and how many characters the held-out part has."""
 
     corpus: Corpus
     tokenizer: Tokenizer
@@ -40,6 +42,8 @@ class Text:
     validation_text: str
     training: np.ndarray  # (N) token ids
     validation: np.ndarray  # (M) token ids
+    test: np.ndarray  # token ids, none without data.test_paths
+    sha256: str  # fingerprint of the text and of those of its own for validation and test
 
     @property
     def validation_characters(self) -> int:
@@ -64,7 +68,11 @@ def load_text(data: Data) -> Corpus:
         corpus = load_corpus(data.paths)
     else:
         corpus = chinese_corpus() if data.source == "chinese" else default_corpus()
-    text = corpus.text
+    return dataclasses.replace(corpus, text=_kept(data, corpus.text))
+
+
+def _kept(data: Data, text: str) -> str:
+    """A text without the duplicates and stop words that are to be left out."""
     if data.remove_duplicates != "no":
         exact = data.remove_duplicates == "exact"
         text = "\n\n".join((remove_exact_duplicates if exact else remove_near_duplicates)(text.split("\n\n")))
@@ -72,7 +80,7 @@ def load_text(data: Data) -> Corpus:
         if data.tokenizer != "words":
             raise RecipeError("data.remove_stop_words is for words: set data.tokenizer=words, or leave it.")
         text = _without_stop_words(text, data.remove_stop_words)
-    return dataclasses.replace(corpus, text=text)
+    return text
 
 
 def _without_stop_words(text: str, language: str) -> str:
@@ -84,30 +92,57 @@ def _without_stop_words(text: str, language: str) -> str:
 
 
 def prepare_text(data: Data, tokenizer: Tokenizer | None = None, specials: tuple[str, ...] = ()) -> Text:
-    """Read the corpus, hold out its last part, train a tokenizer on the rest (unless given), encode both."""
+    """Read the corpus, hold out its last part or read another text for that, train a tokenizer on the rest
+    (unless given), encode all.
+    """
     corpus = load_text(data)
+    test = _kept(data, load_corpus(data.test_paths).text) if data.test_paths else ""
+    sha256 = corpus.sha256
     if data.task:
+        _refuse_parts(data)
         task = load_task(data.task)
         held_out = "\n".join(example.source for example in task.validation)
         training, validation = corpus.text[: -len(held_out)], held_out
+    elif data.validation_paths:
+        training, validation = corpus.text, _kept(data, load_corpus(data.validation_paths).text)
     else:
         training, validation = split(corpus.text, data.validation)
+    if data.validation_paths or test:
+        sha256 = hashlib.sha256("\0".join((training, validation, test)).encode()).hexdigest()
     training = training[: max(1, round(len(training) * data.share))]
     if tokenizer is None:
         tokenizer = make_tokenizer(data, training, specials)
-    encoded = tokenizer.encode(training), tokenizer.encode(validation)
-    if (n := len(encoded[1])) < 2:
+    ids, held_out_ids, test_ids = (tokenizer.encode(part) for part in (training, validation, test))
+    if (n := len(held_out_ids)) < 2:
         raise DataError(
             f"The held-out part of the text has {n} token(s), but predicting needs 2: give more text or a "
             "larger data.validation."
         )
-    return Text(corpus, tokenizer, training, validation, *encoded)
+    return Text(corpus, tokenizer, training, validation, ids, held_out_ids, test_ids, sha256)
+
+
+def _refuse_parts(data: Data) -> None:
+    if data.validation_paths or data.test_paths:
+        raise RecipeError(
+            "data.validation_paths and data.test_paths are for a running text; examples and pairs are "
+            "divided by scratchlm: remove them."
+        )
 
 
 def make_tokenizer(data: Data, text: str, specials: tuple[str, ...] = ()) -> Tokenizer:
     """Train the tokenizer that a recipe describes."""
-    options = {"vocab_size": data.vocabulary} if data.vocabulary else {}
-    return train_tokenizer(data.tokenizer, text, min_count=data.min_count, specials=specials, **options)
+    options: dict[str, Any] = {"vocab_size": data.vocabulary} if data.vocabulary else {}
+    if data.spaced:
+        if data.tokenizer != "words":
+            raise RecipeError("data.spaced is for words: set data.tokenizer=words, or leave it.")
+        options["spaced"] = True
+    made = train_tokenizer(data.tokenizer, text, min_count=data.min_count, specials=specials, **options)
+    if made.vocab_size == len(specials) + 1:  # <unk>
+        raise DataError(
+            f"No {made.kind} occur {data.min_count:,} times in the training text, so that nothing can be "
+            "learned: lower data.min_count."
+        )
+    return made
 
 
 @dataclass
@@ -141,6 +176,7 @@ def prepare_examples(
         RecipeError: the recipe names neither a task nor paths, or both.
         DataError: a package that the task needs is missing, or a file holds no pairs.
     """
+    _refuse_parts(data)
     if data.task and data.paths:
         raise RecipeError("Give either data.paths (files of pairs) or data.task, not both.")
     if not data.task and not data.paths:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import CheckpointError
 from ..files import write_text, written_aside
+from ..fonts import drawable
 
 
 class Metrics:
@@ -34,9 +35,11 @@ class Metrics:
         for text in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 line = json.loads(text)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):  # also a number of thousands of digits, lists in lists in …
                 break
-            if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+            if not isinstance(line, dict) or not _is_count(line.get("step")):
+                break
+            if not all(isinstance(value, float) or _is_count(value) for value in line.values()):
                 break
             lines.append(line)
         return lines
@@ -47,8 +50,13 @@ class Metrics:
         write_text(self.path, "".join(kept))
 
 
-def plot(metrics: list[dict[str, Any]], path: Path, title: str) -> None:
-    """Draw training and validation loss over the steps."""
+def _is_count(value: object) -> bool:
+    """Whether it is a whole number that can be drawn."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def plot(metrics: list[dict[str, Any]], path: Path, title: str, unit: str) -> None:
+    """Draw training and validation loss, in nats per `unit`, over the steps."""
     from matplotlib.figure import Figure
 
     training = [(m["step"], m["loss"]) for m in metrics if "loss" in m]
@@ -68,7 +76,9 @@ def plot(metrics: list[dict[str, Any]], path: Path, title: str) -> None:
             ha="center",
             color="#c0392b",
         )
-    axes.set(xlabel="step", ylabel="loss (nats a token)", title=title)
+    axes.set(xlabel="step", ylabel=f"loss (nats per {unit})")
+    (shown,), fonts = drawable([title])
+    axes.set_title(shown, family=fonts)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     if training or validation:

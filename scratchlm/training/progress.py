@@ -59,10 +59,11 @@ class TerminalReporter(Reporter):
         self.started, self.first = time.perf_counter(), trainer.steps_done
 
     def _say_compiling(self) -> None:
-        from scratchlm.kernels.cpu.compiling import cache_folder
+        from scratchlm.kernels.cpu.compiling import CACHE, cache_folder
 
         if not any(cache_folder().rglob("*.nbc")):
-            self.message(f"kernels are compiled at first use, once: a few seconds (kept in {cache_folder()})")
+            kept = f"once: a few seconds (kept in {cache_folder()})" if CACHE else "a few seconds"
+            self.message(f"kernels are compiled at first use, {kept}")
 
     def step(self, trainer: Trainer, loss: float) -> None:
         """Move the bar; without a terminal, a line every ten seconds."""

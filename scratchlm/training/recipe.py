@@ -6,6 +6,7 @@ recipe, defaults included, is written into the run's folder.
 
 import dataclasses
 import re
+import sys
 import tomllib
 import typing
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from ..device import DEVICES
-from ..errors import RecipeError, did_you_mean
+from ..errors import RecipeError, did_you_mean, quote, short
 from ..models.kinds import KINDS, Kind, users
 from ..tasks import METRICS, task_names
 
@@ -26,11 +27,15 @@ def _one_of(*values: str) -> Meta:
     return Meta(pattern=rf"\A({'|'.join(map(re.escape, values))})\Z", extra={"one_of": values})
 
 
+# What `differences` compares: the tables that decide the numbers of a run, without the places of its data and
+# its start, which may move; a fingerprint of the data is kept.
+DECIDES = ("data", "model", "training")
+PLACES = ("paths", "validation_paths", "test_paths", "start")
 BODIES = [name for name, row in KINDS.items() if row.is_body]
-Count = Annotated[int, Meta(ge=1)]
-CountOrZero = Annotated[int, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1, lt=2**31)]  # no run counts further, and arrays' sizes stay in 64 bits
+CountOrZero = Annotated[int, Meta(ge=0, lt=2**31)]
+Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max)]
+NotNegative = Annotated[float, Meta(ge=0, le=sys.float_info.max)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
@@ -46,9 +51,14 @@ class Data:
     remove_duplicates: Annotated[str, _one_of("no", "exact", "near")] = "no"  # paragraphs
     remove_stop_words: Annotated[str, _one_of("no", "en", "zh")] = "no"  # words only
     validation: Annotated[float, Meta(gt=0, lt=1)] = 0.1  # the last part of the text
+    validation_paths: list[str] = field(default_factory=list)  # a text of its own instead of that part
+    test_paths: list[str] = field(
+        default_factory=list
+    )  # a text that the best weights are measured on at the end
     tokenizer: Annotated[str, _one_of("characters", "words", "bpe")] = "characters"
     vocabulary: CountOrZero = 0  # most tokens; 0: as the tokenizer sees fit
     min_count: Count = 1  # rarer ones are unknown
+    spaced: bool = False  # words only: whatever stands between spaces is one, <unk> what is unknown
 
     def take(self, paths: typing.Sequence[str]) -> None:
         """Put files and folders, if any are given, in place of the text or task that the recipe names."""
@@ -67,6 +77,7 @@ class Model:
     num_layers: Count = 1
     num_heads: Count = 4  # gpt, bert; their context is training.length
     dropout: Share = 0.0
+    init_range: NotNegative = 0.0  # all weights start from U(−r, r); 0: each layer's own way
     attention: Annotated[str, _one_of("none", "additive", "multiplicative")] = "multiplicative"
     reverse_source: bool = False  # read it backwards
     feed_context: bool = False  # its last state at each step
@@ -118,7 +129,7 @@ class Training:
     start: str = ""  # folder of a run whose tokenizer and body this one begins with (`scratchlm finetune`)
     freeze: list[str] = field(default_factory=list)  # beginnings of the names of weights that stay
     patience: CountOrZero = 0  # evaluations without gain; 0: never stop early
-    seed: CountOrZero = 0
+    seed: Annotated[int, Meta(ge=0)] = 0
     device: Annotated[str, _one_of(*DEVICES)] = "cpu"
 
 
@@ -167,19 +178,31 @@ def load_recipe(name_or_path: str, changes: typing.Sequence[str] = ()) -> Recipe
         known = shipped()
         if name_or_path not in known:
             raise RecipeError(
-                f"There is no recipe '{name_or_path}'{did_you_mean(name_or_path, known)}: "
+                f"There is no recipe {quote(name_or_path)}{did_you_mean(name_or_path, known)}: "
                 f"name one of {', '.join(known)}, or a file that ends in .toml."
             )
         path = known[name_or_path]
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"Cannot read the recipe {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"The recipe {path} is no TOML: {error}.") from None
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, lists in lists in …
+        raise RecipeError(f"The recipe {path} is no TOML: {short(error)}.") from None
     for change in changes:
         _apply(table, change)
-    return _checked(table, f"recipe {name_or_path}" + "".join(f", --set {change}" for change in changes))
+    return _checked(
+        table, f"recipe {name_or_path}" + "".join(f", --set {short(change)}" for change in changes)
+    )
+
+
+def differences(begun: typing.Mapping[str, Any], now: typing.Mapping[str, Any]) -> list[str]:
+    """What two recipes, as dictionaries, would train differently: "training.lr was 0.01 and is 0.1", …"""
+    return [
+        f"{table}.{key} was {quote(begun[table].get(key))} and is {quote(value)}"
+        for table in DECIDES
+        for key, value in now[table].items()
+        if key not in PLACES and begun[table].get(key) != value
+    ]
 
 
 def _apply(table: dict[str, Any], change: str) -> None:
@@ -187,15 +210,15 @@ def _apply(table: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     *parents, last = key.strip().split(".")
     if not equals or not last:
-        raise RecipeError(f"'{change}' is no change of a recipe: write for example training.steps=50.")
+        raise RecipeError(f"{quote(change)} is no change of a recipe: write for example training.steps=50.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text.strip()
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
-            raise RecipeError(f"'{key}': '{parent}' is a value, not a table: use table.key=value.")
+            raise RecipeError(f"{quote(key)}: {quote(parent)} is a value, not a table: use table.key=value.")
     table[last] = value
 
 
@@ -224,7 +247,7 @@ def _refuse_unknown(table: dict[str, Any], kind: type, source: str, prefix: str)
     for key, value in table.items():
         if key not in fields:
             raise RecipeError(
-                f"{source}: unknown key '{prefix}{key}'{did_you_mean(key, fields) or _elsewhere(key)}; "
+                f"{source}: unknown key {quote(prefix + key)}{did_you_mean(key, fields) or _elsewhere(key)}; "
                 f"known here: {', '.join(fields)}."
             )
         wanted = fields[key].type
@@ -253,16 +276,16 @@ def _sentence(error: str, table: dict[str, Any]) -> str:
         value, wanted = value[part], typing.get_type_hints(wanted, include_extras=True)[part]
     bare, meta = typing.get_args(wanted) if hasattr(wanted, "__metadata__") else (wanted, Meta())
     if dataclasses.is_dataclass(bare):
-        return f"'{key}' is a table, not {value!r}: write [{key}]."
+        return f"'{key}' is a table, not {quote(value)}: write [{key}]."
     if meta.extra and isinstance(value, str):
         return _no_choice(key, value, [choice for choice in meta.extra["one_of"] if choice])
     if bound := re.fullmatch(r"Expected `\w+` ([<>]=?) (\S+)", what):
-        return f"{key} is {bare(value)!r}, expected a number {_BOUNDS[bound[1]]} {float(bound[2]):g}."
+        return f"{key} is {quote(bare(value))}, expected a number {_BOUNDS[bound[1]]} {bound[2]}."
     if "got" in what:
         name = "list of str" if bare == list[str] else bare.__name__
-        return f"{key} is {value!r}, expected a value of type {name}."
-    return f"{key} is {value!r}: {what}."
+        return f"{key} is {quote(value)}, expected a value of type {name}."
+    return f"{key} is {quote(value)}: {what}."
 
 
 def _no_choice(key: str, value: str, choices: typing.Sequence[str]) -> str:
-    return f"{key} is {value!r}{did_you_mean(value, choices)}, expected one of {', '.join(choices)}."
+    return f"{key} is {quote(value)}{did_you_mean(value, choices)}, expected one of {', '.join(choices)}."

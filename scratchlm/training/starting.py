@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import nn
-from ..errors import CheckpointError, RecipeError
+from ..errors import CheckpointError, RecipeError, quote
 from ..models.kinds import KINDS
 from .checkpoint import load_arrays
 from .recipe import BODIES, Recipe, load_recipe
@@ -45,7 +45,8 @@ def freeze(model: nn.Module, beginnings: list[str]) -> list[nn.Parameter]:
     for beginning in beginnings:
         if not any(name.startswith(beginning) for name in named):
             raise RecipeError(
-                f"training.freeze names '{beginning}', but no weight's name begins so: {', '.join(named)}."
+                f"training.freeze names {quote(beginning)}, but no weight's name begins so: "
+                f"{', '.join(named)}."
             )
     for name, parameter in named.items():
         parameter.requires_grad = not name.startswith(tuple(beginnings))

@@ -1,20 +1,20 @@
 """The training loop: batches, loss, backward, clip, step; measure, keep the best, be able to go on."""
 
-import dataclasses
 import math
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from .. import optim
-from ..errors import CheckpointError, NumberError
+from ..errors import CheckpointError, NumberError, short
 from ..files import remove_asides, write_text
 from ..modes import detect_anomaly
 from ..random import manual_seed, random_state
@@ -25,7 +25,8 @@ from .checkpoint import load_arrays, nested, save_arrays
 from .evaluation import Evaluation
 from .jobs import make_job
 from .metrics import Metrics, plot
-from .recipe import Recipe, load_recipe
+from .recipe import DECIDES, Recipe, differences, load_recipe
+from .standing import Pending, Standing
 from .starting import begin_with, freeze
 
 FILES = ("tokenizer.json", "weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "loss.png")
@@ -53,16 +54,6 @@ class Reporter:
         """Training has ended, one way or another."""
 
 
-@dataclass
-class Pending:
-    """What has come since the last line of metrics."""
-
-    losses: float = 0.0  # their sum
-    steps: int = 0
-    seconds: float = 0.0
-    tokens: int = 0
-
-
 class Trainer:
     """One run, from a recipe, in a folder.
 
@@ -80,13 +71,11 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, folder: Path, reporter: Reporter | None = None, resume: bool = False):
         # A run must find its text from any folder: the recipe that is kept names whole paths.
-        paths = [str(Path(path).absolute()) for path in recipe.data.paths]
-        start = str(Path(recipe.training.start).absolute()) if recipe.training.start else ""
-        self.recipe = recipe = dataclasses.replace(
-            recipe,
-            data=dataclasses.replace(recipe.data, paths=paths),
-            training=dataclasses.replace(recipe.training, start=start),
-        )
+        data, start = replace(recipe.data), recipe.training.start
+        for key in ("paths", "validation_paths", "test_paths"):
+            setattr(data, key, [str(Path(path).absolute()) for path in getattr(data, key)])
+        start = str(Path(start).absolute()) if start else ""
+        self.recipe = recipe = replace(recipe, data=data, training=replace(recipe.training, start=start))
         self.folder = folder
         self.reporter = reporter or Reporter()
         self.steps_done = 0
@@ -264,9 +253,9 @@ class Trainer:
         if not path.exists():
             return
         begun, now = load_recipe(str(path)), self.recipe
-        if (begun.data, begun.model, begun.training) != (now.data, now.model, now.training):
+        if changed := differences(asdict(begun), asdict(now)):
             raise CheckpointError(
-                f"{self.folder} holds a run of another recipe (see its recipe.toml): choose another --out."
+                f"{self.folder} holds a run of another recipe ({', '.join(changed)}): choose another --out."
             )
 
     def _begin(self) -> None:
@@ -308,38 +297,56 @@ class Trainer:
         state = {
             "steps_done": self.steps_done,
             "seconds": self.seconds,
-            "best": dataclasses.asdict(self.best_result) if self.best_result else None,
+            "best": asdict(self.best_result) if self.best_result else None,
             "best_step": self.best_step,
             "without_gain": self.without_gain,
-            "pending": dataclasses.astuple(self.pending),
+            "pending": asdict(self.pending),
             "random": random_state.state_dict(),
             "batches": self.batches.state_dict(),
             "text": self.job.sha256,
+            "recipe": {table: asdict(self.recipe)[table] for table in DECIDES},
         }
         save_arrays(self.folder / "checkpoint.safetensors", arrays, state)
         if not (self.folder / "weights.safetensors").exists():
             self.save_weights()  # interrupted before the first evaluation: something to generate from
 
     def _restore(self, arrays: dict[str, np.ndarray], state: dict[str, Any]) -> None:
-        if state["text"] != self.job.sha256:
+        """Go on where `save` was called; whatever else the checkpoint may say is refused."""
+        try:
+            then = msgspec.convert(state, Standing)
+            self._check_unchanged(then)
+            self.model.load_state_dict(nested(arrays, "model"))
+            self.optimizer.load_state_dict(nested(arrays, "optimizer"))
+            random_state.load_state_dict(then.random)
+            self.batches.load_state_dict(then.batches)
+            self.best = then.best.badness if then.best else math.inf
+            if not then.steps_done <= self.recipe.training.steps:
+                raise ValueError(f"{then.steps_done} steps done")
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            raise CheckpointError(
+                f"{self.folder / 'checkpoint.safetensors'} has a state that no run of this recipe leaves "
+                f"({short(error)}): train again into a new folder, perhaps with scratchlm finetune."
+            ) from None
+        carried = nested(arrays, "state")
+        device = self.recipe.training.device
+        self.state = tuple(Tensor(carried[k], device=device) for k in sorted(carried)) or None
+        self.steps_done, self.seconds, self.best_result = then.steps_done, then.seconds, then.best
+        self.best_step, self.without_gain, self.pending = then.best_step, then.without_gain, then.pending
+        self.metrics.keep_until(self.steps_done)
+
+    def _check_unchanged(self, then: Standing) -> None:
+        """Refuse to go on with another text or recipe than the run began with."""
+        if changed := differences(then.recipe, asdict(self.recipe)):
+            raise CheckpointError(
+                f"The recipe of {self.folder} was changed since the run began: {', '.join(changed)}. Put the "
+                "old values back into its recipe.toml, or begin a new run, with scratchlm finetune from its "
+                "weights."
+            )
+        if then.text != self.job.sha256:
             raise CheckpointError(
                 f"The data is not the one that {self.folder} was trained on (its SHA-256 differs): "
                 "put the old data back, or train into a new folder."
             )
-        self.model.load_state_dict(nested(arrays, "model"))
-        self.optimizer.load_state_dict(nested(arrays, "optimizer"))
-        carried = nested(arrays, "state")
-        device = self.recipe.training.device
-        self.state = tuple(Tensor(carried[k], device=device) for k in sorted(carried)) or None
-        random_state.load_state_dict(state["random"])
-        self.batches.load_state_dict(state["batches"])
-        self.steps_done, self.seconds = state["steps_done"], state["seconds"]
-        if state["best"]:
-            self.best_result = Evaluation(**state["best"])
-            self.best = self.best_result.badness
-        self.best_step, self.without_gain = state["best_step"], state["without_gain"]
-        self.pending = Pending(*state["pending"])
-        self.metrics.keep_until(self.steps_done)
 
     def load_best(self) -> None:
         """Put the best weights into the model, to show and to measure."""
@@ -347,7 +354,8 @@ class Trainer:
 
     def plot(self) -> None:
         """Draw loss.png."""
-        plot(self.metrics.read(), self.folder / "loss.png", f"{self.recipe.name}: {self.job.title}")
+        title = f"{self.recipe.name}: {self.job.title}"
+        plot(self.metrics.read(), self.folder / "loss.png", title, self.job.unit)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from scratchlm.errors import DataError, RecipeError
 from scratchlm.tasks import METRICS, TaskData, measure, measure_baselines, split_examples
 from scratchlm.tasks.baselines import copy, lead, logistic, majority, nearest
 from scratchlm.tasks.examples import Example
+from scratchlm.tasks.metrics import bleu
 
 pytest.importorskip("sacrebleu", reason="needs the extra packages of the tasks")
 pytest.importorskip("rouge_score", reason="needs the extra packages of the tasks")
@@ -87,3 +88,13 @@ def test_measure_baselines():
     assert figures["logistic"] == {"accuracy": 100}
     assert list(measure_baselines(fruit("rougeL"))) == ["majority", "lead", "nearest"]
     assert list(measure_baselines(fruit("bleu"))["copy"]) == ["bleu", "chrf", "exact_match"]
+
+
+def test_bleu_of_texts_under_four_tokens_is_sacrebleus_zero():
+    import sacrebleu
+
+    for right in ("a", "a b c", "我爱你"):
+        assert bleu([right], [right]) == 0
+    assert sacrebleu.corpus_bleu(["a b c"], [["a b c"]], force=True).score == 0
+    assert bleu(["a b c d"], ["a b c d"]) == pytest.approx(100)
+    assert bleu(["a", "a b c d"], ["a", "a b c d"]) == pytest.approx(100)  # one with four is enough

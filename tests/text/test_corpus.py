@@ -62,6 +62,10 @@ def test_load_corpus(folder):
         ("ab".encode("utf-16"), "byte 3 is NUL.*UTF-16"),
         (b"caf\xe9 au lait", r"byte 3 \(0xE9\): save it again as UTF-8"),
         (b"abc\xe6\x88", r"byte 3 \(0xE6\)"),
+        ("却说曹操，字孟德。".encode("gb18030"), r"reads as GB18030: convert it, say with `iconv -f GB18030"),
+        ("Il a mangé des pâtés à Noël".encode("latin-1"), "save it again as UTF-8"),
+        ("話說天下大勢，分久必合，合久必分".encode("big5"), "save it again as UTF-8"),
+        ("吾輩は猫である。名前はまだ無い。".encode("shift-jis"), "save it again as UTF-8"),
     ],
 )
 def test_load_corpus_refuses_what_is_no_text(content, message, tmp_path):

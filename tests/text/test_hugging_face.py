@@ -4,10 +4,11 @@ import random
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scratchlm.text import CharTokenizer, WordTokenizer, default_corpus, train_tokenizer
+from scratchlm.text.bpe import _piece
 from scratchlm.text.splitting import CJK, SPACE, SYMBOL
 
 tokenizers = pytest.importorskip(
@@ -20,6 +21,7 @@ OPTIONS = [
     ("characters", {}),
     ("words", {"min_count": 2}),
     ("words", {"lowercase": True}),
+    ("words", {"spaced": True, "min_count": 2}),
     ("bpe", {"vocab_size": 700}),
 ]
 
@@ -29,7 +31,7 @@ def theirs(ours, folder):
     return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
-@pytest.fixture(scope="module", params=OPTIONS, ids=["characters", "words", "lowercase", "bpe"])
+@pytest.fixture(scope="module", params=OPTIONS, ids=["characters", "words", "lowercase", "spaced", "bpe"])
 def both(request, tmp_path_factory):
     kind, options = request.param
     ours = train_tokenizer(kind, TEXT, specials=["<|end|>", "<eos>", "<eos>>", "<Pad>"], **options)
@@ -99,6 +101,37 @@ def test_every_code_point_is_cut_alike(both):
             both,
             "".join(f"a{chr(c)}b {chr(c)} 1{chr(c)}'{chr(c)}\n{chr(c)}" for c in codes[start : start + 2000]),
         )
+
+
+# One of each general category (the class N, say, is more than digits) and what GPT-2's pattern names.
+MIXED = st.text(
+    st.one_of(
+        st.sampled_from(
+            "'sdmtlrev _19.\t\n\r\x85\xa0\u1680\u2028\u3000²½Ⅷ٣一〇ªʰǅ\u0301\u0903\u20e3‿€^¬©\u200b\x1c"
+        ),
+        st.characters(exclude_categories=["Cs"]),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=1000)
+@given(MIXED)
+@example("\t_.")
+@example("a_b don't we've 'S x²½ 3٣Ⅷ e\u0301 हिन्दी   two\n\n three ")
+def test_pieces_are_gpt2s(text):
+    """The library's own byte-level pre-tokenizer has GPT-2's pattern."""
+    cut = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str(text)
+    assert _piece.findall(text) == [text[start:end] for _, (start, end) in cut]
+
+
+def test_every_code_point_has_gpt2s_class():
+    cut = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    known = [chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) not in ("Cn", "Cs")]
+    for start in range(0, len(known), 5000):
+        text = "".join(f"a{c}1{c}." for c in known[start : start + 5000])
+        pieces = [text[begin:end] for _, (begin, end) in cut.pre_tokenize_str(text)]
+        assert _piece.findall(text) == pieces
 
 
 def test_every_letter_has_the_same_small_form(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchlm.errors import CheckpointError, DataError, DtypeError, RecipeError, TokenError
-from scratchlm.text import CharTokenizer, WordTokenizer, load_tokenizer, train_tokenizer
+from scratchlm.text import CharTokenizer, WordTokenizer, clean, load_tokenizer, train_tokenizer
 
 KINDS = ["characters", "words", "bpe"]
 SAMPLE = (
@@ -76,6 +76,24 @@ def test_characters_survive(text):
     t = CharTokenizer.train(text)
     assert t.decode(t.encode(text)) == text
     assert t.vocab_size == 1 + len(set(text))
+
+
+def test_words_of_the_penn_treebank_stand_between_spaces():
+    lines = [
+        " pierre <unk> N years old of the u.s. company 's board did n't say why ",
+        " mr. <unk> a <unk> <unk> director 's N-year-old rolls-royce is u.k. made ",
+        " the company 's shares did n't rise N N % in the u.s. ",
+    ]
+    text = clean("\n".join(lines))
+    words = [*" \n ".join(lines).split(" ")]
+    expected = [word for word in words if word]
+    t = WordTokenizer.train(text, spaced=True)
+    assert len(t.encode(text)) == len(expected) == 40 + 2  # and the ends of lines
+    assert len(WordTokenizer.train(text).encode(text)) > 55
+    assert [t.tokens[k] for k in t.encode(text)] == expected
+    assert t.decode(t.encode(text)) == "\n".join(" ".join(line.split()) for line in lines)
+    assert (t.encode("<unk> never") == t.unknown_id).all()
+    assert t.unknown_tokens("<unk> never") == ["never"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ... import functions as F
-from ...errors import RecipeError
+from ...errors import RecipeError, quote
 from ...modes import no_grad
 from ...nn import evaluating
 from ...random import random_state
@@ -36,7 +36,9 @@ class ClassJob(TaskJob):
                 "train it with model.kind=encoder-decoder."
             )
         if len(self.labels) < 2:
-            raise RecipeError(f"Every example of {task.name} is {self.labels[0]!r}: give a second class.")
+            raise RecipeError(
+                f"Every example of {task.name} is {quote(self.labels[0])}: give a second class."
+            )
         self.model = build_model(recipe, self.tokenizer, len(self.labels))
         self.rows = {part: self.examples.sources(part, t.length) for part in ("training", "validation")}
         place = {label: number for number, label in enumerate(self.labels)}

@@ -23,13 +23,19 @@ State = tuple[Tensor, ...] | None  # what is carried from one batch to the next
 
 @dataclass
 class Test:
-    """Figures in percent on the test part, of the model and of the baselines, and what the task's text is."""
+    """Figures on the test part, of the model and of the baselines, and what the task's text is."""
 
     task: str
     metric: str
     examples: int
     figures: dict[str, float]
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    what: str = "examples, percent"
+
+    @property
+    def title(self) -> str:
+        """How many of what, for the table."""
+        return f"{self.examples:,} test {self.what}"
 
     def rows(self) -> list[tuple[str, str]]:
         """Rows for a table: the model, then each baseline."""
@@ -105,7 +111,7 @@ class TextJob(Job):
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None = None):
         super().__init__(recipe)
         self.text = prepare_text(recipe.data, tokenizer, self.specials)
-        self.tokenizer, self.sha256 = self.text.tokenizer, self.text.corpus.sha256
+        self.tokenizer, self.sha256 = self.text.tokenizer, self.text.sha256
         self.title = self.text.corpus.name
         self.batches = self.make_batches(recipe.training)
         self.model = build_model(recipe, self.tokenizer)
@@ -119,8 +125,16 @@ class TextJob(Job):
         return [
             str(self.text.corpus),
             f"{self.tokenizer.vocab_size:,} {self.tokenizer.kind}; {len(self.text.training):,} tokens to "
-            f"train on, the last {len(self.text.validation):,} held out{self.aside}",
+            f"train on, {self._held_out}{self.aside}",
         ]
+
+    @property
+    def _held_out(self) -> str:
+        text = self.text
+        tested = f", {len(text.test):,} to test on" if len(text.test) else ""
+        if self.recipe.data.validation_paths:
+            return f"{len(text.validation):,} of another text held out{tested}"
+        return f"the last {len(text.validation):,} held out{tested}"
 
     def count(self, batch: Any) -> int:
         """Every place of the windows."""

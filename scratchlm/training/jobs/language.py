@@ -6,10 +6,10 @@ from typing import Any
 
 from ...generation.writing import write
 from ...tensor import Tensor
-from ...text import RandomWindows, Streams
+from ...text import RandomWindows, Streams, one_form
 from ..evaluation import Evaluation, evaluate
 from ..recipe import Training
-from .job import State, TextJob
+from .job import State, Test, TextJob
 
 
 class LanguageJob(TextJob):
@@ -32,11 +32,19 @@ class LanguageJob(TextJob):
         characters = 0 if self.tokenizer.kind == "words" else self.text.validation_characters
         return evaluate(self.model, self.text.validation, characters)
 
+    def test(self) -> Test | None:
+        """All of the test text once, where there is one."""
+        if not len(self.text.test):
+            return None
+        result = evaluate(self.model, self.text.test, 0)
+        figures = {"perplexity": result.perplexity}
+        return Test(self.title, "perplexity", result.tokens, figures, what="tokens")
+
     def sample(self) -> Iterator[str]:
         """Text that the model writes."""
         s = self.recipe.sample
         yield f"A sample at temperature {s.temperature}:\n\n{s.prompt}"
-        yield from write(self.model, self.tokenizer, s.prompt, s.tokens, temperature=s.temperature)
+        yield from write(self.model, self.tokenizer, one_form(s.prompt), s.tokens, temperature=s.temperature)
         yield "\n"
 
     def next_steps(self, folder: Path) -> str:
