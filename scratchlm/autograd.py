@@ -133,6 +133,7 @@ def _is_ours(grads: tuple[Any, ...], index: int) -> bool:
         getattr(base, "base", base) is None  # an array of its own, not a file's memory
         and base.nbytes == grad.nbytes
         and grad.flags.c_contiguous
+        and getattr(grad.flags, "writeable", True)  # NumPy's einsum gives views that are not
         and sys.getrefcount(base) <= 3
     )
 

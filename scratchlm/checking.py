@@ -70,8 +70,8 @@ def check_of(row: Any, on_card: bool) -> str:
         flat = " == ".join(f"{name}.ndim" for name in batches)
         conditions.append(f"({flat} == 2 or batches_fit({', '.join(batches)}))")
     conditions += [f"{name}.dtype.kind in 'iu' and {name}.dtype.isnative" for name in ints]
-    conditions += [f"{a.name}.flags.writeable" for a in arrays if a.in_place]
-    if not on_card:
+    if not on_card:  # CuPy knows no read-only arrays
+        conditions += [f"{a.name}.flags.writeable" for a in arrays if a.in_place]
         conditions += [_within(name, names) for name in ints]
     if "vocabulary" in names:
         lines.append("V = vocabulary")
@@ -79,7 +79,7 @@ def check_of(row: Any, on_card: bool) -> str:
         conditions += ["heads > 0", "D % heads == 0", "weights_fit(weights, L, D, x.dtype)"]
     elif lists:
         conditions.append(f"alike({', '.join(lists)})")
-        starred = [a.name for a in row.arguments if a.kind == "list" and a.in_place]
+        starred = [a.name for a in row.arguments if a.kind == "list" and a.in_place and not on_card]
         conditions += [f"all([a.flags.writeable for a in {name}])" for name in starred]
     body = [*lines, f"fits = {' and '.join(conditions)}"]
     return "\n".join(
@@ -199,7 +199,7 @@ def _refuse_array(row: Any, argument: Any, array: Any) -> None:
         raise DtypeError(f"{what} of {dtype}: integers are expected.")
     if argument.kind != "int" and dtype not in FLOATS:
         raise DtypeError(f"{what} of {dtype}: float32 or float64 is expected.")
-    if argument.in_place and not array.flags.writeable:
+    if argument.in_place and not getattr(array.flags, "writeable", True):
         raise OptionError(f"{what} read-only, but changes it in place: pass a copy.")
 
 

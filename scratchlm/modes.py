@@ -107,4 +107,5 @@ def detect_anomaly() -> Switch:
 
 def evaluating(module: Any) -> Switch:
     """Dropout of `module` and its parts off inside this block, in this thread alone."""
-    return Switch(_evaluating, evaluated() | frozenset(module.modules()))
+    parts = module.modules() if hasattr(module, "modules") else ()  # what generates need not be a Module
+    return Switch(_evaluating, evaluated() | frozenset(parts))

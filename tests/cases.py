@@ -12,6 +12,7 @@ from scratchlm import get_device
 
 from .case import RNG, Case, away_from_zero, normal, positive, torch_f
 from .cases_layers import LAYER_CASES
+from .cases_surface import SURFACE_CASES
 
 MASK = RNG.random((4, 5)) < 0.5
 TIES = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
@@ -204,6 +205,7 @@ CASES = [
         lambda a: a.log_softmax(0),
     ),
     *LAYER_CASES,
+    *SURFACE_CASES,
 ]
 
 

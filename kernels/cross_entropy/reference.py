@@ -42,7 +42,8 @@ def cross_entropy_backward(logits, targets, logsumexp, grad_losses, ignore_index
     grad_logits = np.exp(logits - logsumexp[:, None]) - logits.dtype.type(smoothing / V)  # (N, V)
     counted = np.flatnonzero(targets != ignore_index)
     grad_logits[counted, targets[counted]] -= 1 - smoothing
-    return grad_logits * np.where(targets != ignore_index, grad_losses, 0)[:, None].astype(logits.dtype)
+    grad_logits[targets == ignore_index] = 0  # whatever is in them: 0 times NaN is NaN
+    return grad_logits * grad_losses[:, None]
 
 
 @kernel(

@@ -42,7 +42,7 @@ class Reduction(Function):
 
     def spread(self, reduced: Array, shape: tuple[int, ...]) -> Array:
         """Give a reduced array its lost axes back (length 1) and repeat it along them."""
-        if not self.keepdims:
+        if not self.keepdims and shape:
             lost = range(len(shape)) if self.axis is None else self.axis
             reduced = self.xp.expand_dims(reduced, tuple(lost) if not isinstance(lost, int) else lost)
         return self.xp.broadcast_to(reduced, shape)
@@ -167,7 +167,7 @@ def _extreme(over: Any, of_two: Any, place: Any, x: Tensor, axis: Any, keepdims:
 def prod(x: Tensor, axis: int | None = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
     """Product along one axis, or of all elements."""
     axis, keepdims = named(axis, keepdims, pytorch)
-    if axis is not None:
+    if axis is not None and x.ndim:
         return Product(axis, keepdims)(x)
     y = Product(0)(x.reshape(-1))
     return y.reshape(*[1] * x.ndim) if keepdims else y
@@ -217,7 +217,7 @@ def normalize(
     x: Tensor, p: float = 2, axis: int = 1, eps: float = 1e-12, *, dim: int | None = None
 ) -> Tensor:
     """x divided by its `norm` along one axis, or by eps where that is smaller."""
-    return x / clamp(norm(x, p, axis if dim is None else dim, keepdims=True), min=eps)
+    return x / clamp(norm(x, p, axis if dim is None else dim, keepdims=True), eps)
 
 
 # ---------------------------------------------------------------- places and truths: no gradient

@@ -294,7 +294,10 @@ def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> 
     if not tensors:
         raise ShapeError("cat needs at least one tensor.")
     if len({t.dtype for t in tensors if isinstance(t, Tensor)}) > 1:
-        dtype = np.result_type(*(t.dtype for t in tensors))
+        kinds = [t.dtype for t in tensors]
+        dtype = np.result_type(
+            *([k for k in kinds if k.kind == "f"] or kinds)
+        )  # as beside each other in a sum
         tensors = [astype(t, dtype) for t in tensors]
     return Concatenate(axis if dim is None else dim)(*tensors)
 

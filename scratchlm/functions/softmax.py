@@ -7,6 +7,7 @@ from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import floating, where
 from .reduction import amax, named
+from .shape import axis_of
 
 
 class RowFunction(Function):
@@ -19,7 +20,7 @@ class RowFunction(Function):
 
     def rows(self, x: Array) -> Array:
         """Bring the axis to the end and all others to one: (…, V, …) → (N, V)."""
-        if not -x.ndim <= self.axis < x.ndim or x.shape[self.axis] == 0:
+        if x.shape[axis_of(x, self.axis, self.name)] == 0:
             raise ShapeError(f"{self.name} along axis {self.axis} needs elements there, got shape {x.shape}.")
         moved = self.xp.moveaxis(x, self.axis, -1)
         return moved.reshape(-1, moved.shape[-1])
