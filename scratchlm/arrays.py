@@ -28,7 +28,7 @@ def as_array(data: Any, device: Device) -> Any:
         ShapeError: nested lists of unequal lengths.
         DtypeError: something that is no number.
     """
-    if type(data) is np.ndarray and data.dtype.kind == "f" and not device.on_card:
+    if type(data) is np.ndarray and data.dtype.kind == "f" and data.dtype.isnative and not device.on_card:
         return data  # most of all: half a microsecond instead of two
     data = plain(data)
     if isinstance(data, device.xp.ndarray):
@@ -39,6 +39,8 @@ def as_array(data: Any, device: Device) -> Any:
             array = array.astype(np.float32)  # as every array that trains
     if array.dtype.kind not in "fiub":
         raise DtypeError(f"A tensor holds numbers, not {array.dtype} ({str(data)[:40]!r}): encode text.")
+    if not array.dtype.isnative:  # big-endian, from a file: kernels read the bytes as they are
+        array = array.astype(array.dtype.newbyteorder("="))
     return upload(array, device)
 
 

@@ -67,7 +67,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, **opti
 
 def linspace(start: float, end: float, steps: int, dtype: Any = np.float32, **options: Any) -> Tensor:
     """`steps` numbers from start to end, both included, at equal distances."""
-    return Tensor(np.linspace(start, end, *_shape((steps,)), dtype=dtype), **options)
+    (count,) = _shape((steps,))
+    return Tensor(np.linspace(start, end, count, dtype=dtype), **options)
 
 
 def eye(n: int, m: int | None = None, dtype: Any = np.float32, **options: Any) -> Tensor:

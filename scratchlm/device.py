@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DeviceError, ShapeError, did_you_mean
+from .errors import DeviceError, DtypeError, ShapeError, did_you_mean, short
 
 DEVICES = ("reference", "cpu", "emulator", "cuda")
 KERNELS = {"emulator": "cuda"}  # the same kernels as on a GPU: where the arrays are decides who runs them
@@ -170,6 +170,8 @@ def to_host(data: Any) -> np.ndarray:
             return np.asarray(data)
         except ValueError as error:
             raise ShapeError(f"A tensor needs nested lists of equal lengths ({error}).") from None
+        except (RuntimeError, TypeError) as error:  # a tensor of PyTorch that requires a gradient, say
+            raise DtypeError(f"NumPy cannot read a {type(data).__name__}: {short(error)}") from None
     from scratchlm.kernels.transfers import copy_down
 
     return copy_down(data)

@@ -396,5 +396,5 @@ def tensor(
 # Last, because these modules need Tensor. Each function whose first argument is x or a is a method, too.
 from . import functions as F  # noqa: E402
 
-for name, function in F.METHODS.items():
+for name, function in F.METHODS.items():  # type: ignore[has-type]
     setattr(Tensor, name, function)

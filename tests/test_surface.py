@@ -2,14 +2,16 @@
 
 import copy
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import scratchlm as sl
 import scratchlm.nn.functional as functional
+from scratchlm import creation, nn, optim
 from scratchlm import functions as F
-from scratchlm import nn, optim
 from scratchlm.errors import DtypeError, OptionError, ShapeError, UnknownName
 
 INF = math.inf
@@ -98,6 +100,16 @@ def test_the_methods_of_a_tensor_are_the_functions():
     assert not {"operands", "cross_entropy", "softmax_composed"} & F.METHODS.keys()
 
 
+def test_the_page_for_readers_of_pytorch_names_every_method_and_maker():
+    text = (Path(__file__).parents[1] / "docs" / "pytorch.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\w+", text))
+    layers = {"layer_norm", "linear_cross_entropy", "gru", "lstm", "lstm_cell"}  # by their modules
+    makers = {
+        name for name, made in vars(creation).items() if getattr(made, "__module__", "") == creation.__name__
+    }
+    assert (F.METHODS.keys() - layers | {name for name in makers if name[0] != "_"}) <= named
+
+
 def test_random_tensors_follow_the_seed(device):
     def draw():
         sl.manual_seed(3)
@@ -154,6 +166,7 @@ REFUSED = {
     ),
     "an axis as a float": (lambda: X.sum(1.0), ShapeError, "whole number"),
     "axes as words": (lambda: X.softmax("a"), (ShapeError, DtypeError), "axis"),
+    "an unknown keyword": (lambda: X.sum(axes=1), OptionError, "not 'axes'"),
     "a length as a float": (lambda: X.reshape(2.0, 3), ShapeError, "reshape"),
     "a length of -2": (lambda: X.reshape(-2), ShapeError, "reshape"),
     "a shape of floats": (lambda: sl.zeros(2.0), ShapeError, "whole numbers"),
@@ -204,6 +217,27 @@ def nan_in_an_ignored_row():
     assert loss.item() == pytest.approx(composed.item())
     assert logits.grad.numpy()[1].tolist() == [0, 0]
     assert F.cross_entropy_composed(logits.detach(), [0, -100, 1]).item() == pytest.approx(composed.item())
+
+
+def test_bytes_in_another_order_are_turned(device):
+    for kind in (">f4", ">f8", ">i4"):
+        x = sl.tensor(np.array([1, 2, 3], kind))
+        assert x.dtype.isnative
+        assert (x + 1).tolist() == [2, 3, 4]
+    loss = F.cross_entropy(sl.tensor(np.zeros((2, 3), ">f4")), np.array([0, 2], ">i8"))
+    assert loss.item() == pytest.approx(math.log(3))
+
+
+def test_squares_of_small_integers_do_not_overflow(device):
+    a, b = sl.tensor(np.array([100, -100], np.int8)), sl.tensor(np.array([-20, 20], np.int8))
+    assert F.mse_loss(a, b).item() == 120**2
+
+
+def test_a_tensor_of_pytorchs_beside_ours(device):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    assert (sl.tensor([1.0]) + torch.ones(1)).tolist() == [2]
+    with pytest.raises(DtypeError, match="NumPy cannot read a (Tensor|Parameter)"):
+        sl.tensor([1.0]) + torch.ones(1, requires_grad=True)
 
 
 def test_an_optimizer_steps_plain_tensors(device):

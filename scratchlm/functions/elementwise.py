@@ -283,7 +283,7 @@ def power(a: Any, b: Any) -> Tensor:
     """
     if isinstance(a, Tensor) and isinstance(b, (int, float, np.number)):
         whole = isinstance(b, (int, np.integer)) and b >= 0
-        return Power(b)(a if whole else floating(a))
+        return Power(b)(a if whole else floating(a))  # type: ignore[arg-type]
     a, b = operands(a, b)
     if isinstance(b, Tensor) and b.dtype.kind != "f" and (b.data < 0).any():
         a, b = operands(a, floating(b))

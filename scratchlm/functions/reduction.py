@@ -6,7 +6,7 @@
 from numbers import Integral
 from typing import Any
 
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import floating
@@ -119,7 +119,7 @@ class Product(Reduction):
 def named(axis: Any, keepdims: bool, pytorch: dict[str, Any]) -> tuple[Any, bool]:
     """Axis and keepdims, by these names or by PyTorch's."""
     if unknown := pytorch.keys() - {"dim", "keepdim"}:
-        raise TypeError(f"unknown argument {min(unknown)!r}: axis or dim, keepdims or keepdim are known")
+        raise OptionError(f"axis (or dim) and keepdims (or keepdim) are known, not {sorted(unknown)[0]!r}.")
     return pytorch.get("dim", axis), keepdims or pytorch.get("keepdim", False)
 
 
