@@ -236,7 +236,7 @@ def test_squares_of_small_integers_do_not_overflow(device):
 def test_a_tensor_of_pytorchs_beside_ours(device):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
     assert (sl.tensor([1.0]) + torch.ones(1)).tolist() == [2]
-    with pytest.raises(DtypeError, match="NumPy cannot read a (Tensor|Parameter)"):
+    with pytest.raises(DtypeError, match=r"NumPy cannot read a (Tensor|Parameter)"):
         sl.tensor([1.0]) + torch.ones(1, requires_grad=True)
 
 

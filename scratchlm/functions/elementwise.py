@@ -208,7 +208,8 @@ def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
         return a, b  # as nearly always
 
     def dtype_of(x: Any) -> Any:
-        return x.dtype if hasattr(x, "dtype") and not isinstance(x, (int, float, np.number)) else None
+        dtype = getattr(x, "dtype", None)  # PyTorch's tensors have another kind of type
+        return dtype if isinstance(dtype, np.dtype) and not isinstance(x, np.number) else None
 
     types = dtype_of(a), dtype_of(b)
     known = [t for t in types if t is not None]
