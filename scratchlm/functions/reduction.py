@@ -26,9 +26,11 @@ class Reduction(Function):
 
     def check(self, x: Array) -> None:
         """Refuse an axis that x does not have."""
+        if self.axis is None:
+            return
         if isinstance(self.axis, list):
             self.axis = tuple(self.axis)
-        axes = () if self.axis is None else self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         if [axis for axis in axes if not isinstance(axis, Integral)]:
             raise ShapeError(f"{self.name} takes an axis as a whole number, or several, got {self.axis!r}.")
         most = x.ndim or 1  # a scalar has axis 0, as in PyTorch
@@ -118,6 +120,8 @@ class Product(Reduction):
 
 def named(axis: Any, keepdims: bool, pytorch: dict[str, Any]) -> tuple[Any, bool]:
     """Axis and keepdims, by these names or by PyTorch's."""
+    if not pytorch:
+        return axis, keepdims
     if unknown := pytorch.keys() - {"dim", "keepdim"}:
         raise OptionError(f"axis (or dim) and keepdims (or keepdim) are known, not {sorted(unknown)[0]!r}.")
     return pytorch.get("dim", axis), keepdims or pytorch.get("keepdim", False)
