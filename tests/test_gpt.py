@@ -7,7 +7,9 @@ import scratchlm as sl
 from scratchlm import functions as F
 from scratchlm import models, nn
 from scratchlm.debugger import gradcheck
+from scratchlm.errors import ShapeError
 from scratchlm.generation import generate
+from scratchlm.generation.reading import Decoder
 
 from .tolerance import same, through
 
@@ -55,12 +57,24 @@ def test_a_window_longer_than_the_context_is_refused(rng):
         small().loss(rng.integers(0, 11, (1, 13)), rng.integers(0, 11, (1, 13)))
 
 
-def test_a_prompt_longer_than_the_context_is_cut_to_its_end(device, rng):
+@pytest.mark.parametrize("known", [0, 5, 12])
+def test_a_prompt_longer_than_the_context_is_cut_to_its_end_for_writing(known, device, rng):
     model, ids = small(), rng.integers(0, 11, (1, 30))
     with sl.no_grad():
-        logits, (read, *_) = model(ids)
+        state = model(ids[:, :known])[1] if known else None
+        scores, (read, *_) = Decoder(model)(ids[:, known:], state)
         assert read.shape[1] == 30 - model.window(30) <= 12
-        same(logits.numpy(), model(ids[:, model.window(30) :])[0].numpy(), through(model, 12))
+        same(scores, model(ids[:, model.window(30) :])[0].numpy()[:, -1], through(model, 12))
+
+
+def test_more_ids_than_the_context_are_refused_and_not_cut(device, rng):
+    model, ids = small(context=6), rng.integers(0, 11, (2, 7))
+    with pytest.raises(ShapeError, match="at most 6 tokens at once, got 7"):
+        model(ids)
+    _, state = model(ids[:, :3])
+    assert model(ids[:, 3:], state)[0].shape == (2, 4, 11)  # the older half of the context is dropped
+    with pytest.raises(ShapeError, match="at most 6 tokens at once, got 10"):
+        model(ids, state)
 
 
 def test_gradients_of_the_whole_model(device, rng):

@@ -36,6 +36,8 @@ class Decoder:
                 found = self.quick(ids[:, 0], state)
             if found:
                 return to_host(found[0]).astype(np.float64), found[1]
+        if recent := getattr(self.model, "recent", None):
+            ids, state = recent(ids, state)
         with no_grad(), evaluating(self.model):
             logits, state = self.model(ids, state)  # (B, T, V)
             last = logits[:, -1]  # the only ones to be copied from a GPU

@@ -27,6 +27,9 @@ class GPTLanguageModel(Transformer):
 
         With a state, ids continue what was read before. When the context is full, the older half of it is
         dropped and the newer half is read again from position 0: `window` says from where.
+
+        Raises:
+            ShapeError: more new ids than are still read (see `recent`), or a state of other sequences.
         """
         new = to_host(ids)
         before, *kept = state if state is not None else (new[:, :0],)
@@ -34,14 +37,25 @@ class GPTLanguageModel(Transformer):
             raise ShapeError(f"The state is of {len(before)} sequences, the ids of {len(new)}: take as many.")
         read = np.concatenate([before, new], axis=1)
         if start := self.window(read.shape[1]):
+            if start > before.shape[1]:
+                raise ShapeError(
+                    f"The model reads at most {self.context} tokens at once, got {read.shape[1]}: pass the last "
+                    "ones, or model.recent(ids, state)."
+                )
             read = read[:, start:]
             x, seen = self.features(read)
-            x = x[:, -new.shape[1] :]  # a longer prompt than the context: logits of its last tokens only
+            x = x[:, -new.shape[1] :]
         else:
             caches = list(zip(*kept, strict=True)) if kept else None  # of each layer
             x, seen = self.features(new, caches)
         keys, values = (F.stack(parts) for parts in zip(*seen, strict=True))  # (L, B, S, D)
         return F.linear(x, self.embedding.weight), (read, keys, values)
+
+    def recent(self, ids: Any, state: State | None = None) -> tuple[Any, State | None]:
+        """Ids and state without what is no longer read when they are longer than the context."""
+        before = state[0].shape[1] if state is not None else 0
+        start = self.window(before + ids.shape[1])
+        return (ids[:, start - before :], None) if start > before else (ids, state)
 
     def token_reader(self) -> Reader | None:
         """What reads one more token as `forward` does, in few kernels; None where a part was replaced."""
