@@ -39,8 +39,8 @@ class GPTLanguageModel(Transformer):
         if start := self.window(read.shape[1]):
             if start > before.shape[1]:
                 raise ShapeError(
-                    f"The model reads at most {self.context} tokens at once, got {read.shape[1]}: pass the last "
-                    "ones, or model.recent(ids, state)."
+                    f"The model reads at most {self.context} tokens at once, got {read.shape[1]}: pass the "
+                    "last ones, or model.recent(ids, state)."
                 )
             read = read[:, start:]
             x, seen = self.features(read)
