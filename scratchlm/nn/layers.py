@@ -161,3 +161,26 @@ class MSELoss(Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Two tensors of one shape → a scalar."""
         return F.mse_loss(a, b)
+
+
+class Identity(Module):
+    """The input itself, where a layer is expected; arguments are those of whatever it stands for."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        pass
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x."""
+        return x
+
+
+class Flatten(Module):
+    """Axes start_dim to end_dim as one: (B, …) → (B, features)."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1):
+        self.start_dim = start_dim
+        self.end_dim = end_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same elements."""
+        return F.flatten(x, self.start_dim, self.end_dim)
