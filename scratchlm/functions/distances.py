@@ -47,9 +47,12 @@ class GaussianKL(Function):
         return mean * grad_kl, (variance - 1) / 2 * grad_kl
 
 
-def mse_loss(a: Tensor, b: Tensor) -> Tensor:
-    """Mean squared error over all elements."""
-    return MeanSquaredError()(*operands(a, b))
+def mse_loss(a: Tensor, b: Tensor, reduction: str = "mean") -> Tensor:
+    """Mean squared error over all elements; or their sum, or each."""
+    if reduction == "mean":
+        return MeanSquaredError()(*operands(a, b))
+    a, b = _pair("mse_loss", a, b)
+    return reduced((a - b) ** 2, reduction)
 
 
 def mse_loss_composed(a: Tensor, b: Tensor) -> Tensor:
