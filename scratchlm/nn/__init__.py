@@ -19,6 +19,9 @@ from .activations import Softplus as Softplus
 from .activations import Tanh as Tanh
 from .attention import MultiheadAttention as MultiheadAttention
 from .attention import TransformerBlock as TransformerBlock
+from .cells import GRUCell as GRUCell
+from .cells import LSTMCell as LSTMCell
+from .cells import RNNCell as RNNCell
 from .containers import ModuleDict as ModuleDict
 from .containers import ModuleList as ModuleList
 from .containers import ParameterList as ParameterList
@@ -43,7 +46,7 @@ from .module import Module as Module
 from .module import Parameter as Parameter
 from .recurrent import GRU as GRU
 from .recurrent import LSTM as LSTM
-from .recurrent import LSTMCell as LSTMCell
+from .recurrent import RNN as RNN
 
 
 def __getattr__(name: str) -> Any:
