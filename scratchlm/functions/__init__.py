@@ -22,6 +22,7 @@ from .norm import *
 from .places import *
 from .pointwise import *
 from .reduction import *
+from .rnn import *
 from .shape import *
 from .softmax import *
 from .trigonometry import *

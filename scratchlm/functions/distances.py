@@ -47,10 +47,12 @@ class GaussianKL(Function):
         return mean * grad_kl, (variance - 1) / 2 * grad_kl
 
 
-def mse_loss(a: Tensor, b: Tensor) -> Tensor:
-    """Mean squared error over all elements."""
-    a, b = operands(a, b)
-    return MeanSquaredError()(floating(a), floating(b))  # squares of int8 overflow at 12
+def mse_loss(a: Tensor, b: Tensor, reduction: str = "mean") -> Tensor:
+    """Mean squared error over all elements; or their sum, or each."""
+    a, b = _pair("mse_loss", a, b)  # as floats: squares of int8 overflow at 12
+    if reduction == "mean":
+        return MeanSquaredError()(a, b)
+    return reduced((a - b) ** 2, reduction)
 
 
 def mse_loss_composed(a: Tensor, b: Tensor) -> Tensor:

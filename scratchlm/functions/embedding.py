@@ -10,10 +10,14 @@ from ..tensor import Tensor
 class Embedding(Function):
     """y_n = W_(id n);  ∂L/∂W_v = Σ_(n: id n = v) ∂L/∂y_n    [embedding].
 
-    W (V, D), ids of any shape (…) → (…, D). Gradients of repeated tokens are added, always in the same order.
+    W (V, D), ids of any shape (…) → (…, D). Gradients of repeated tokens are added, always in the same order;
+    that of the row `padding_idx` is 0.
     """
 
     float_inputs = 1
+
+    def __init__(self, padding_idx: int | None = None):
+        self.padding_idx = padding_idx
 
     def forward(self, weight: Array, ids: Array) -> Array:
         if ids.dtype.kind not in "iu":
@@ -34,17 +38,19 @@ class Embedding(Function):
         (ids,) = self.saved
         rows = grad_y.reshape(ids.size, grad_y.shape[-1])  # (N, D)
         grad_weight = self.kernels.embedding_backward(rows, ids.reshape(-1), self.vocabulary)
+        if self.padding_idx is not None:
+            grad_weight[self.padding_idx] = 0
         return grad_weight, None
 
 
-def embedding(weight: Tensor, ids: Any) -> Tensor:
-    """Rows of `weight` (V, D) for token ids (…): (…, D).
+def embedding(weight: Tensor, ids: Any, padding_idx: int | None = None) -> Tensor:
+    """Rows of `weight` (V, D) for token ids (…): (…, D). The row of `padding_idx` gets no gradient.
 
     Raises:
         TokenError: an id is outside the table.
         DtypeError: the ids are not integers.
     """
-    return Embedding()(weight, ids)
+    return Embedding(padding_idx)(weight, ids)
 
 
 def embedding_composed(weight: Tensor, ids: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ class GRU(Function):
         check_shapes(self.name, 3, x, {"h": h0}, (weight_ih, weight_hh, bias_ih, bias_hh))
         T, B, D = x.shape
         gates = self.kernels.linear_forward(x.reshape(T * B, D), weight_ih, bias_ih)  # (TB, 3H)
-        h, gates_seen = self.kernels.gru_forward(gates.reshape(T, B, -1), h0, weight_hh, bias_hh)
+        h, gates_seen = self.kernels.gru_forward(gates.reshape(T, B, len(weight_ih)), h0, weight_hh, bias_hh)
         self.save(x, h0, weight_ih, weight_hh, h, gates_seen)
         return h, h[-1].copy()
 
@@ -39,11 +39,11 @@ class GRU(Function):
         grad_h = grad_h.copy()
         grad_h[-1] += grad_h_last
         x_part, h_part, grad_h0 = self.kernels.gru_backward(grad_h, gates_seen, h0, h, weight_hh)
-        rows, h_rows = x_part.reshape(T * B, -1), h_part.reshape(T * B, -1)  # (TB, 3H)
+        rows, h_rows = (part.reshape(T * B, len(weight_ih)) for part in (x_part, h_part))  # (TB, 3H)
         grad_x = None
         if self.needs_grad[0]:
             grad_x = self.kernels.matmul(rows, weight_ih).reshape(x.shape)
-        before = self.xp.concatenate([h0[None], h[:-1]]).reshape(T * B, -1)  # h_(t−1) (TB, H)
+        before = self.xp.concatenate([h0[None], h[:-1]]).reshape(T * B, h.shape[2])  # h_(t−1) (TB, H)
         grad_weight_ih, grad_bias_ih = self.kernels.linear_weight_backward(rows, x.reshape(T * B, D))
         grad_weight_hh, grad_bias_hh = self.kernels.linear_weight_backward(h_rows, before)
         return grad_x, grad_h0, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh
@@ -54,6 +54,13 @@ def gru(
 ) -> tuple[Tensor, Tensor]:
     """One layer over a sequence: x (T, B, D), h0 (B, H) → h (T, B, H), h_T (B, H)."""
     return GRU()(x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+
+
+def gru_cell(
+    x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor
+) -> Tensor:
+    """One GRU step: x (B, D), state h (B, H) → new h (B, H)."""
+    return gru(x.unsqueeze(0), h, weight_ih, weight_hh, bias_ih, bias_hh)[1]
 
 
 def gru_composed(

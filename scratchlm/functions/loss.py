@@ -158,20 +158,33 @@ def cross_entropy(
     targets = targets if isinstance(targets, Tensor) else Tensor(targets, device=logits.device)
     if targets.dtype.kind == "f" and targets.shape == logits.shape:
         return _of_probabilities(logits, targets, reduction, label_smoothing, weight)
-    if logits.ndim == 0 or targets.shape != logits.shape[:1] * (logits.ndim > 1) + logits.shape[2:]:
-        raise ShapeError(
-            f"CrossEntropy takes logits (N, V), (V) or (N, V, …) and targets (N), () or (N, …), got "
-            f"{logits.shape} and {targets.shape}: put batch and time end to end with reshape(-1, V)."
-        )
-    rows = logits.movedim(1, -1) if logits.ndim > 2 else logits
-    rows, flat = rows.reshape(-1, rows.shape[-1]), targets.reshape(-1)
+    rows, flat = _rows(logits, targets)
     if weight is None:
         losses = CrossEntropy(ignore_index, reduction, label_smoothing)(rows, flat)
-        return losses.reshape(*targets.shape) if reduction == "none" else losses
-    CrossEntropy(ignore_index, "sum", label_smoothing)(rows.detach(), flat)  # refuses what does not fit
-    log_p, kept = log_softmax(rows), flat != ignore_index
-    classes = where(kept, flat, 0)
-    weight = weight if isinstance(weight, Tensor) else Tensor(weight, device=logits.device)
+    else:
+        CrossEntropy(ignore_index, "sum", label_smoothing)(rows.detach(), flat)  # refuses what does not fit
+        losses = _of_log_p(log_softmax(rows), flat, weight, ignore_index, reduction, label_smoothing)
+    return losses.reshape(*targets.shape) if reduction == "none" else losses
+
+
+def _rows(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (N, V), (V) or (N, V, …) and targets (N), () or (N, …) → (M, V) and (M)."""
+    if scores.ndim == 0 or targets.shape != scores.shape[:1] * (scores.ndim > 1) + scores.shape[2:]:
+        raise ShapeError(
+            f"CrossEntropy takes logits (N, V), (V) or (N, V, …) and targets (N), () or (N, …), got "
+            f"{scores.shape} and {targets.shape}: put batch and time end to end with reshape(-1, V)."
+        )
+    rows = scores.movedim(1, -1) if scores.ndim > 2 else scores
+    return rows.reshape(-1, rows.shape[-1]), targets.reshape(-1)
+
+
+def _of_log_p(
+    log_p: Tensor, targets: Tensor, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
+) -> Tensor:
+    """−w_(target n) log_p_(n, target n), or its sum, or the sum divided by that of the weights."""
+    kept = targets != ignore_index
+    classes = where(kept, targets, 0)
+    weight = weight if isinstance(weight, Tensor) else Tensor(weight, device=log_p.device)
     own = where(kept, weight[classes], 0.0)  # (N)
     losses = -own * log_p[log_p.device.xp.arange(len(log_p)), classes]
     if label_smoothing:
@@ -179,7 +192,7 @@ def cross_entropy(
         losses = (1 - label_smoothing) * losses + label_smoothing * even
     if reduction == "mean":
         return losses.sum() / own.sum()
-    return losses.sum() if reduction == "sum" else losses.reshape(*targets.shape)
+    return losses.sum() if reduction == "sum" else losses
 
 
 def _of_probabilities(
@@ -197,12 +210,18 @@ def _of_probabilities(
 def nll_loss(
     log_p: Tensor, targets: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
-    """`cross_entropy` of scores that are log-probabilities already (softmax does not change them).
+    """−log_p of the target of each row: `cross_entropy` without its softmax.
 
     Raises:
         as cross_entropy.
     """
-    return cross_entropy(log_p, targets, ignore_index, reduction, weight=weight)
+    targets = targets if isinstance(targets, Tensor) else Tensor(targets, device=log_p.device)
+    rows, flat = _rows(log_p, targets)
+    CrossEntropy(ignore_index, reduction)(rows.detach(), flat)  # refuses what does not fit
+    if weight is None:
+        weight = log_p.device.xp.ones(rows.shape[1], rows.dtype)
+    losses = _of_log_p(rows, flat, weight, ignore_index, reduction, 0.0)
+    return losses.reshape(*targets.shape) if reduction == "none" else losses
 
 
 def cross_entropy_composed(

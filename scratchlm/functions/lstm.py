@@ -102,7 +102,7 @@ class LSTM(Function):
         check_shapes(self.name, 4, x, {"h": h0, "c": c0}, weights)
         T, B, D = x.shape
         gates = self.kernels.linear_forward(x.reshape(T * B, D), weight_ih, bias_ih + bias_hh)  # (TB, 4H)
-        gates = gates.reshape(T, B, -1)
+        gates = gates.reshape(T, B, len(weight_ih))
         h, c = self.kernels.lstm_forward(gates, h0, c0, weight_hh)
         self.save(x, h0, c0, weight_ih, weight_hh, gates, h, c)
         return h, h[-1].copy(), c[-1].copy()
@@ -113,14 +113,14 @@ class LSTM(Function):
         grad_h = grad_h.copy()
         grad_h[-1] += grad_h_last
         grad_gates, grad_h0, grad_c0 = self.kernels.lstm_backward(grad_h, grad_c, gates, c0, c, weight_hh)
-        rows = grad_gates.reshape(T * B, -1)  # δ (TB, 4H)
+        rows = grad_gates.reshape(T * B, len(weight_ih))  # δ (TB, 4H)
         grad_x = None
         if self.needs_grad[0]:
             grad_x = self.kernels.matmul(rows, weight_ih).reshape(x.shape)
         grad_weight_ih, grad_bias = self.kernels.linear_weight_backward(rows, x.reshape(T * B, D))
         grad_weight_hh = self.kernels.matmul(grad_gates[0].T, h0)
         if T > 1:
-            grad_weight_hh += self.kernels.matmul(rows[B:].T, h[:-1].reshape((T - 1) * B, -1))
+            grad_weight_hh += self.kernels.matmul(rows[B:].T, h[:-1].reshape((T - 1) * B, h.shape[2]))
         return grad_x, grad_h0, grad_c0, grad_weight_ih, grad_weight_hh, grad_bias, grad_bias.copy()
 
 

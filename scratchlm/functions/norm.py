@@ -1,6 +1,11 @@
-"""Layer normalisation: each row with mean 0 and variance 1, then stretched and shifted by learned numbers."""
+"""Layer normalisation: each row with mean 0 and variance 1, then stretched and shifted by learned numbers.
+
+RMS normalisation: each row with mean square 1, then stretched.
+"""
 
 import math
+
+import numpy as np
 
 from ..errors import ShapeError
 from ..function import Array, Function
@@ -46,3 +51,12 @@ def layer_norm_composed(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e
     """The same out of primitive operations."""
     centred = x - x.mean(-1, keepdims=True)
     return centred / ((centred**2).mean(-1, keepdims=True) + eps).sqrt() * weight + bias
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float | None = None) -> Tensor:
+    """x / √(mean x² + ε) over the last axis, times weight (D); ε is the type's precision for None.
+
+    Source: Zhang and Sennrich 2019.
+    """
+    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    return x / ((x**2).mean(-1, keepdims=True) + eps).sqrt() * weight

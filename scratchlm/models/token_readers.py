@@ -61,7 +61,7 @@ def lstm_reader(embedding: Any, lstm: Any, dropout: Any, head: Any) -> Reader | 
 
 def gpt_reader(model: Any) -> Reader | None:
     """One token through the blocks of a GPT    [transformer.step]. State: ids, keys, values (L, B, S, D)."""
-    blocks: list[Any] = [block for _, block in model.blocks.children()]
+    blocks: list[Any] = list(model.blocks)
     own = [nn.Embedding, nn.Embedding, nn.Dropout, nn.LayerNorm]
     if [type(part) for part in (model.embedding, model.position, model.dropout, model.norm)] != own:
         return None

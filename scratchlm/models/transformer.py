@@ -69,7 +69,7 @@ class Transformer(nn.Module):
         x = self.embedding(ids) + self.position.weight[past : past + T]  # (B, T, D)
         x = self.dropout(x)
         seen = []
-        for index, (_, block) in enumerate(self.blocks.children()):
+        for index, block in enumerate(self.blocks):
             x, cache = block(x, causal=self.causal, cache=caches[index] if caches else None, keep=keep)
             seen.append(cache)
         return self.norm(x), seen

@@ -1,12 +1,14 @@
 """Layers with parameters, initialised as in PyTorch, from the engine's own generator (`manual_seed`)."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import functions as F
 from ..device import Device
-from ..errors import OptionError
+from ..errors import OptionError, ShapeError, quote
 from ..random import random_state
 from ..tensor import Tensor
 from .module import Module, Parameter
@@ -15,6 +17,17 @@ from .module import Module, Parameter
 def uniform(bound: float, shape: tuple[int, ...], device: "str | Device | None") -> Parameter:
     """A parameter drawn from U(−bound, bound)."""
     return Parameter(random_state.generator.uniform(-bound, bound, shape).astype(np.float32), device=device)
+
+
+def whole(name: str, value: Any) -> int:
+    """A size, if it is one.
+
+    Raises:
+        OptionError: it is no whole number, or below 1.
+    """
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise OptionError(f"{name} is {quote(value)}, expected a whole number from 1 on.")
+    return int(value)
 
 
 class Linear(Module):
@@ -30,7 +43,8 @@ class Linear(Module):
         bias: bool = True,
         device: "str | Device | None" = None,
     ):
-        bound = in_features**-0.5
+        bound = whole("in_features", in_features) ** -0.5
+        whole("out_features", out_features)
         self.weight = uniform(bound, (out_features, in_features), device)
         self.bias = uniform(bound, (out_features,), device) if bias else None
 
@@ -46,20 +60,52 @@ class Linear(Module):
 class Embedding(Module):
     """One row of features for each token: ids (…) → (…, embedding_dim)    [embedding].
 
-    `weight` (num_embeddings, embedding_dim) starts from N(0, 1).
+    `weight` (num_embeddings, embedding_dim) starts from N(0, 1); the row of `padding_idx` from 0, and it is
+    not trained.
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, device: "str | Device | None" = None):
-        drawn = random_state.generator.standard_normal((num_embeddings, embedding_dim), dtype=np.float32)
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        device: "str | Device | None" = None,
+    ):
+        shape = whole("num_embeddings", num_embeddings), whole("embedding_dim", embedding_dim)
+        drawn = random_state.generator.standard_normal(shape, dtype=np.float32)
+        self.padding_idx = self._row(padding_idx, num_embeddings)
+        if self.padding_idx is not None:
+            drawn[self.padding_idx] = 0
         self.weight = Parameter(drawn, device=device)
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
+    ) -> "Embedding":
+        """A layer of the rows given (V, D); they are not trained where they are frozen."""
+        layer = cls.__new__(cls)
+        layer.weight = Parameter(embeddings, requires_grad=not freeze, device=embeddings.device)
+        if layer.weight.ndim != 2:
+            raise ShapeError(f"Embedding.from_pretrained takes rows (V, D), got {layer.weight.shape}.")
+        layer.padding_idx = cls._row(padding_idx, len(layer.weight))
+        return layer
+
+    @staticmethod
+    def _row(padding_idx: int | None, rows: int) -> int | None:
+        if padding_idx is None:
+            return None
+        if not -rows <= padding_idx < rows:
+            raise OptionError(f"padding_idx is {padding_idx}, expected one of the {rows} rows.")
+        return padding_idx % rows
 
     def forward(self, ids: Any) -> Tensor:
         """Token ids (…) → (…, embedding_dim)."""
-        return F.embedding(self.weight, ids)
+        return F.embedding(self.weight, ids, self.padding_idx)
 
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""
-        return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.weight.shape[0]}, {self.weight.shape[1]}{padding}"
 
 
 class Dropout(Module):
@@ -79,85 +125,101 @@ class Dropout(Module):
         return f"p={self.p}"
 
 
-class LayerNorm(Module):
-    """Each row with mean 0 and variance 1, times `weight` plus `bias` (from 1 and 0)    [layer_norm]."""
+class Norm(Module):
+    """What LayerNorm and RMSNorm share: the last axes of the input as one row, and back."""
 
-    def __init__(self, normalized_shape: int, eps: float = 1e-5, device: "str | Device | None" = None):
-        self.eps = eps
-        self.weight = Parameter(np.ones(normalized_shape, np.float32), device=device)
-        self.bias = Parameter(np.zeros(normalized_shape, np.float32), device=device)
+    def __init__(self, normalized_shape: int | Sequence[int]):
+        lengths = (normalized_shape,) if isinstance(normalized_shape, int | np.integer) else normalized_shape
+        self.normalized_shape = tuple(whole("normalized_shape", n) for n in lengths)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (…, normalized_shape), the same shape."""
-        return F.layer_norm(x, self.weight, self.bias, self.eps)
+    def rows(self, x: Tensor) -> Tensor:
+        """x (…, *normalized_shape) → (…, D)."""
+        n = len(self.normalized_shape)
+        if n == 0 or x.shape[-n:] != self.normalized_shape:
+            raise ShapeError(
+                f"{type(self).__name__} normalises the last axes {self.normalized_shape}, got {x.shape}."
+            )
+        return x if n == 1 else x.reshape(*x.shape[:-n], math.prod(self.normalized_shape))
+
+    def flat(self, parameter: Parameter | None, rows: Tensor, number: int) -> Tensor:
+        """A parameter (D) for rows (…, D); the number D times where there is none."""
+        if parameter is None:
+            return Tensor(rows.device.xp.full(rows.shape[-1], number, rows.dtype), device=rows.device)
+        return parameter if parameter.ndim == 1 else parameter.reshape(-1)
 
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""
-        return f"{self.weight.shape[0]}"
+        return ", ".join(map(str, self.normalized_shape))
 
 
-class GELU(Module):
-    """x Φ(x) as a layer; approximate: "none" or "tanh"    [gelu]."""
+class LayerNorm(Norm):
+    """Each row with mean 0 and variance 1, times `weight` plus `bias` (from 1 and 0)    [layer_norm].
 
-    def __init__(self, approximate: str = "none"):
-        self.approximate = approximate
+    A row is the last axis, or several: normalized_shape (3, 4) for x (…, 3, 4).
+    """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return F.gelu(x, self.approximate)
-
-
-class Tanh(Module):
-    """tanh as a layer."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return F.tanh(x)
-
-
-class Sigmoid(Module):
-    """σ as a layer."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return F.sigmoid(x)
-
-
-class ReLU(Module):
-    """max(x, 0) as a layer."""
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: "str | Device | None" = None,
+    ):
+        super().__init__(normalized_shape)
+        shape = self.normalized_shape
+        self.eps = eps
+        self.weight = Parameter(np.ones(shape, np.float32), device=device) if elementwise_affine else None
+        trained = elementwise_affine and bias
+        self.bias = Parameter(np.zeros(shape, np.float32), device=device) if trained else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return F.relu(x)
+        """x (…, *normalized_shape), the same shape."""
+        rows = self.rows(x)
+        weight, bias = self.flat(self.weight, rows, 1), self.flat(self.bias, rows, 0)
+        y = F.layer_norm(rows, weight, bias, self.eps)
+        return y if rows is x else y.reshape(x.shape)
 
 
-class Softmax(Module):
-    """Softmax along one axis as a layer."""
+class RMSNorm(Norm):
+    """Each row with mean square 1, times `weight` (from 1). Source: Zhang and Sennrich 2019."""
 
-    def __init__(self, axis: int = -1):
-        self.axis = axis
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: "str | Device | None" = None,
+    ):
+        super().__init__(normalized_shape)
+        self.eps = eps
+        ones = np.ones(self.normalized_shape, np.float32)
+        self.weight = Parameter(ones, device=device) if elementwise_affine else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return F.softmax(x, self.axis)
+        """x (…, *normalized_shape), the same shape."""
+        rows = self.rows(x)
+        return F.rms_norm(rows, self.flat(self.weight, rows, 1), self.eps).reshape(x.shape)
 
 
-class CrossEntropyLoss(Module):
-    """Cross-entropy of logits (N, V) and class indices (N)    [cross_entropy]."""
+class Identity(Module):
+    """The input itself, where a layer is expected; arguments are those of whatever it stands for."""
 
-    def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0):
-        self.ignore_index = ignore_index
-        self.reduction = reduction
-        self.label_smoothing = label_smoothing
+    def __init__(self, *args: Any, **kwargs: Any):
+        pass
 
-    def forward(self, logits: Tensor, targets: Any) -> Tensor:
-        """A scalar, or (N) for reduction 'none'."""
-        return F.cross_entropy(logits, targets, self.ignore_index, self.reduction, self.label_smoothing)
+    def forward(self, x: Tensor) -> Tensor:
+        """x."""
+        return x
 
 
-class MSELoss(Module):
-    """Mean squared error    [mse]."""
+class Flatten(Module):
+    """Axes start_dim to end_dim as one: (B, …) → (B, features)."""
 
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two tensors of one shape → a scalar."""
-        return F.mse_loss(a, b)
+    def __init__(self, start_dim: int = 1, end_dim: int = -1):
+        self.start_dim = start_dim
+        self.end_dim = end_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same elements."""
+        return F.flatten(x, self.start_dim, self.end_dim)

@@ -1,45 +1,52 @@
-"""LSTM and GRU layers with PyTorch's parameter names, shapes and gate order."""
+"""LSTM, GRU and plain recurrent layers with PyTorch's parameter names, shapes and gate order.
+
+T time steps, B batch, D features, H hidden, L layers.
+"""
 
 from typing import Any
 
+import numpy as np
+
 from .. import functions as F
-from ..device import Device
-from ..errors import OptionError, ShapeError
+from ..device import Device, to_host
+from ..errors import OptionError, ShapeError, quote
 from ..tensor import Tensor
-from .layers import uniform
-from .module import Module, Parameter
+from .cells import State, Weights, no_bias
+from .layers import uniform, whole
+from .module import Module
 
-State = tuple[Tensor, Tensor]
 
+def checked_lengths(lengths: Any, batch: int, steps: int, name: str) -> np.ndarray:
+    """How many steps of each sequence count, on the host.
 
-class LSTMCell(Module):
-    """One step of an LSTM: x (B, D), state h, c (B, H) → h, c    [lstm.cell].
-
-    Parameters: weight_ih (4H, D), weight_hh (4H, H), bias_ih, bias_hh (4H), from U(−1/√H, 1/√H).
+    Raises:
+        ShapeError: they are not whole numbers from 1 to `steps`, one for each sequence.
     """
+    found = to_host(lengths)
+    if found.dtype.kind not in "iu" or found.shape != (batch,) or (found < 1).any() or (found > steps).any():
+        raise ShapeError(
+            f"{name} takes lengths from 1 to {steps}, one for each of {batch} sequences, got "
+            f"{quote(found.tolist())}."
+        )
+    return found
 
-    def __init__(self, input_size: int, hidden_size: int, device: "str | Device | None" = None):
-        self.hidden_size = hidden_size
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(bound, (4 * hidden_size, input_size), device)
-        self.weight_hh = uniform(bound, (4 * hidden_size, hidden_size), device)
-        self.bias_ih = uniform(bound, (4 * hidden_size,), device)
-        self.bias_hh = uniform(bound, (4 * hidden_size,), device)
 
-    def forward(self, x: Tensor, state: State | None = None) -> State:
-        """x (B, D) and state (h, c), each (B, H), zeros for None → the new (h, c)."""
-        if state is None:
-            zeros = x.device.xp.zeros((x.shape[0], self.hidden_size), x.dtype)
-            state = Tensor(zeros, device=x.device), Tensor(zeros, device=x.device)
-        return F.lstm_cell(x, *state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+def turned(x: Tensor, lengths: np.ndarray | None) -> Tensor:
+    """x (T, B, ·) from its end to its beginning; padding beyond a length stays where it is."""
+    if lengths is None:
+        return x[::-1]
+    T, B = x.shape[:2]
+    t = np.arange(T)[:, None]
+    return x[np.where(t < lengths, lengths - 1 - t, t), np.arange(B)]
 
 
 class Recurrent(Module):
-    """What LSTM and GRU share: layers and directions, their parameters, and the walk through them.
+    """What LSTM, GRU and RNN share: layers and directions, their parameters, and the walk through them.
 
     Args:
         input_size, hidden_size: D and H.
         num_layers: layers L; each reads the outputs of the one below.
+        bias: whether there are biases.
         batch_first: input and output (B, T, ·) instead of (T, B, ·).
         dropout: probability between layers, while training.
         bidirectional: a second direction that reads backwards; outputs are side by side (2H).
@@ -57,6 +64,7 @@ class Recurrent(Module):
         hidden_size: int,
         num_layers: int = 1,
         *,
+        bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
@@ -64,9 +72,10 @@ class Recurrent(Module):
     ):
         if not 0 <= dropout < 1:
             raise OptionError(f"Dropout probability is {dropout}, expected 0 ≤ p < 1.")
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
+        self.input_size = whole("input_size", input_size)
+        self.hidden_size = whole("hidden_size", hidden_size)
+        self.num_layers = whole("num_layers", num_layers)
+        self.bias = bias
         self.batch_first = batch_first
         self.dropout = dropout
         self.bidirectional = bidirectional
@@ -78,26 +87,57 @@ class Recurrent(Module):
                 suffix = f"l{layer}{direction}"
                 setattr(self, f"weight_ih_{suffix}", uniform(bound, (rows, features), device))
                 setattr(self, f"weight_hh_{suffix}", uniform(bound, (rows, hidden_size), device))
-                setattr(self, f"bias_ih_{suffix}", uniform(bound, (rows,), device))
-                setattr(self, f"bias_hh_{suffix}", uniform(bound, (rows,), device))
+                if bias:
+                    setattr(self, f"bias_ih_{suffix}", uniform(bound, (rows,), device))
+                    setattr(self, f"bias_hh_{suffix}", uniform(bound, (rows,), device))
 
-    def weights(self, layer: int, direction: str) -> tuple[Parameter, ...]:
-        """The four parameters of one layer and direction."""
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return tuple(getattr(self, f"{name}_l{layer}{direction}") for name in names)
+    def weights(self, layer: int, direction: str) -> Weights:
+        """Weights and biases of one layer and direction, 0 for biases that there are not."""
+        suffix = f"l{layer}{direction}"
+        weights = getattr(self, f"weight_ih_{suffix}"), getattr(self, f"weight_hh_{suffix}")
+        if not self.bias:
+            return (*weights, no_bias(weights[0]), no_bias(weights[0]))
+        return (*weights, getattr(self, f"bias_ih_{suffix}"), getattr(self, f"bias_hh_{suffix}"))
 
-    def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: tuple[Parameter, ...]) -> Any:
+    def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: Weights) -> Any:
         """One layer in one direction: outputs (T, B, H), then each part of the last state (B, H)."""
         raise NotImplementedError
 
-    def run(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def padded(self, x: Tensor, state: tuple[Tensor, ...], weights: Weights, lengths: np.ndarray) -> Any:
+        """`layer` for sequences of these lengths: outputs beyond them are 0, the state is the one after.
+
+        The sequences are sorted by length, so that those which go on stand at the front. From one length to
+        the next, the layer reads only them: padding is never computed with.
+        """
+        order, (T, B) = np.argsort(-lengths, kind="stable"), x.shape[:2]
+        x, state = x[:, order], tuple(part[order] for part in state)
+        outputs, ends, t = [], [], 0
+        for length in np.unique(lengths).tolist():
+            reading, going_on = int((lengths >= length).sum()), int((lengths > length).sum())
+            before = tuple(part[:reading] for part in state)
+            h, *after = self.layer(x[t:length, :reading], before, weights)
+            outputs.append(F.pad(h, (0, 0, 0, B - reading)))
+            ends.append([part[going_on:] for part in after])
+            state, t = tuple(part[:going_on] for part in after), length
+        y, back = F.pad(F.cat(outputs), (0, 0, 0, 0, 0, T - t)), np.argsort(order)
+        return (y[:, back], *(F.cat(parts[::-1])[back] for parts in zip(*ends, strict=True)))
+
+    def run(
+        self, x: Tensor, state: tuple[Tensor, ...] | None, lengths: Any = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """All layers and directions; the state's parts are (L·directions, B, H) each, zeros for None."""
         name = type(self).__name__
         if x.ndim != 3:
             raise ShapeError(f"{name} takes an input with three axes (time, batch, features), got {x.shape}.")
         if self.batch_first:
             x = x.swapaxes(0, 1)
-        shape = (self.num_layers * len(self.directions), x.shape[1], self.hidden_size)
+        T, B = x.shape[:2]
+        if T == 0:
+            raise ShapeError(f"{name} reads at least one time step, got none.")
+        counts = None if lengths is None else checked_lengths(lengths, B, T, name)
+        if counts is not None and (counts == T).all():
+            counts = None
+        shape = (self.num_layers * len(self.directions), B, self.hidden_size)
         if state is None:
             state = (Tensor(x.device.xp.zeros(shape, x.dtype), device=x.device),) * self.parts
         if wrong := [part.shape for part in state if part.shape != shape]:
@@ -111,9 +151,13 @@ class Recurrent(Module):
             outputs = []
             for direction in self.directions:
                 start = tuple(part[len(last)] for part in state)
-                read = x if direction == "" else x[::-1]
-                h, *end = self.layer(read, start, self.weights(layer, direction))
-                outputs.append(h if direction == "" else h[::-1])
+                weights = self.weights(layer, direction)
+                read = turned(x, counts) if direction else x
+                if counts is None:
+                    h, *end = self.layer(read, start, weights)
+                else:
+                    h, *end = self.padded(read, start, weights, counts)
+                outputs.append(turned(h, counts) if direction else h)
                 last.append(tuple(end))
             x = outputs[0] if len(outputs) == 1 else F.cat(outputs, axis=2)
         new_state = tuple(F.stack(parts) for parts in zip(*last, strict=True))
@@ -129,32 +173,61 @@ class LSTM(Recurrent):
 
     gates, parts = 4, 2
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """x (T, B, D), state (h, c) each (L·directions, B, H), zeros for None.
+    def forward(self, x: Tensor, state: State | None = None, lengths: Any = None) -> tuple[Tensor, State]:
+        """x (T, B, D), state (h, c) each (L·directions, B, H), zeros for None; lengths (B), T for None.
 
-        Returns the last layer's outputs (T, B, H·directions) and the state (h, c) after the last step.
+        Returns the last layer's outputs (T, B, H·directions), 0 beyond a length, and the state (h, c) after
+        the last step that counts.
         """
-        y, (h, c) = self.run(x, state)
+        y, (h, c) = self.run(x, state, lengths)
         return y, (h, c)
 
-    def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: tuple[Parameter, ...]) -> Any:
+    def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: Weights) -> Any:
         """One layer in one direction."""
-        return F.lstm(x, *state, *weights)
+        return F.lstm(x, state[0], state[1], *weights)
 
 
-class GRU(Recurrent):
-    """Layers of GRU over a whole sequence, gates r, z, n; arguments as for Recurrent    [gru]."""
+class OneState(Recurrent):
+    """What GRU and RNN share: the state is h alone."""
 
-    gates, parts = 3, 1
+    parts = 1
 
-    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """x (T, B, D), state h (L·directions, B, H), zeros for None.
+    def forward(self, x: Tensor, state: Tensor | None = None, lengths: Any = None) -> tuple[Tensor, Tensor]:
+        """x (T, B, D), state h (L·directions, B, H), zeros for None; lengths (B), T for None.
 
-        Returns the last layer's outputs (T, B, H·directions) and the state h after the last step.
+        Returns the last layer's outputs (T, B, H·directions), 0 beyond a length, and the state h after the
+        last step that counts.
         """
-        y, (h,) = self.run(x, None if state is None else (state,))
+        y, (h,) = self.run(x, None if state is None else (state,), lengths)
         return y, h
 
-    def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: tuple[Parameter, ...]) -> Any:
+
+class GRU(OneState):
+    """Layers of GRU over a whole sequence, gates r, z, n; arguments as for Recurrent    [gru]."""
+
+    gates = 3
+
+    def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: Weights) -> Any:
         """One layer in one direction."""
-        return F.gru(x, *state, *weights)
+        return F.gru(x, state[0], *weights)
+
+
+class RNN(OneState):
+    """Layers of h = tanh(W x + b + W' h + b'), or "relu" of that; other arguments as for Recurrent."""
+
+    gates = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        **options: Any,
+    ):
+        super().__init__(input_size, hidden_size, num_layers, **options)
+        self.nonlinearity = nonlinearity
+
+    def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: Weights) -> Any:
+        """One layer in one direction."""
+        return F.rnn(x, state[0], *weights, self.nonlinearity)
