@@ -133,15 +133,31 @@ def _made(name: str, key: str, make) -> Path:
         folder = Path(tempfile.gettempdir()) / f"scratchlm-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{key}-{name}"
-    try:
+    with suppress(OSError):  # missing, or in a cache that only others may fill
         os.utime(path)  # used now
-    except FileNotFoundError:
+    if not _whole(path):
         with tempfile.TemporaryDirectory(dir=folder) as work:
-            os.replace(make(Path(work)), path)
+            made = make(Path(work))
+            content = made.read_bytes()
+            made.write_bytes(content + _seal(content))
+            os.replace(made, path)
         _forget(folder)
-    except OSError:  # a cache that only others may fill
-        pass
     return path
+
+
+def _seal(content: bytes) -> bytes:
+    """What stands behind a file's content, where linkers and loaders do not look."""
+    return digest([content]).encode()
+
+
+def _whole(path: Path) -> bool:
+    """Whether a file is there as it was made: a full disk or a lost power supply leaves half of it."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    size = len(_seal(b""))
+    return content[-size:] == _seal(content[:-size])
 
 
 def _forget(folder: Path) -> None:
