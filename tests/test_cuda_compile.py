@@ -5,6 +5,7 @@ import pytest
 from scratchlm.kernels.contract import sources
 from scratchlm.kernels.cuda import compile_check
 from scratchlm.kernels.emulator import KernelError
+from scratchlm.kernels.emulator import nvrtc as nvrtc_package
 from scratchlm.kernels.emulator.front import read
 
 
@@ -27,7 +28,7 @@ def test_every_kernel_compiles_and_none_spills(card):
 
 
 def test_without_nvrtc_one_sentence_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setattr(compile_check, "PACKAGES", ())
+    monkeypatch.setattr(nvrtc_package, "PACKAGES", ())
     assert compile_check.main() == 2
     assert capsys.readouterr().err == "NVRTC is not installed: run `pip install nvidia-cuda-nvrtc`.\n"
 

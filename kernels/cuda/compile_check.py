@@ -7,7 +7,6 @@ memory: the check fails, unless SPILLS gives a reason.
 """
 
 import ctypes
-import importlib.metadata
 import re
 import sys
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from pathlib import Path
 from ..contract import sources
 from ..emulator import KernelError
 from ..emulator.front import expand
+from ..emulator.nvrtc import compiled, open_nvrtc
 
 CARDS = ("sm_75", "sm_80", "sm_90", "sm_100")
 SPILLS: dict[str, str] = {}  # kernel → why it may
-PACKAGES = ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12")  # the second comes with CuPy and PyTorch
 
 
 @dataclass(frozen=True)
@@ -33,46 +32,17 @@ class Compiled:
     spilled: int  # bytes stored and loaded
 
 
-def open_nvrtc() -> ctypes.CDLL:
-    """NVRTC.
-
-    Raises:
-        KernelError: it is not installed.
-    """
-    for package in PACKAGES:
-        try:
-            files = importlib.metadata.files(package) or []
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        for file in files:
-            if re.match(r"libnvrtc\.so\.\d+$|nvrtc64_\d+_0\.dll$", file.name):
-                return ctypes.CDLL(str(file.locate()))
-    raise KernelError("compiler", "NVRTC is not installed: run `pip install nvidia-cuda-nvrtc`.")
-
-
 def compile_file(nvrtc: ctypes.CDLL, path: Path, card: str, real: str) -> list[Compiled]:
     """Compile one .cu for one card.
 
     Raises:
         KernelError: it does not compile.
     """
-    options = [
-        f"--gpu-architecture={card}",
-        "-std=c++17",
-        "-ftz=true",
-        f"-Dreal={real}",
-        "--ptxas-options=-v",
-    ]
-    program, size = ctypes.c_void_p(), ctypes.c_size_t()
-    nvrtc.nvrtcCreateProgram(ctypes.byref(program), expand(path).encode(), path.name.encode(), 0, None, None)
-    array = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
-    failed = nvrtc.nvrtcCompileProgram(program, len(options), array)
-    nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
-    text = ctypes.create_string_buffer(size.value)
-    nvrtc.nvrtcGetProgramLog(program, text)
-    nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
-    log = text.value.decode()
-    if failed:
+    options = (
+        f"--gpu-architecture={card}", "-std=c++17", "-ftz=true", f"-Dreal={real}", "--ptxas-options=-v",
+    )  # fmt: skip
+    takes, log = compiled(nvrtc, expand(path), path.name, options)
+    if not takes:
         raise KernelError("compile", f"{path.name} for {card}, real = {real}: {log.strip()}")
     found = []
     for part in log.split("Compiling entry function '")[1:]:
@@ -94,11 +64,11 @@ def compile_all(cards: tuple[str, ...] = CARDS) -> list[Compiled]:
     nvrtc, files = open_nvrtc(), sources()
     shown = track(files, "compiling", console=Console(stderr=True), transient=True)  # half a minute
     return [
-        compiled
+        one
         for path in shown
         for real in ("float", "double")
         for card in cards
-        for compiled in compile_file(nvrtc, path, card, real)
+        for one in compile_file(nvrtc, path, card, real)
     ]
 
 
@@ -110,8 +80,8 @@ def main() -> int:
     except KernelError as error:
         print(error, file=sys.stderr)
         return 2 if error.kind == "compiler" else 1
-    for compiled in found:
-        rows.setdefault((compiled.kernel, compiled.real), {})[compiled.card] = compiled
+    for one in found:
+        rows.setdefault((one.kernel, one.real), {})[one.card] = one
     print(f"{'registers, +bytes spilled':34}" + "".join(f"{card:>10}" for card in CARDS))
     for (kernel, real), cards in rows.items():
         cells = (f"{c.registers}{f'+{c.spilled}' if c.spilled else ''}" for c in cards.values())

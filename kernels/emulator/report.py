@@ -170,7 +170,7 @@ class _Fault:
     @property
     def elsewhere(self) -> str:
         """The same, if it waits."""
-        return f"waits at {self._other_wait()}" if self.told.other_line else "is elsewhere"
+        return f"waits at {self._other_wait()}" if self.told.other_line else "runs to the end without it"
 
     @cached_property
     def array(self) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from ..cache import cache_home, digest
-from . import abi
+from . import abi, nvrtc
 from .errors import KernelError
 from .front import Source, unclosed
 
@@ -27,14 +27,14 @@ COMMON = ["-std=c++17", "-fPIC", "-nostdinc++", "-fvisibility=hidden", "-fno-exc
 COMMON += ["-fno-stack-protector"]  # which would end the process, where a fault of a kernel is to be reported
 # Steps are counted by a call in every basic block, so that an endless loop is noticed; not under gdb, where
 # a person decides. No contraction: the same bits in every mode.
-COUNTED, NO_FMA, QUIET = "-fsanitize-coverage=trace-pc", "-ffp-contract=off", "-w"
+COUNTED, NO_FMA, SIZED = "-fsanitize-coverage=trace-pc", "-ffp-contract=off", "-Werror=vla"
 SANITIZERS = ["-fsanitize=thread", "-fsanitize=bounds"]
 UNWRITTEN = ["-Werror=uninitialized", "-Wno-sometimes-uninitialized", "-Wno-unknown-warning-option"]
 KEPT = 200 << 20  # bytes of compiled kernels; of one that is small, about 0.1 MB
 MODES = {
-    "fast": ["-O2", "-gdwarf-4", COUNTED, NO_FMA, QUIET],
-    "check": ["-O0", "-gdwarf-4", COUNTED, NO_FMA, *SANITIZERS, *UNWRITTEN, "-DEMU_CHECK"],
-    "debug": ["-O0", "-gdwarf-4", NO_FMA, QUIET],
+    "fast": ["-O2", "-gdwarf-4", COUNTED, NO_FMA, SIZED],
+    "check": ["-O0", "-gdwarf-4", COUNTED, NO_FMA, SIZED, *SANITIZERS, *UNWRITTEN, "-DEMU_CHECK"],
+    "debug": ["-O0", "-gdwarf-4", NO_FMA, SIZED],
 }
 
 
@@ -101,6 +101,13 @@ def _run(arguments: list[str], source: Source | None) -> None:
         says = (
             "a shared array's size must be a constant; extern __shared__ float s[] takes it from the launch"
         )
+    elif name := next((word for word in re.findall(r"\w+", says) if word in source.host), None):
+        others = {"function": "call", "variable": "use; or hand it over as an argument"}[source.host[name]]
+        says = (
+            f"{name} is a {source.host[name]} of the host: put __device__ before it for kernels to {others}"
+        )
+    elif array := re.match(r"variable.length array\w* (?:.(\w+). )?", says):
+        says = f"the size of {array[1] or 'an array'} must be a constant, as that of every local array"
     elif "initialized" in says:
         kind, says = "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
     elif re.search("declaration of C function|conflicting types for", says):
@@ -133,15 +140,31 @@ def _made(name: str, key: str, make) -> Path:
         folder = Path(tempfile.gettempdir()) / f"scratchlm-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{key}-{name}"
-    try:
+    with suppress(OSError):  # missing, or in a cache that only others may fill
         os.utime(path)  # used now
-    except FileNotFoundError:
+    if not _whole(path):
         with tempfile.TemporaryDirectory(dir=folder) as work:
-            os.replace(make(Path(work)), path)
+            made = make(Path(work))
+            content = made.read_bytes()
+            made.write_bytes(content + _seal(content))
+            os.replace(made, path)
         _forget(folder)
-    except OSError:  # a cache that only others may fill
-        pass
     return path
+
+
+def _seal(content: bytes) -> bytes:
+    """What stands behind a file's content, where linkers and loaders do not look."""
+    return digest([content]).encode()
+
+
+def _whole(path: Path) -> bool:
+    """Whether a file is there as it was made: a full disk or a lost power supply leaves half of it."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    size = len(_seal(b""))
+    return content[-size:] == _seal(content[:-size])
 
 
 def _forget(folder: Path) -> None:
@@ -192,12 +215,16 @@ def build(source: Source, mode: str, options: tuple[str, ...]) -> Path:
         flags += ["-mllvm", "-tsan-instrument-read-before-write"] if mode == "check" else []
     if "ziglang" in compiler():  # it would add the sanitizer's library, and a C++ library for that
         flags = [part for flag in flags for part in (("-Xclang", flag) if "=thread" in flag else (flag,))]
-    key = digest([source.text.encode(), *map(str.encode, flags), *(path.name.encode() for path in objects)])
+    asked = nvrtc.version().encode()
+    key = digest(
+        [source.text.encode(), *map(str.encode, flags), asked, *(path.name.encode() for path in objects)]
+    )
 
     def make(work: Path) -> Path:
         text, compiled, linked = work / "kernel.cpp", work / "kernel.o", work / "kernel.so"
         text.write_text(source.text, encoding="utf-8")
         _run([*flags, "-include", str(RUNTIME / "cuda.h"), "-c", str(text), "-o", str(compiled)], source)
+        nvrtc.refuse(source, options)
         bound = ["-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", str(linked)]
         _run([str(compiled), *map(str, objects), *bound, "-lm"], None)
         return linked

@@ -298,7 +298,8 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
 // says: does not take part
 extern "C" __global__ void kernel(float* x, float* y, int n) {
     int t = threadIdx.x, i = blockIdx.x * blockDim.x + t;
-    if (t % 32 < 16) y[i] = __shfl_xor_sync(0xffffffff, x[i], 16);  //!
+    if (t % 32 >= 16) return;
+    y[i] = __shfl_xor_sync(0xffffffff, x[i], 16);  //!
 }
 
 // ==== missing lanes: a mask without the caller

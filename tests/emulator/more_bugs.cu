@@ -291,7 +291,7 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
 
 // ==== race: a static variable of the file, read by another block
 // says: of block 0 wrote at line 3
-static int last;
+static __device__ int last;
 extern "C" __global__ void kernel(float* x, float* y, int n) {
     if (threadIdx.x == 0) last = blockIdx.x;  //!
     __syncthreads();
@@ -308,4 +308,44 @@ __device__ float next(float v) {
 }
 extern "C" __global__ void kernel(float* x, float* y, int n) {
     y[64 * blockIdx.x + threadIdx.x] = parts::next(x[threadIdx.x]);
+}
+
+// ==== missing lanes: a shuffle in half a warp, whose other half goes to the end
+// says: runs to the end without it: call it with all lanes of the mask
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float v = x[threadIdx.x];
+    if (threadIdx.x % 32 < 16) v += __shfl_xor_sync(0xffffffff, v, 8);  //!
+    y[64 * blockIdx.x + threadIdx.x] = v;
+}
+
+// ==== missing lanes: __syncwarp in half a warp, whose other half goes to the end
+// says: runs to the end without it: call it with all lanes of the mask
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float v = x[threadIdx.x];
+    if (threadIdx.x % 32 < 16) __syncwarp();  //!
+    y[64 * blockIdx.x + threadIdx.x] = v;
+}
+
+// ==== missing lanes: a ballot in half a warp, whose other half goes to the end
+// says: runs to the end without it: call it with all lanes of the mask
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float v = x[threadIdx.x];
+    if (threadIdx.x % 32 < 16) v = __ballot_sync(~0u, 1);  //!
+    y[64 * blockIdx.x + threadIdx.x] = v;
+}
+
+// ==== missing lanes: any in half a warp, whose other half goes to the end
+// says: runs to the end without it: call it with all lanes of the mask
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float v = x[threadIdx.x];
+    if (threadIdx.x % 32 < 16) v = __any_sync(~0u, 1);  //!
+    y[64 * blockIdx.x + threadIdx.x] = v;
+}
+
+// ==== missing lanes: all in half a warp, whose other half goes to the end
+// says: runs to the end without it: call it with all lanes of the mask
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float v = x[threadIdx.x];
+    if (threadIdx.x % 32 < 16) v = __all_sync(~0u, 1);  //!
+    y[64 * blockIdx.x + threadIdx.x] = v;
 }

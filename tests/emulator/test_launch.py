@@ -244,9 +244,21 @@ def test_a_cache_on_a_disk_that_cannot_be_written(tmp_path, monkeypatch):
     assert (x == 2).all()
 
 
+@pytest.mark.parametrize("left", [0, 60, -1])
+@pytest.mark.parametrize("damaged", ["*.so", "*.o"])
+def test_a_damaged_file_of_the_cache_is_compiled_anew(tmp_path, monkeypatch, damaged, left):
+    monkeypatch.setenv("SCRATCHLM_CACHE", str(tmp_path))
+    Emulator(SCALE)
+    for path in (tmp_path / "emulator").glob(damaged):
+        path.write_bytes(path.read_bytes()[:left])
+    code = SCALE if damaged == "*.so" else SCALE + "// linked anew\n"
+    Emulator(code).get_function("scale")(2, 64, (x := X.copy(), A, N))
+    assert (x == 2).all()
+
+
 def test_what_is_not_used_leaves_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SCRATCHLM_CACHE", str(tmp_path))
-    monkeypatch.setattr(toolchain, "KEPT", 250)
+    monkeypatch.setattr(toolchain, "KEPT", 250)  # bytes: two of the files, whose seal has twelve
     made = []
 
     def get(name):

@@ -18,7 +18,6 @@ POOLS = {
     "pool + blockDim.x": "extern __shared__ float pool[];",
     "first()": "extern __shared__ float pool[]; __device__ float* first() { return pool; }",
     "&rows[0][0]": "extern __shared__ float rows[][8];",
-    "given": "extern __shared__ float pool[]; __device__ float* given = pool;",
 }
 
 

@@ -20,7 +20,7 @@ from .test_launch import SCALE, A, N, X
         ("cooperative_groups::this_grid().sync();", "whole grid"),
         (
             "scale<<<1, 1>>>(x, a, n);",
-            "the host's part: put that between #ifndef EMULATOR and #endif",
+            "the host's part: leave it to the host's functions",
         ),
         ("cudaDeviceSynchronize(); malloc(4);", "`cudaDeviceSynchronize` .the host's part"),
         ("float* p = new float[4];", "`new` .the heap of a device is not emulated: give"),
@@ -32,7 +32,7 @@ from .test_launch import SCALE, A, N, X
         ("unsigned m = __activemask();", "which lanes run together: pass the mask that your algorithm knows"),
         ("auto g = cooperative_groups::coalesced_threads();", "`coalesced_threads` .a card decides"),
         (
-            "cooperative_groups::reduce(t, 1, f);",
+            "cooperative_groups::labeled_partition(t, 1);",
             "this_thread_block and tiled_partition: add up",
         ),
         ("x[0] = clock64();", "clocks"),
@@ -202,7 +202,7 @@ def test_templates_of_helpers_with_shared_memory(mode):
         ("\n__global__ void (*k)(float*);", "compile", "and takes numbers and plain pointers.: write extern"),
         ("\n__global__ int k(float* x) { return 0; }", "compile", "can be read .it returns void"),
         (
-            '\nextern "C" __global__ void remove(float* x) {}',
+            '\nextern "C" __global__ void erf(float* x) {}',
             "compile",
             "a function of C has this name: give",
         ),

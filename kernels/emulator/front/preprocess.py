@@ -8,9 +8,18 @@ from pathlib import Path
 
 from ..errors import KernelError
 
-# What cuda.h has already; as far as they are C's, they would put back an `assert` that ends the process.
-KNOWN = r"(?:c?assert|c?(?:float|limits|math|stddef|stdint|stdio|stdlib|string)|cuda(?:_runtime\w*)?"
-KNOWN += r"|device_\w+|cooperative_groups)(?:\.h)?"
+# What cuda.h has already, as far as a kernel may use it, and what only the host uses.
+KNOWN = (
+    r"(?:(?:assert|float|limits|math|stddef|stdint|string|cooperative_groups(?:/reduce)?|math_constants)\.h"
+)
+KNOWN += r"|c(?:assert|float|limits|math|stddef|stdint|string)|device_\w+(?:\.h)?)"
+HOSTS = (
+    r"(?:cuda(?:_runtime\w*|_profiler_api|Profiler)?(?:\.h)?|cu(?:blas|dnn|fft|solver|sparse)\w*\.h|curand\.h"
+)
+HOSTS += (
+    r"|(?:complex|ctype|errno|inttypes|omp|setjmp|signal|stdarg|stdbool|stdio|stdlib|time|unistd|sys/\w+)\.h"
+)
+HOSTS += r"|thrust/[\w/]+\.h|(?!cuda)[a-z_]+)"
 
 
 def expand(path: Path, seen: set[Path] | None = None) -> str:
@@ -19,7 +28,7 @@ def expand(path: Path, seen: set[Path] | None = None) -> str:
     seen.add(path.resolve())
     lines = [f'#line 1 "{path.as_posix()}"']
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"{path.name} is not UTF-8 at byte {error.start + 1:,}: save it with that encoding."
         raise KernelError("compile", message) from None
@@ -31,7 +40,7 @@ def expand(path: Path, seen: set[Path] | None = None) -> str:
             lines.append(line)
             continue
         inner = path.parent / found[1]
-        if not inner.is_file() and re.fullmatch(KNOWN, found[1]):
+        if not inner.is_file() and re.fullmatch(f"{KNOWN}|{HOSTS}", found[1]):
             lines.append("")
             continue
         if not inner.is_file():

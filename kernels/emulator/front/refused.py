@@ -5,7 +5,7 @@ import re
 from ..errors import KernelError
 from .preprocess import STRING, blank, place
 
-HOST = "the host's part: put that between #ifndef EMULATOR and #endif, and launch the kernel from Python"
+HOST = "the host's part: leave it to the host's functions, and launch the kernel from Python"
 # What has no meaning on a CPU that runs one thread after another, and what to do instead.
 REFUSED = {
     r"\basm\b": "inline PTX: give it a plain C++ path",
@@ -16,14 +16,14 @@ REFUSED = {
         "a card decides which lanes run together: pass the mask that your algorithm knows, such as that of a "
         "__ballot_sync before the branch"
     ),
-    r"\bcooperative_groups/\w+\.h|\b(?:labeled|binary)_partition\b|\b(?:cg|cooperative_groups)::reduce\b": (
+    r"\bcooperative_groups/(?!reduce)\w+\.h|\b(?:labeled|binary)_partition\b": (
         "of cooperative_groups there are this_thread_block and tiled_partition: add up with their shfl_down"
     ),
     r"\bcuda::barrier\b|\bmbarrier\w*|\bcluster_\w+": "barriers in memory and clusters: use __syncthreads",
     r"\bmalloc(?=\s*\()|\bfree(?=\s*\()|\bnew(?=\s+[\w:])|\bdelete(?=\s*(?:\[\s*\]\s*)?[\w(*])": (
         "the heap of a device is not emulated: give the kernel an array instead"
     ),
-    r"<<<|\bint\s+main(?=\s*\()": HOST,
+    r"<<<": HOST,
     r"\bcuda(?:Malloc|Free|Mem(?:cpy|set)|[GS]et[A-Z]|Device|Event|Stream|Launch|Error|Func)\w*": HOST,
     r"\bcuda_fp16\.h|\bcuda_bf16\.h|\b__half2?\b|\b__nv_bfloat16\b": "16-bit floats: compute in float",
     r"\b__nanosleep\b|\bclock64\b|\bclock(?=\s*\()": "clocks: time kernels on a GPU",
@@ -38,6 +38,49 @@ REFUSED = {
     r"\batomic\w+_(?:block|system)\b": "the emulator knows one scope: use the atomic without it",
     r"\btex[123]D\w*|\bsurf[123]D\w*": "textures: read the array itself",
 }
+
+# What NVIDIA's compilers do not have of themselves, by the header that has it.
+WORDS = {
+    "float": r"(?:FLT|DBL)_(?:MAX|MIN|EPSILON|DIG|MANT_DIG)",
+    "math": r"INFINITY|NAN|HUGE_VALF?|M_(?:PI(?:_[24])?|[12]_PI|2_SQRTPI|E|LN2|LN10|LOG2E|LOG10E|SQRT2|SQRT1_2)",
+    "limits": r"CHAR_BIT|(?:S?CHAR|SHRT|INT|LONG|LLONG)_M(?:AX|IN)|U(?:CHAR|SHRT|INT|LONG|LLONG)_MAX",
+    "stdint": r"u?int(?:8|16|32|64|ptr)_t|INT(?:8|16|32|64)_M(?:AX|IN)|UINT(?:8|16|32|64)_MAX",
+    "math_constants": r"CUDART_\w+",
+}
+
+
+def refuse_missing(text: str, included: set[str]) -> str:
+    """Refuse the first word whose header is not among those `included`, as NVIDIA's compilers do.
+
+    Returns something for each of the other words, for NVRTC, which has not even the headers.
+
+    Raises:
+        KernelError: there is one.
+    """
+    plain, given = re.sub(STRING, blank, text), []
+    for header, words in WORDS.items():
+        for word in dict.fromkeys(re.findall(rf"\b(?:{words})\b", plain)):
+            own = rf"#\s*define\s+{word}\b|\b(?:typedef\b[^;]*|using\s+|const\w*\s+\w+\s+){word}\b"
+            if re.search(own, plain):
+                continue
+            if header not in included:
+                message = (
+                    f"NVIDIA's compilers know `{word}` from <{header}.h> alone: include that for nvcc; CuPy's "
+                    "compiler has no such file, so for both write the value or the type itself."
+                )
+                at = re.search(rf"\b{word}\b", plain).start()  # type: ignore[union-attr]
+                raise KernelError("compile", message, *place(text, at))
+            given.append(_given(word))
+    return "".join(given)
+
+
+def _given(word: str) -> str:
+    """A declaration of the right type; nothing is computed with it."""
+    if not word.endswith("_t"):
+        return f"#define {word} {'1' if '_MAX' in word and word[:3] not in ('FLT', 'DBL') else '1.0'}\n"
+    bits = re.search(r"\d+", word)
+    kind = {"8": "char", "16": "short", "32": "int"}.get(bits[0] if bits else "", "long long")
+    return f"typedef {'unsigned' if word[0] == 'u' else 'signed'} {kind} {word};\n"
 
 
 def refuse(text: str) -> None:

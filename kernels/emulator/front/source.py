@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import KernelError
-from .preprocess import KNOWN, blank, chosen, expand, place, without_comments
-from .refused import refuse
+from .host import bodies, device_part
+from .preprocess import HOSTS, KNOWN, blank, chosen, expand, place, without_comments
+from .refused import WORDS, refuse, refuse_missing
 
 OWNER = r"\w+(?:\[[^\[\]]*\])*\s*(?:\.|->)\s*"  # of a member
 
@@ -24,12 +25,18 @@ class Source:
         text: C++ for the compiler.
         kernels: parameter names of each kernel, in order.
         places: file and line of each kernel's heading; of an instance, the template's.
+        device: what NVIDIA's compiler is asked about: the .cu without the host's part.
+        host: the names of that part, and whether each is a "function" or a "variable".
+        for_nvcc: whether it has such a part, or includes what only nvcc has.
     """
 
     name: str
     text: str
     kernels: dict[str, tuple[str, ...]]
     places: dict[str, tuple[str, int]]
+    device: str
+    host: dict[str, str]
+    for_nvcc: bool
 
     def indexed(self, file: str, line: int, column: int) -> str:
         """The array whose name (clang), `]` or, in templates, `[` (g++) is at a line's column of bytes."""
@@ -268,10 +275,18 @@ def read(code: str | Path) -> Source:
             raise KernelError("launch", f"There is no kernel file {code}: check the path.")
         name, text = code.name, expand(code.resolve())
     else:
-        name, text = "<source>", f'#line 1 "<source>"\n{code}\n'
+        name, text = "<source>", '#line 1 "<source>"\n' + code.removeprefix("\ufeff") + "\n"
     text = chosen(without_comments(text))
-    text = re.sub(rf"^[ \t]*#[ \t]*include[ \t]*<{KNOWN}>", blank, text, flags=re.M)
+    include = r"^[ \t]*#[ \t]*include[ \t]*<"
+    included = {
+        name for names in re.findall(rf"{include}(?:c?(\w+)|(\w+)\.h)>", text, re.M) for name in names
+    }
+    to_nvcc = re.search(rf"{include}{HOSTS}>", text, re.M)
+    text = re.sub(rf"{include}(?:{KNOWN}|{HOSTS})>", blank, text, flags=re.M)
+    text, host = device_part(text)
     refuse(text)
+    for_nvcc = bool(to_nvcc or host)
+    device = refuse_missing(text, set(WORDS) if for_nvcc else included) + text
     kernels = _kernels(text)
     if not kernels:
         raise KernelError(
@@ -287,8 +302,11 @@ def read(code: str | Path) -> Source:
         _shared,
         text,
     )
+    for begin, end in reversed(list(bodies(text, KERNEL))):
+        left = re.sub(r"\breturn\s*;", "return emu_returns();", text[begin:end])
+        text = text[:begin] + left + text[end:]
     parameters = {name: names for name, (_, _, names, _) in kernels.items()}
-    return Source(name, text + "".join(entries), parameters, places)
+    return Source(name, text + "".join(entries), parameters, places, device, host, for_nvcc)
 
 
 def _names(parameters: str) -> tuple[str, ...]:

@@ -3,11 +3,19 @@
 #include <float.h>
 #include <limits.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "runtime.h"
+
+// Of C's library what a GPU has as well.
+extern "C" {
+int printf(const char *format, ...);
+int abs(int x);
+long labs(long x);
+long long llabs(long long x);
+void *memcpy(void *to, const void *from, size_t n);
+void *memmove(void *to, const void *from, size_t n);
+void *memset(void *to, int byte, size_t n);
+}
 
 #define __global__ __attribute__((noinline))
 #define __device__

@@ -107,6 +107,10 @@ static void release(Fiber &f) {
     if (++f.waits * EMU_WAIT / EMU_SLICE >= launch->max_slices) fail(WAITS, f, f.file, f.line, nullptr);
 }
 
+// Whether nobody has to wait for this thread: it has left by a `return`. One that ran to the end of the kernel
+// without coming by was still there when the others called, or might have been.
+static bool excused(const Fiber &f) { return f.state == DONE && f.returned; }
+
 // Lanes of the warp that starts at `first` whose partners have all come go on. Returns false on a fault.
 static bool release_warp(unsigned first, bool &progress) {
     for (unsigned t = first; t < first + 32 && t < threads; t++) {
@@ -116,7 +120,7 @@ static bool release_warp(unsigned first, bool &progress) {
         bool complete = true;
         for (unsigned lane = 0; lane < 32 && first + lane < threads; lane++) {
             Fiber &other = fibers[first + lane];
-            if (!(f.mask >> lane & 1) || other.state == DONE) continue;
+            if (!(f.mask >> lane & 1) || excused(other)) continue;
             bool here = other.state == WARP && other.mask == f.mask && other.name == f.name && same_place(other, f);
             if (here) came |= 1u << lane;
             complete = complete && here;
@@ -163,11 +167,11 @@ static bool release_block() {
         unsigned first = (unsigned)(lane - fibers) / 32 * 32;
         for (unsigned t = first; t < first + 32 && t < threads; t++) {
             Fiber &other = fibers[t];
-            bool awaited = lane->mask >> (t - first) & 1 && other.state != DONE;
+            bool awaited = lane->mask >> (t - first) & 1 && !excused(other);
             if (!awaited || (other.state == WARP && other.name == lane->name && same_place(other, *lane))) continue;
             report->other_thread = t;
-            report->other_file = other.file;
-            report->other_line = other.line;
+            report->other_file = other.state == DONE ? nullptr : other.file;
+            report->other_line = other.state == DONE ? 0 : other.line;
             break;
         }
         fail(LANE_MISSING, *lane, lane->file, lane->line, nullptr);
@@ -311,6 +315,8 @@ unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, co
                   const void *at) {
     return (unsigned)meet(name, mask, predicate != 0, -1, orders, file, line, at);
 }
+
+void emu_returns() { current->returned = true; }
 
 void emu_assertion(const char *text, const char *file, int line) {
     report->text = text;

@@ -1,0 +1,130 @@
+"""What NVIDIA's compilers refuse, with and without NVRTC; files with the host's part, which is left out."""
+
+import numpy as np
+import pytest
+
+from scratchlm.kernels.emulator import Emulator, KernelError, check, nvrtc
+
+KERNEL = 'extern "C" __global__ void f(float* x, int n) {{\n{}\n}}\n'
+
+
+@pytest.fixture(params=["with NVRTC", "without"])
+def compilers(request, monkeypatch, tmp_path):
+    """Both: where NVRTC is not installed the rules of our own have to do."""
+    if request.param == "without":
+        monkeypatch.setattr(nvrtc, "PACKAGES", ())
+    nvrtc.version.cache_clear()
+    if request.param == "with NVRTC" and not nvrtc.version():
+        pytest.skip("NVRTC is not installed")
+    yield
+    nvrtc.version.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "says"),
+    [
+        ("float g(float v) { return v; }", "x[0] = g(1);", "g is a function of the host: put __device__ before"),
+        ("template <class T>\nT g(T v) { return v; }", "x[0] = g(1.f);", "g is a function of the host"),
+        ("namespace a { float g(float v) { return v; } }", "x[0] = a::g(1);", "g is a function of the host"),
+        ("struct P { float v; float g() const { return v; } };", "x[0] = P{1}.g();", "g is a function of the host"),
+        ("struct P { float v; P(float v) : v(v) {} };", "x[0] = P(1).v;", "P is a function of the host"),
+        ("float g(float v);", "x[0] = g(1);", "g is a function of the host"),
+        ("float g = 2;", "x[0] = g;", "g is a variable of the host: put __device__ before it"),
+        ("static int g[4] = {1, 2};", "x[0] = g[n];", "g is a variable of the host"),
+        ("", "float a[n]; a[0] = 1; x[0] = a[0];", "constant"),
+        ("", "x[0] = rand();", "rand"),
+        ("#include <stdlib.h>", 'x[0] = atoi("1");', "atoi"),
+        ("", "x[0] = INFINITY;", r"know `INFINITY` from <math.h> alone"),
+        ("", "x[0] = FLT_MAX;", r"know `FLT_MAX` from <float.h> alone"),
+        ("#include <float.h>", "n = INT_MAX;", r"know `INT_MAX` from <limits.h> alone"),
+        ("", "x[0] = M_PI;", r"know `M_PI` from <math.h> alone"),
+        ("", "uint32_t k = 1; x[0] = k;", r"know `uint32_t` from <stdint.h> alone"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_what_nvidias_compilers_refuse(compilers, mode, before, line, says):
+    with pytest.raises(KernelError, match=says) as caught:
+        Emulator(f"{before}\n{KERNEL.format(line)}", mode=mode)
+    assert caught.value.refused
+    assert caught.value.line == before.count("\n") + 3, caught.value
+
+
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ("#include <float.h>\n#include <math.h>", "x[0] = FLT_MAX < INFINITY ? 2 : M_PI;"),
+        ("#include <cstdint>", "uint32_t k = 2; x[0] = k;"),
+        ("#define INFINITY __int_as_float(0x7f800000)", "x[0] = INFINITY > 1 ? 2 : 0;"),
+        ("typedef unsigned uint32_t;", "uint32_t k = 2; x[0] = k;"),
+        ("const int N = 2; static constexpr float half = 0.5f;", "float a[N] = {2}; x[0] = 2 * half * a[0] * N / 2;"),
+        ("#define HD __host__ __device__\nHD float g();\nHD float g() { return 2; }", "x[0] = g();"),
+        ("#define MAKE(name) __device__ float name() { return 2; }\nMAKE(g)\nMAKE(h);", "x[0] = g() * h() / 2;"),
+        ("struct P { float v; __device__ P(float v) : v(v) {} P() = default; };", "x[0] = P(2).v;"),
+        ("enum Kind { ONE, TWO = 2 }; typedef float real; using also = real;", "also v = TWO; x[0] = v;"),
+        ('extern "C" { __device__ float g() { return 2; } }', "x[0] = g();"),
+        ("__device__ float g();\nfloat g() { return 2; }", "x[0] = g();"),
+        ("__constant__ float table[] = {1, 2}; __device__ int count;", "count = 1; x[0] = table[1];"),
+        ("", "auto g = [](float v) { return v + 1; }; x[0] = g(1);"),
+        ("", "static float kept; kept = 2; x[0] = kept;"),
+    ],
+)  # fmt: skip
+def test_what_they_take(compilers, before, line):
+    x = np.zeros(4, np.float32)
+    Emulator(f"{before}\n{KERNEL.format(line)}").get_function("f")(1, 1, (x, np.int32(4)))
+    assert x[0] == 2
+
+
+WHOLE = """#include <stdio.h>
+#include <cstdlib>
+#include <vector>
+#include <cuda_runtime.h>
+#define CHECK(call) do { if ((call) != cudaSuccess) { printf("%%s\\n", #call); exit(1); } } while (0)
+using std::vector;
+typedef std::vector<float> Numbers;
+struct Net { std::vector<float> weights; void step(); };
+float host_total = 0;
+static cudaStream_t stream;
+constexpr int div_up(int a, int b) { return (a + b - 1) / b; }
+__global__ void twice(float *x, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    x[i] *= 2;%s
+}
+template <typename F> float timed(F f) { f(); return 0; }
+void launch(float *d, int n) { twice<<<div_up(n, 64), 64>>>(d, n); CHECK(cudaGetLastError()); }
+int main(int argc, char **argv) {
+    std::vector<float> h(100, 1.0f);
+    float *d = (float *)malloc(4);
+#ifdef LARGE
+    cudaMalloc(&d, 400);
+#endif
+    CHECK(cudaMemcpy(d, h.data(), 400, cudaMemcpyHostToDevice));
+    timed([&] { launch(d, 100); });
+    free(d);
+    delete[] argv;
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check", "debug"])
+def test_a_whole_program_is_checked_for_its_kernels(compilers, mode):
+    x = np.ones(100, np.float32)
+    Emulator(WHOLE % "", mode=mode).get_function("twice")(2, 64, (x, np.int32(100)))
+    assert (x == 2).all()
+
+
+def test_a_fault_in_a_whole_program_has_its_line():
+    verdict = check(WHOLE % " x[n] = 0;", 2, 64, (np.ones(100, np.float32), np.int32(100)))
+    assert [(fault.kind, fault.line) for fault in verdict.faults] == [("out of bounds", 15)]
+    with pytest.raises(KernelError, match="host_total is a variable of the host") as caught:
+        Emulator(WHOLE % " x[i] += host_total;")
+    assert caught.value.line == 15
+
+
+def test_a_byte_order_mark(tmp_path):
+    path = tmp_path / "marked.cu"
+    path.write_text("\ufeff" + KERNEL.format("x[0] = 2;"), encoding="utf-8")
+    for code in (path, path.read_text(encoding="utf-8")):
+        Emulator(code).get_function("f")(1, 1, (x := np.zeros(4, np.float32), np.int32(4)))
+        assert x[0] == 2
