@@ -103,7 +103,8 @@ def test_the_methods_of_a_tensor_are_the_functions():
 def test_the_page_for_readers_of_pytorch_names_every_method_and_maker():
     text = (Path(__file__).parents[1] / "docs" / "pytorch.md").read_text(encoding="utf-8")
     named = set(re.findall(r"\w+", text))
-    layers = {"layer_norm", "linear_cross_entropy", "gru", "lstm", "lstm_cell"}  # by their modules
+    layers = {"layer_norm", "rms_norm", "linear_cross_entropy", "gru", "lstm", "rnn"}
+    layers |= {"gru_cell", "lstm_cell", "rnn_cell"}  # by their modules
     makers = {
         name for name, made in vars(creation).items() if getattr(made, "__module__", "") == creation.__name__
     }
