@@ -6,6 +6,7 @@ line prints that sentence alone and ends with exit code 2.
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral, Real
 
 
 class ScratchLMError(Exception):
@@ -74,6 +75,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the nearest known word, or "" where none is near."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean {quote(near[0])}?)" if near else ""
+
+
+def refuse_fractions(what: str, *values: object) -> None:
+    """Raise OptionError unless all values are whole numbers."""
+    for value in values:
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise OptionError(f"{what} takes whole numbers, got {quote(value)}.")
+
+
+def refuse_words(what: str, *values: object) -> None:
+    """Raise OptionError unless all values are plain numbers."""
+    for value in values:
+        if not isinstance(value, Real):
+            raise OptionError(f"{what} takes numbers, got {quote(value)}.")
 
 
 def short(text: object) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import refuse_words
 from ..tensor import Tensor, tensor
 from .elementwise import add, astype, multiply
 
@@ -105,6 +106,7 @@ def clamp_(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 def fill_(x: Tensor, value: Any) -> Tensor:
     """All elements one number, in place."""
+    refuse_words("fill_", value)
     x[...] = value
     return x
 

@@ -1,6 +1,6 @@
 """Dropout: training with parts switched off at random."""
 
-from ..errors import OptionError
+from ..errors import OptionError, refuse_words
 from ..function import Array, Function
 from ..random import random_state
 from ..tensor import Tensor
@@ -30,6 +30,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     Raises:
         OptionError: p is not in [0, 1).
     """
+    refuse_words("dropout", p)
     if not 0 <= p < 1:
         raise OptionError(f"Dropout probability is {p}, expected 0 ≤ p < 1.")
     if not training or p == 0:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import as_array
 from ..device import upload
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, ShapeError, quote
 from ..function import Array, Function
 from ..tensor import Tensor
 
@@ -243,9 +243,9 @@ def floating(x: Tensor) -> Tensor:
     return x if x.dtype.kind == "f" else astype(x, np.float32)
 
 
-def refuse_truths(sign: str, instead: str, *operands: Any) -> None:
+def refuse_truths(sign: str, instead: str, x: Tensor) -> None:
     """Minus of True and False has no meaning."""
-    if all(isinstance(x, bool) or getattr(x, "dtype", None) == np.bool_ for x in operands):
+    if x._data.dtype.kind == "b":
         raise DtypeError(f"{sign} of True and False has no meaning: {instead}, or .astype(np.float32) first.")
 
 
@@ -256,8 +256,9 @@ def add(a: Any, b: Any) -> Tensor:
 
 def subtract(a: Any, b: Any) -> Tensor:
     """a − b, with broadcasting."""
-    refuse_truths("a - b", "use a ^ b", a, b)
-    return Subtract()(*operands(a, b))
+    a, b = operands(a, b)
+    refuse_truths("a - b", "use a ^ b", a)
+    return Subtract()(a, b)
 
 
 def multiply(a: Any, b: Any) -> Tensor:
@@ -308,6 +309,10 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
 
 def astype(x: Tensor, dtype: Any) -> Tensor:
     """The same values in another element type."""
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise DtypeError(f"{quote(dtype)} is no type of element: float32, int64 and bool are.") from None
     return AsType(dtype)(x)
 
 

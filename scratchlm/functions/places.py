@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..device import to_host, upload
-from ..errors import DtypeError, OptionError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError, refuse_fractions
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import where
@@ -127,7 +127,10 @@ def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
 
 def masked_select(x: Tensor, mask: Any) -> Tensor:
     """The elements where the mask is True, in one axis."""
-    shape = x.device.xp.broadcast_arrays(x.data, mask.data)[0].shape
+    mask = mask if isinstance(mask, Tensor) else Tensor(mask, device=x.device)
+    if mask.dtype.kind != "b":
+        raise DtypeError(f"masked_select takes a mask of True and False, got {mask.dtype}.")
+    shape = (truth(x, x.data == x.data) & mask).shape
     return x.broadcast_to(*shape)[mask.broadcast_to(*shape)]
 
 
@@ -135,7 +138,8 @@ def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
     """Class indices (…) → (…, V) of 0 and 1; V the largest index + 1 where it is not given."""
     if x.dtype.kind not in "iu":
         raise DtypeError(f"one_hot takes integers, got {x.dtype}.")
-    count = int(x.data.max()) + 1 if num_classes == -1 else num_classes
+    refuse_fractions("one_hot", num_classes)
+    count = int(x.data.max(initial=-1)) + 1 if num_classes == -1 else num_classes
     if x.size and (x.data.min() < 0 or x.data.max() >= count):
         raise OptionError(f"one_hot of {count} classes got an index outside 0 … {count - 1}.")
     return truth(x, (x.data[..., None] == x.device.xp.arange(count)).astype("int64"))
@@ -143,11 +147,13 @@ def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """x with 0 above a diagonal of its last two axes."""
+    refuse_fractions("tril", diagonal)
     return where(_triangle(x, diagonal), x, 0)
 
 
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """x with 0 below a diagonal of its last two axes."""
+    refuse_fractions("triu", diagonal)
     return where(~_triangle(x, diagonal - 1), x, 0)
 
 
@@ -161,6 +167,7 @@ def _triangle(x: Tensor, diagonal: int) -> Array:
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two axes as the last axis."""
     one, other = axis_of(x, dim1, "diagonal"), axis_of(x, dim2, "diagonal")
+    refuse_fractions("diagonal", offset)
     if one == other:
         raise ShapeError(f"diagonal needs two axes, got {dim1} and {dim2}.")
     rows, columns = x.shape[one], x.shape[other]
@@ -174,8 +181,10 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved along axes; what leaves at the end comes back in front. As one row for dims None."""
     if dims is None:
         return roll(x.reshape(-1), shifts, 0).reshape(*x.shape)
-    pairs = zip(several((shifts,)), several((dims,)), strict=True)
-    for shift, dim in pairs:
+    shifts, dims = several((shifts,), "roll"), several((dims,), "roll")
+    if len(shifts) != len(dims):
+        raise ShapeError(f"roll takes a shift for each axis, got {len(shifts)} for {len(dims)}.")
+    for shift, dim in zip(shifts, dims, strict=True):
         axis = axis_of(x, dim, "roll")
         x = index_select(x, axis, (x.device.xp.arange(x.shape[axis]) - shift) % max(x.shape[axis], 1))
     return x
@@ -183,6 +192,9 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 
 def repeat_interleave(x: Tensor, repeats: int, dim: int | None = None) -> Tensor:
     """Each element so many times, one after the other; in one row where dim is None."""
+    refuse_fractions("repeat_interleave", repeats)
+    if repeats < 0:
+        raise OptionError(f"repeat_interleave repeats 0 times or more, got {repeats}.")
     if dim is None:
         return repeat_interleave(x.reshape(-1), repeats, 0)
     return index_select(
@@ -204,9 +216,10 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
     mode: "constant" (`value`, 0 for None), "reflect", "replicate" or "circular". Negative ones cut away.
     """
     names = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-    if mode not in names:
+    pad = several((pad,), "pad")
+    if mode not in list(names):
         raise OptionError(f"pad has mode {', '.join(names)}, not {mode!r}.")
-    pairs = [(pad[k], pad[k + 1]) for k in range(0, len(pad), 2)]
+    pairs = list(zip(pad[::2], pad[1::2], strict=False))
     if len(pad) % 2 or len(pairs) > x.ndim:
         raise ShapeError(f"pad takes two numbers for each of at most {x.ndim} axes, got {len(pad)}.")
     for k, (left, right) in enumerate(pairs):
@@ -253,6 +266,7 @@ def topk(
 ) -> Extremes:
     """The k largest (or smallest) values along one axis, and their places; always in order."""
     axis = axis_of(x, dim if axis is None else axis, "topk")
+    refuse_fractions("topk", k)
     if not 0 <= k <= x.shape[axis]:
         raise OptionError(f"topk needs k from 0 to {x.shape[axis]}, got {k}.")
     order = argsort(x, axis, descending=largest)[(slice(None),) * axis + (slice(0, k),)]

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..errors import OptionError
+from ..errors import OptionError, refuse_fractions, refuse_words
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import Binary, divide, exp, floating, multiply, operands, power, subtract, where
@@ -134,6 +134,7 @@ def trunc(x: Tensor) -> Tensor:
 
 def round(x: Tensor, decimals: int = 0) -> Tensor:
     """The nearest whole number, the even one of two; no gradient passes."""
+    refuse_fractions("round", decimals)
     y = Stairs("round")(x * 10.0**decimals if decimals else x)
     return y / 10.0**decimals if decimals else y
 
@@ -194,6 +195,7 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         x = x if min is None else maximum(x, min)
         return x if max is None else minimum(x, max)
+    refuse_words("clamp", *(bound for bound in (min, max) if bound is not None))
     if x.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
         x = floating(x)
     return Clamp(-math.inf if min is None else min, math.inf if max is None else max)(x)
@@ -271,7 +273,10 @@ def isfinite(x: Tensor) -> Tensor:
 def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """True where |a − b| ≤ atol + rtol |b|."""
     a, b = operands(a, b)
-    return truth(a, a.device.xp.isclose(a.data, b.data, rtol, atol, equal_nan))
+    refuse_words("isclose", rtol, atol)
+    close = abs(subtract(floating(a), floating(b))).data <= atol + rtol * abs(b).data
+    nan = isnan(floating(a)).data & isnan(floating(b)).data & bool(equal_nan)
+    return truth(a, close | (a.data == b.data) | nan)
 
 
 def allclose(a: Tensor, b: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:

@@ -6,7 +6,7 @@
 from numbers import Integral
 from typing import Any
 
-from ..errors import OptionError, ShapeError
+from ..errors import OptionError, ShapeError, refuse_words
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import floating
@@ -31,7 +31,7 @@ class Reduction(Function):
         if isinstance(self.axis, list):
             self.axis = tuple(self.axis)
         axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
-        if [axis for axis in axes if not isinstance(axis, Integral)]:
+        if [axis for axis in axes if not isinstance(axis, Integral) or isinstance(axis, bool)]:
             raise ShapeError(f"{self.name} takes an axis as a whole number, or several, got {self.axis!r}.")
         most = x.ndim or 1  # a scalar has axis 0, as in PyTorch
         wrong = [axis for axis in axes if not -most <= axis < most]
@@ -68,7 +68,7 @@ class Mean(Reduction):
     def forward(self, x: Array) -> Array:
         self.check(x)
         self.shape = x.shape
-        y = x.mean(axis=self.axis, keepdims=self.keepdims)
+        y = x.mean(axis=self.axis if x.ndim else None, keepdims=self.keepdims)
         self.n = x.size // (y.size or 1)
         return y
 
@@ -121,10 +121,10 @@ class Product(Reduction):
 def named(axis: Any, keepdims: bool, pytorch: dict[str, Any]) -> tuple[Any, bool]:
     """Axis and keepdims, by these names or by PyTorch's."""
     if not pytorch:
-        return axis, keepdims
+        return axis, bool(keepdims)
     if unknown := pytorch.keys() - {"dim", "keepdim"}:
         raise OptionError(f"axis (or dim) and keepdims (or keepdim) are known, not {sorted(unknown)[0]!r}.")
-    return pytorch.get("dim", axis), keepdims or pytorch.get("keepdim", False)
+    return pytorch.get("dim", axis), bool(keepdims or pytorch.get("keepdim", False))
 
 
 def sum(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
@@ -212,6 +212,7 @@ def std_mean(x: Tensor, *args: Any, **options: Any) -> tuple[Tensor, Tensor]:
 def norm(x: Tensor, p: float = 2, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
     """(Σ |x|ᵖ)^(1/p) over axes: the length of a vector for p = 2."""
     axis, keepdims = named(axis, keepdims, pytorch)
+    refuse_words("norm", p)
     if p == 2:
         return sqrt(sum(x * x, axis, keepdims))
     return sum(x.abs() ** p, axis, keepdims) ** (1 / p)
@@ -248,11 +249,13 @@ def _place(name: str, x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
 
 def any(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
     """Whether some element is not 0, over axes; over all for None."""
-    axis, keepdims = named(axis, keepdims, pytorch)
-    return truth(x, (x.data != 0).any(axis=axis, keepdims=keepdims))
+    over = Sum(*named(axis, keepdims, pytorch))
+    over.check(x.data)
+    return truth(x, (x.data != 0).any(axis=over.axis, keepdims=over.keepdims))
 
 
 def all(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
     """Whether no element is 0, over axes; over all for None."""
-    axis, keepdims = named(axis, keepdims, pytorch)
-    return truth(x, (x.data != 0).all(axis=axis, keepdims=keepdims))
+    over = Sum(*named(axis, keepdims, pytorch))
+    over.check(x.data)
+    return truth(x, (x.data != 0).all(axis=over.axis, keepdims=over.keepdims))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import as_array
 from ..device import Device
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError, refuse_fractions
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import astype, sum_to
@@ -168,16 +168,19 @@ class Split(Function):
 
 def axis_of(x: Array | Tensor, axis: int, name: str) -> int:
     """An axis counted from the front, after checking that x has it."""
-    if not isinstance(axis, Integral):
+    if not isinstance(axis, Integral) or isinstance(axis, bool):
         raise ShapeError(f"{name} takes an axis as a whole number, got {axis!r}.")
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(f"{name} along axis {axis} of a tensor of shape {x.shape}: no such axis.")
     return int(axis) % x.ndim
 
 
-def several(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Numbers given one by one, or together in a tuple or list."""
-    return tuple(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)) else numbers
+def several(numbers: tuple[Any, ...], what: str = "") -> tuple[Any, ...]:
+    """Things given one by one, or together in a tuple or list; whole numbers, where it is said for what."""
+    found = tuple(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)) else numbers
+    if what:
+        refuse_fractions(what, *found)
+    return found
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
@@ -201,7 +204,7 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One axis as several, of the given lengths; one may be -1."""
     axis = axis_of(x, dim, "unflatten")
-    sizes = tuple(sizes)
+    sizes = several((sizes,), "unflatten")
     if -1 in sizes:
         rest = -math.prod(sizes)
         sizes = tuple(x.shape[axis] // rest if n == -1 else n for n in sizes)
@@ -210,7 +213,7 @@ def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 def permute(x: Tensor, *axes: Any) -> Tensor:
     """Axes in another order."""
-    return Transpose(several(axes))(x)
+    return Transpose(several(axes, "permute"))(x)
 
 
 def transpose(x: Tensor, *axes: int) -> Tensor:
@@ -249,12 +252,14 @@ def to_device(x: Tensor, device: Device) -> Tensor:
 
 def broadcast_to(x: Tensor, *shape: Any) -> Tensor:
     """Repeated along new or length-1 axes."""
-    return BroadcastTo(several(shape))(x)
+    return BroadcastTo(several(shape, "broadcast_to"))(x)
 
 
 def expand(x: Tensor, *shape: Any) -> Tensor:
     """`broadcast_to`, with -1 for a length that stays."""
-    sizes = several(shape)
+    sizes = several(shape, "expand")
+    if len(sizes) < x.ndim:
+        raise ShapeError(f"expand needs a length for each of {x.ndim} axes, got {sizes}.")
     kept = (*[1] * (len(sizes) - x.ndim), *x.shape)
     return broadcast_to(x, *(own if n == -1 else n for own, n in zip(kept, sizes, strict=False)))
 
@@ -313,6 +318,7 @@ def split(
 ) -> tuple[Tensor, ...]:
     """Parts along an axis: of the given lengths, or of one length each with a shorter rest."""
     axis = axis if dim is None else dim
+    refuse_fractions("split", *(lengths if isinstance(lengths, (tuple, list)) else [lengths]))
     if isinstance(lengths, int):
         if lengths < 1:
             raise ShapeError(f"split into parts of one length needs a length from 1 on, got {lengths}.")
@@ -324,6 +330,9 @@ def split(
 def chunk(x: Tensor, chunks: int, axis: int = 0, *, dim: int | None = None) -> tuple[Tensor, ...]:
     """At most so many parts along an axis, of equal length but the last."""
     axis = axis if dim is None else dim
+    refuse_fractions("chunk", chunks)
+    if chunks < 1:
+        raise OptionError(f"chunk makes 1 part or more, got {chunks}.")
     return split(x, max(1, -(-x.shape[axis_of(x, axis, "chunk")] // chunks)), axis)
 
 
@@ -341,7 +350,9 @@ def flip(x: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
 
 def repeat(x: Tensor, *times: Any) -> Tensor:
     """The whole tensor, so many times along each axis (`times` counts from the last; more make new axes)."""
-    counts = several(times)
+    counts = several(times, "repeat")
+    if len(counts) < x.ndim or min(counts, default=0) < 0:
+        raise ShapeError(f"repeat needs a number from 0 on for each of {x.ndim} axes, got {counts}.")
     x = reshape(x, *[1] * (len(counts) - x.ndim), *x.shape)
     wide = reshape(x, *(part for n in x.shape for part in (1, n)))
     wide = expand(wide, *(part for n, count in zip(x.shape, counts, strict=True) for part in (count, n)))
