@@ -148,12 +148,12 @@ def test_super_init_may_be_called():
 
 
 REFUSED = {
-    "a list": (lambda: nn.Sequential([linear()]), r"got a list: write nn\.Sequential\(\*layers\)"),
+    "a list": (lambda: nn.Sequential([linear()]), r"got a list: write Sequential\(\*layers\)"),
     "a function": (lambda: nn.Sequential(linear(), F.relu), r"the function relu: write nn\.ReLU\(\)"),
     "another function": (lambda: nn.Sequential(F.layer_norm), r"layer_norm: write nn\.LayerNorm\(\)"),
     "a lambda": (lambda: nn.Sequential(lambda x: x), r"in the forward of a Module of your own"),
     "a class": (lambda: nn.ModuleList([nn.ReLU]), r"the class ReLU: make one, nn\.ReLU\(…\)"),
-    "a number": (lambda: nn.ModuleDict({"a": 3}), r"nn\.ModuleDict takes modules, got a int"),
+    "a number": (lambda: nn.ModuleDict({"a": 3}), r"ModuleDict takes modules, got 3: pass layers"),
     "a dot": (lambda: nn.ModuleDict({"a.b": linear()}), r"cannot name a part 'a\.b'"),
     "taken": (lambda: nn.ModuleDict({"forward": linear()}), r"cannot name a part 'forward'"),
     "no parameter": (lambda: linear().register_parameter("p", sl.tensor([1.0])), r"expected a Parameter"),

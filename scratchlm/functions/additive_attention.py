@@ -1,11 +1,14 @@
 """Additive attention: how well a query fits a key is what one hidden layer of tanh makes of both."""
 
 import math
+from typing import Any
 
+from ..device import to_host, upload
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
 from .activation import tanh
+from .elementwise import where
 from .softmax import softmax
 
 
@@ -46,10 +49,13 @@ class AdditiveAttention(Function):
         return self.kernels.additive_attention_backward(grad_y, query, keys, values, weight, p)
 
 
-def additive_attention(query: Tensor, keys: Tensor, values: Tensor, weight: Tensor) -> Tensor:
+def additive_attention(
+    query: Tensor, keys: Tensor, values: Tensor, weight: Tensor, lengths: Any = None
+) -> Tensor:
     """Additive attention: query (…, T, A), keys (…, S, A), values (…, S, E), weight (A) → (…, T, E).
 
     query and keys are what the layer's two matrices made of the decoder's states and of the encoder's.
+    lengths (…): how many keys of each sequence count, all for None; then out of primitive operations.
 
     Raises:
         ShapeError: the shapes do not fit, or there is no key.
@@ -60,6 +66,8 @@ def additive_attention(query: Tensor, keys: Tensor, values: Tensor, weight: Tens
             "additive_attention needs query, keys and values with equal leading axes, "
             f"got {query.shape}, {keys.shape}, {values.shape}."
         )
+    if lengths is not None:
+        return additive_attention_weights(query, keys, weight, lengths) @ values
     N = math.prod(query.shape[:-2])
     flat = (t.reshape(N, *t.shape[-2:]) for t in three)
     return AdditiveAttention()(*flat, weight).reshape(*query.shape[:-1], values.shape[-1])
@@ -70,7 +78,13 @@ def additive_attention_composed(query: Tensor, keys: Tensor, values: Tensor, wei
     return additive_attention_weights(query, keys, weight) @ values
 
 
-def additive_attention_weights(query: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
+def additive_attention_weights(query: Tensor, keys: Tensor, weight: Tensor, lengths: Any = None) -> Tensor:
     """P itself (…, T, S): for pictures, and for the twin above."""
     hidden = tanh(query.unsqueeze(-2) + keys.unsqueeze(-3))  # (…, T, S, A)
-    return softmax((hidden * weight).sum(axis=-1))
+    scores = (hidden * weight).sum(axis=-1)
+    if lengths is not None:
+        seen = (
+            query.device.xp.arange(keys.shape[-2]) < upload(to_host(lengths), query.device)[..., None, None]
+        )
+        scores = where(seen, scores, -math.inf)
+    return softmax(scores)

@@ -21,9 +21,12 @@ class MaskedLanguageModel(Transformer):
 
     causal = False
 
-    def forward(self, ids: Any) -> Tensor:
-        """Token ids (B, T) → logits (B, T, V) of the token that stands, or should stand, at each place."""
-        return F.linear(self.encode(ids), self.embedding.weight)
+    def forward(self, ids: Any, lengths: Any = None) -> Tensor:
+        """Token ids (B, T) → logits (B, T, V) of the token that stands, or should stand, at each place.
+
+        lengths (B): how many tokens of each row count, T for None; what stands beyond says nothing.
+        """
+        return F.linear(self.encode(ids, lengths), self.embedding.weight)
 
     def loss(self, ids: Any, targets: Any) -> Tensor:
         """Mean cross-entropy in nats for targets (B, T) other than -100: see `mask_tokens`."""

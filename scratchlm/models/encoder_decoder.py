@@ -13,7 +13,8 @@ from .. import nn
 from ..device import Device, to_host
 from ..errors import OptionError
 from ..modes import no_grad
-from ..nn.layers import uniform
+from ..nn.layers import checked_lengths, uniform
+from ..nn.recurrent import turned
 from ..tensor import Tensor
 from .language_model import head_loss
 
@@ -29,10 +30,11 @@ class State(NamedTuple):
     memory: tuple[Tensor, Tensor] | None  # for attention: keys and values, each (B, S, H)
     context: Tensor | None  # the encoder's last output (B, H), for feed_context
     copies: tuple[Tensor, Tensor] | None = None  # for copy: keys (B, S, H) and the source's tokens (B, S, V)
+    lengths: np.ndarray | None = None  # how many tokens of each source count (B); all for None
 
 
 class EncoderDecoder(nn.Module):
-    """P(target token | source, target tokens before it); all sources of a batch have the same length S.
+    """P(target token | source, target tokens before it); sources of one length, or with `lengths`.
 
     The decoder starts from the encoder's last state of every layer (Sutskever and others 2014). With
     attention, its outputs h_t of all steps look at the encoder's outputs m_s at once, after the LSTM as in
@@ -93,21 +95,26 @@ class EncoderDecoder(nn.Module):
             self.gate = nn.Linear(H + extra, 1, device=device)
         self.head = nn.Linear(H + extra, vocabulary, device=device)
 
-    def start(self, source: Any) -> State:
-        """Read sources (B, S): the state that goes with the start token."""
+    def start(self, source: Any, lengths: Any = None) -> State:
+        """Read sources (B, S): the state that goes with the start token.
+
+        lengths (B): how many tokens of each source count, S for None; what stands beyond says nothing.
+        """
         ids = to_host(source).T  # (S, B)
-        x = self.dropout(self.embedding(ids[::-1] if self.reverse_source else ids))  # (S, B, D)
-        outputs, (h, c) = self.encoder(x)  # (S, B, H)
+        if lengths is not None:
+            lengths = checked_lengths(lengths, ids.shape[1], len(ids), "EncoderDecoder")
+        x = self.dropout(self.embedding(turned(ids, lengths) if self.reverse_source else ids))  # (S, B, D)
+        outputs, (h, c) = self.encoder(x, None, lengths)  # (S, B, H)
         context = h[-1] if self.feed_context else None  # (B, H)
         if self.attention == "none":
             return State(h, c, None, context)
-        values = outputs[::-1] if self.reverse_source else outputs  # in the source's order again
+        values = turned(outputs, lengths) if self.reverse_source else outputs  # in the source's order again
         values = self.dropout(values).swapaxes(0, 1)  # (B, S, H)
         keys = self.key(values)
         if self.attention == "multiplicative":
             keys = keys * math.sqrt(keys.shape[-1])  # the kernel divides by √H, Luong's score does not
         copies = (self.copy_key(values), self._one_hot(ids)) if self.copy else None
-        return State(h, c, (keys, values), context, copies)
+        return State(h, c, (keys, values), context, copies, lengths)
 
     def _one_hot(self, ids: np.ndarray) -> Tensor:
         """Source tokens (S, B) → (B, S, V), 1 where the token stands: values that attention can add up."""
@@ -120,7 +127,8 @@ class EncoderDecoder(nn.Module):
         memory = None if state.memory is None else (state.memory[0][rows], state.memory[1][rows])
         context = None if state.context is None else state.context[rows]
         copies = None if state.copies is None else (state.copies[0][rows], state.copies[1][rows])
-        return State(state.h[:, rows], state.c[:, rows], memory, context, copies)
+        lengths = None if state.lengths is None else state.lengths[to_host(rows)]
+        return State(state.h[:, rows], state.c[:, rows], memory, context, copies, lengths)
 
     def step(self, ids: Any, state: State | None) -> tuple[Tensor, State]:
         """Target tokens (B, T) → the decoder LSTM's outputs (T, B, H), before attention, and the new state.
@@ -143,9 +151,9 @@ class EncoderDecoder(nn.Module):
         if state.memory is not None:
             query, (keys, values) = h.swapaxes(0, 1), state.memory  # (B, T, H)
             if self.attention == "additive":
-                seen = F.additive_attention(self.query(query), keys, values, self.score)
+                seen = F.additive_attention(self.query(query), keys, values, self.score, state.lengths)
             else:
-                seen = F.attention(query, keys, values)
+                seen = F.attention(query, keys, values, state.lengths)
             h = self.combine(F.cat([seen.swapaxes(0, 1), h], axis=2)).tanh()
         h = self.dropout(h)
         if state.context is not None:
@@ -157,7 +165,10 @@ class EncoderDecoder(nn.Module):
         logits, h = self.head(h).swapaxes(0, 1), h.swapaxes(0, 1)
         if state.copies is None:
             return logits
-        copied, g = F.attention(h, *state.copies), self.gate(h).sigmoid()  # (B, T, V), (B, T, 1)
+        copied, g = (
+            F.attention(h, *state.copies, state.lengths),
+            self.gate(h).sigmoid(),
+        )  # (B, T, V), (B, T, 1)
         return (g * logits.softmax() + (1 - g) * copied + TINY).log()
 
     def forward(self, ids: Any, state: State | None = None) -> tuple[Tensor, State]:
@@ -165,13 +176,15 @@ class EncoderDecoder(nn.Module):
         h, state = self.features(ids, state)
         return self.scores(h, state), state
 
-    def loss(self, source: Any, inputs: Any, targets: Any, teacher_forcing: bool = True) -> Tensor:
+    def loss(
+        self, source: Any, inputs: Any, targets: Any, teacher_forcing: bool = True, lengths: Any = None
+    ) -> Tensor:
         """Mean cross-entropy in nats a counted token: source (B, S), inputs and targets (B, T).
 
-        Targets of -100 do not count. Without teacher forcing, only the first inputs are read; the others
-        are the model's own most likely tokens, fed back one by one as in generation.
+        `lengths` as for `start`. Targets of -100 do not count. Without teacher forcing, only the first inputs
+        are read; the others are the model's own most likely tokens, fed back one by one as in generation.
         """
-        state = self.start(source)
+        state = self.start(source, lengths)
         if teacher_forcing:
             return self._mean_loss(self.features(inputs, state)[0], state, targets)
         ids, outputs = np.asarray(inputs)[:, :1], []
@@ -188,17 +201,19 @@ class EncoderDecoder(nn.Module):
         rows = self.scores(h, state).reshape(-1, len(self.head.weight))
         return F.cross_entropy(rows, to_host(targets).reshape(-1))
 
-    def weights(self, source: Any, inputs: Any) -> np.ndarray:
+    def weights(self, source: Any, inputs: Any, lengths: Any = None) -> np.ndarray:
         """How much each step looks at each source token, (B, T, S), rows sum to 1: for pictures.
 
         Raises:
             OptionError: the model has no attention.
         """
         with no_grad(), nn.evaluating(self):
-            h, state = self.step(inputs, self.start(source))
+            h, state = self.step(inputs, self.start(source, lengths))
             if state.memory is None:
                 raise OptionError("This EncoderDecoder has no attention: build it with attention='additive'.")
             query, keys = h.swapaxes(0, 1), state.memory[0]  # (B, T, H), (B, S, H)
             if self.attention == "additive":
-                return F.additive_attention_weights(self.query(query), keys, self.score).numpy()
-            return F.attention_weights(query, keys).numpy()
+                return F.additive_attention_weights(
+                    self.query(query), keys, self.score, state.lengths
+                ).numpy()
+            return F.attention_weights(query, keys, state.lengths).numpy()

@@ -101,6 +101,8 @@ def _weights(block: Any) -> list[Any] | None:
     parts = (block, attention, out_proj, linear1, linear2, norm1, norm2, block.dropout)
     if tuple(map(type, parts)) != PARTS_OF_A_BLOCK or norm1.eps != norm2.eps:
         return None
+    if not block.norm_first or block.activation != "gelu":  # the kernel knows no others
+        return None
     weights = [
         norm1.weight, norm1.bias, attention.in_proj_weight, attention.in_proj_bias,
         out_proj.weight, out_proj.bias, norm2.weight, norm2.bias,

@@ -58,9 +58,12 @@ class Transformer(nn.Module):
             parameter.data = drawn.astype(np.float32)
 
     def features(
-        self, ids: Any, caches: list[Cache] | None = None, keep: bool = True
+        self, ids: Any, caches: list[Cache] | None = None, keep: bool = True, lengths: Any = None
     ) -> tuple[Tensor, list[Any]]:
-        """Token ids (B, T) → features (B, T, D), and keys and values of each layer (None unless kept)."""
+        """Token ids (B, T) → features (B, T, D), and keys and values of each layer (None unless kept).
+
+        lengths (B): how many tokens of each row count, T for None; nobody looks at the others.
+        """
         ids = to_host(ids)
         past = caches[0][0].shape[1] if caches else 0
         T = ids.shape[1]
@@ -70,13 +73,14 @@ class Transformer(nn.Module):
         x = self.dropout(x)
         seen = []
         for index, block in enumerate(self.blocks):
-            x, cache = block(x, causal=self.causal, cache=caches[index] if caches else None, keep=keep)
+            past_tokens = caches[index] if caches else None
+            x, cache = block(x, lengths, self.causal, past_tokens, keep)
             seen.append(cache)
         return self.norm(x), seen
 
-    def encode(self, ids: Any) -> Tensor:
+    def encode(self, ids: Any, lengths: Any = None) -> Tensor:
         """Token ids (B, T), T ≤ context → features (B, T, D), for a classifier to read."""
-        return self.features(ids, keep=False)[0]
+        return self.features(ids, keep=False, lengths=lengths)[0]
 
     def mean_loss(self, ids: Any, targets: Any) -> Tensor:
         """Mean cross-entropy in nats a counted token: ids and targets (B, T), T ≤ context."""

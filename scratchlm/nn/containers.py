@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..errors import OptionError
+from ..errors import OptionError, quote
 from .module import Module, Parameter
 
 
@@ -24,10 +24,10 @@ def checked(who: str, part: Any) -> Module:
         got = f"the function {word}"
         instead = f"write nn.{layer}()" if layer else "call it in the forward of a Module of your own"
     elif isinstance(part, list | tuple):
-        got, instead = f"a {type(part).__name__}", f"write nn.{who}(*layers)"
+        got, instead = f"a {type(part).__name__}", f"write {who}(*layers), or put it into a Sequential"
     else:
-        got, instead = f"a {type(part).__name__}", "pass layers"
-    raise OptionError(f"nn.{who} takes modules, got {got}: {instead}.")
+        got, instead = quote(part), "pass layers such as nn.Linear(…)"
+    raise OptionError(f"{who} takes modules, got {got}: {instead}.")
 
 
 def _layers(kind: type[Module] = Module) -> Iterator[type[Module]]:

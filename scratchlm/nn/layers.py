@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..device import Device
+from ..device import Device, to_host
 from ..errors import OptionError, ShapeError, quote
 from ..random import random_state
 from ..tensor import Tensor
@@ -28,6 +28,21 @@ def whole(name: str, value: Any) -> int:
     if not isinstance(value, int | np.integer) or value < 1:
         raise OptionError(f"{name} is {quote(value)}, expected a whole number from 1 on.")
     return int(value)
+
+
+def checked_lengths(lengths: Any, batch: int, steps: int, name: str) -> np.ndarray:
+    """How many tokens of each sequence count, on the host.
+
+    Raises:
+        ShapeError: they are not whole numbers from 1 to `steps`, one for each sequence.
+    """
+    found = to_host(lengths)
+    if found.dtype.kind not in "iu" or found.shape != (batch,) or (found < 1).any() or (found > steps).any():
+        raise ShapeError(
+            f"{name} takes lengths from 1 to {steps}, one for each of {batch} sequences, got "
+            f"{quote(found.tolist())}."
+        )
+    return found
 
 
 class Linear(Module):

@@ -11,13 +11,20 @@ from .module import Module
 
 
 class Loss(Module):
-    """What the losses share: how single losses become one, and a weight that moves with the model."""
+    """What the losses share: how single losses become one."""
+
+    def __init__(self, reduction: str = "mean"):
+        self.reduction = reduction
+
+
+class Weighted(Loss):
+    """Losses with a weight for each class or element, which moves with the model."""
 
     weight: Tensor | None
 
     def __init__(self, weight: Any = None, reduction: str = "mean"):
+        super().__init__(reduction)
         self.register_buffer("weight", as_tensor(weight))
-        self.reduction = reduction
 
 
 def as_tensor(weight: Any) -> Tensor | None:
@@ -25,7 +32,7 @@ def as_tensor(weight: Any) -> Tensor | None:
     return weight if weight is None or isinstance(weight, Tensor) else Tensor(weight)
 
 
-class CrossEntropyLoss(Loss):
+class CrossEntropyLoss(Weighted):
     """Cross-entropy of logits (N, V) and class indices (N), or probabilities (N, V)    [cross_entropy]."""
 
     def __init__(
@@ -45,7 +52,7 @@ class CrossEntropyLoss(Loss):
         return F.cross_entropy(logits, targets, *options, weight=self.weight)
 
 
-class NLLLoss(Loss):
+class NLLLoss(Weighted):
     """−ln p of the target for log-probabilities (N, V) and class indices (N)."""
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"):
@@ -57,7 +64,7 @@ class NLLLoss(Loss):
         return F.nll_loss(log_p, targets, self.weight, self.ignore_index, self.reduction)
 
 
-class BCELoss(Loss):
+class BCELoss(Weighted):
     """Cross-entropy of probabilities and targets from 0 to 1, element by element."""
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -65,7 +72,7 @@ class BCELoss(Loss):
         return F.binary_cross_entropy(a, b, self.weight, self.reduction)
 
 
-class BCEWithLogitsLoss(Loss):
+class BCEWithLogitsLoss(Weighted):
     """BCELoss of σ(a), without overflow; `pos_weight`: how often a target of 1 counts."""
 
     pos_weight: Tensor | None
@@ -79,33 +86,27 @@ class BCEWithLogitsLoss(Loss):
         return F.binary_cross_entropy_with_logits(a, b, self.weight, self.reduction, self.pos_weight)
 
 
-class MSELoss(Module):
+class MSELoss(Loss):
     """Mean squared error    [mse]."""
-
-    def __init__(self, reduction: str = "mean"):
-        self.reduction = reduction
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Two tensors of one shape → a scalar."""
         return F.mse_loss(a, b, self.reduction)
 
 
-class L1Loss(Module):
+class L1Loss(Loss):
     """Mean of |a − b|."""
-
-    def __init__(self, reduction: str = "mean"):
-        self.reduction = reduction
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Two tensors of one shape → a scalar."""
         return F.l1_loss(a, b, self.reduction)
 
 
-class SmoothL1Loss(Module):
+class SmoothL1Loss(Loss):
     """(a − b)² / 2β where |a − b| < β, else |a − b| − β/2."""
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0):
-        self.reduction = reduction
+        super().__init__(reduction)
         self.beta = beta
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -113,11 +114,11 @@ class SmoothL1Loss(Module):
         return F.smooth_l1_loss(a, b, self.reduction, self.beta)
 
 
-class HuberLoss(Module):
+class HuberLoss(Loss):
     """δ times SmoothL1Loss with β = δ."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
-        self.reduction = reduction
+        super().__init__(reduction)
         self.delta = delta
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -125,11 +126,11 @@ class HuberLoss(Module):
         return F.huber_loss(a, b, self.reduction, self.delta)
 
 
-class KLDivLoss(Module):
+class KLDivLoss(Loss):
     """b (ln b − a) of each element, a in logarithms, b not unless log_target; "batchmean": sum / rows."""
 
     def __init__(self, reduction: str = "mean", log_target: bool = False):
-        self.reduction = reduction
+        super().__init__(reduction)
         self.log_target = log_target
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:

@@ -8,31 +8,16 @@ from typing import Any
 import numpy as np
 
 from .. import functions as F
-from ..device import Device, to_host
-from ..errors import OptionError, ShapeError, quote
+from ..device import Device
+from ..errors import OptionError, ShapeError
 from ..tensor import Tensor
 from .cells import State, Weights, no_bias
-from .layers import uniform, whole
+from .layers import checked_lengths, uniform, whole
 from .module import Module
 
 
-def checked_lengths(lengths: Any, batch: int, steps: int, name: str) -> np.ndarray:
-    """How many steps of each sequence count, on the host.
-
-    Raises:
-        ShapeError: they are not whole numbers from 1 to `steps`, one for each sequence.
-    """
-    found = to_host(lengths)
-    if found.dtype.kind not in "iu" or found.shape != (batch,) or (found < 1).any() or (found > steps).any():
-        raise ShapeError(
-            f"{name} takes lengths from 1 to {steps}, one for each of {batch} sequences, got "
-            f"{quote(found.tolist())}."
-        )
-    return found
-
-
-def turned(x: Tensor, lengths: np.ndarray | None) -> Tensor:
-    """x (T, B, ·) from its end to its beginning; padding beyond a length stays where it is."""
+def turned(x: Any, lengths: np.ndarray | None) -> Any:
+    """x (T, B, ·), a tensor or an array, from its end to its beginning; padding stays at the end."""
     if lengths is None:
         return x[::-1]
     T, B = x.shape[:2]
