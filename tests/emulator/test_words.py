@@ -60,11 +60,13 @@ WHOLE = {
     "__uhadd(ua, ub)": (A + B) // 2, "__urhadd(ua, ub)": (A + B + 1) // 2,
     "__sad(a, 5, 7)": abs(S - 5) + 7, "__usad(5, ua, 7)": A + 2,
     "min(-1, 5u)": 5, "max(7u, -1)": 0xFFFFFFFF, "max(2ll, 3ull)": 3,
-    "__float2int_rn(2.5f)": 2, "__float2int_rz(-2.5f)": -2, "__float2int_rd(-2.5f)": -3, "__float2int_ru(2.1f)": 3,
+    "__float2int_rn(2.5f)": 2, "__float2int_rz(-2.5f)": -2, "__float2int_rd(-2.5f)": -3,
+    "__float2int_ru(2.1f)": 3,
     "__float2int_rn(3e9f)": 2**31 - 1, "__float2uint_rn(-1.f)": 0, "__float2uint_rn(3e9f)": 3 * 10**9,
     "__float2int_rn(CUDART_NAN_F)": 0, "__double2int_rn(CUDART_NAN)": -(2**31), "__double2int_rn(-3.5)": -4,
     "__double2ll_rz(-1e300)": -(2**63), "__double2uint_ru(1.25)": 2, "__float2ll_rd(-0.5f)": -1,
-    "make_short2(3, 4).y": 4, "make_longlong2(3, 4).y": 4, "make_ulong2(3, 4).x": 3, "make_double4(1, 2, 3, 4).w": 4,
+    "make_short2(3, 4).y": 4, "make_longlong2(3, 4).y": 4, "make_ulong2(3, 4).x": 3,
+    "make_double4(1, 2, 3, 4).w": 4,
     "__shfl_sync(1u, (short)-7, 0)": -7, "__shfl_sync(1u, (unsigned char)200, 0)": 200,
 }  # fmt: skip
 
@@ -93,7 +95,8 @@ EXACT = {
         ("__double2float", "-0.1", Fraction(-0.1), np.float32),
     )
 } | {
-    "__double2float_rn(0.1)": float(np.float32(0.1)), "__int2double_rn(-5)": -5.0, "__fsqrt_rz(2.f)": 1.41421353816986083984375,
+    "__double2float_rn(0.1)": float(np.float32(0.1)), "__int2double_rn(-5)": -5.0,
+    "__fsqrt_rz(2.f)": 1.41421353816986083984375,
     "sinpif(1.f)": 0.0, "cospif(0.5f)": 0.0, "sinpif(0.5f)": 1.0, "cospif(3.f)": -1.0, "sinpif(-2.5f)": -1.0,
     "max(1.5, 2.5f)": 2.5, "CUDART_INF_F": math.inf, "-CUDART_INF": -math.inf, "CUDART_PI": math.pi,
     "erfinvf(1.f)": math.inf, "normcdfinvf(0.f)": -math.inf,
