@@ -126,8 +126,8 @@ def test_a_fault_in_a_whole_program_has_its_line():
     ("code", "says"),
     [
         ("__global__ void f(float* x, ...) {}", "f takes any number of arguments"),
-        ("template <class... T> __global__ void f(T... x) {}\ntemplate __global__ void f<int>(int);", "any"),
-        ('extern "C" __device__ unsigned sleep(unsigned s);\n__global__ void f() { sleep(9); }', "sleep is declared"),
+        ("template <class... T> __global__ void f(T...) {}\ntemplate __global__ void f<int>(int);", "any"),
+        ('extern "C" __device__ unsigned sleep(unsigned s);\n__global__ void f() { sleep(9); }', "sleep is"),
         ("__attribute__((constructor)) __device__ void g() {}\n__global__ void f() {}", "calls nothing before"),
     ],
 )  # fmt: skip
