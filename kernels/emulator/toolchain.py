@@ -19,7 +19,7 @@ from stat import S_ISREG
 from ..cache import cache_home, digest
 from . import abi, nvrtc
 from .errors import KernelError
-from .front import Source, unclosed
+from .front import Source, place, unclosed
 
 RUNTIME = Path(__file__).parent / "runtime"
 GDB = RUNTIME / "gdb.txt"  # commands for gdb before a kernel is stepped through
@@ -80,6 +80,10 @@ def _run(arguments: list[str], source: Source | None) -> None:
     apart = re.search(r'static.assert.*[ "](\w[\w.]*)"?$', done.stderr, re.M)
     if source is None and apart:
         raise KernelError("compiler", f"{apart[1]} in runtime/ is not what abi.py has: make them the same.")
+    lost = re.search(r"undefined (?:reference to|symbol:) .?(?:\w+::)*(\w+)", done.stderr)
+    if source and lost and (used := re.search(rf"\b{lost[1]}\b", source.text)):
+        message = f"{lost[1]} is declared but nowhere defined, nor does the emulator have it: write its body."
+        raise KernelError("compile", message, *place(source.text, used.start()))
     if source is None or first is None:
         raise KernelError("compiler", f"{compiler()[0]} failed: {done.stderr.strip()[-2000:]}")
     if brace := unclosed(source.text):
@@ -87,15 +91,15 @@ def _run(arguments: list[str], source: Source | None) -> None:
     places = [first, *re.finditer(r"^(?:In file included from )?(\S.*?):(\d+)[:,]", done.stderr, re.M)]
     # An error in cuda.h came from a line of the kernel's that stands around it.
     own = (p for p in places if Path(p[1]).parent != RUNTIME and p[1] != "<built-in>")
-    place = next(own, first)
+    at = next(own, first)
     kind, says = "compile", first[3]
     if missing := re.match(r"'?([^':]+)'?(?:: No such file or directory| file not found)", says):
         raise KernelError(
             "unsupported",
             f"The emulator has no <{missing[1]}>: leave it out, or put it and what needs it between "
             "#ifndef EMULATOR and #endif.",
-            Path(place[1]).name,
-            int(place[2]),
+            Path(at[1]).name,
+            int(at[2]),
         )
     if "emu_value" in says or ("in enclosing function" in says and "emu_value[" in done.stderr):
         says = (
@@ -112,7 +116,7 @@ def _run(arguments: list[str], source: Source | None) -> None:
         kind, says = "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
     elif re.search("declaration of C function|conflicting types for", says):
         says += '; a function of C has this name: give yours another one, or leave out extern "C"'
-    raise KernelError(kind, f"The compiler says: {says}.", Path(place[1]).name, int(place[2]))
+    raise KernelError(kind, f"The compiler says: {says}.", Path(at[1]).name, int(at[2]))
 
 
 def read_too_early(source: Source, options: tuple[str, ...]) -> tuple[str, str, int] | None:
@@ -226,7 +230,7 @@ def build(source: Source, mode: str, options: tuple[str, ...]) -> Path:
         _run([*flags, "-include", str(RUNTIME / "cuda.h"), "-c", str(text), "-o", str(compiled)], source)
         nvrtc.refuse(source, options)
         bound = ["-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", str(linked)]
-        _run([str(compiled), *map(str, objects), *bound, "-lm"], None)
+        _run([str(compiled), *map(str, objects), *bound, "-lm"], source)
         return linked
 
     return _made(f"{Path(source.name).stem.strip('<>')}-{mode}.so", key, make)

@@ -11,6 +11,7 @@ TYPES = "const float *x, int *y, int n, float f, bool b, unsigned char c, double
 CODE = f"struct pair {{ int a, b; }};\n__global__ void f({TYPES}) {{ y[0] = n; }}\n__global__ void g() {{ }}"
 LENGTHS = "write its lengths as whole numbers with commas between, such as float32"
 RANGE = "a whole number from -2,147,483,648 to 2,147,483,647 (int32)."
+MANY = f"float32[{'1,' * 32}1]"
 RIGHT = ["float32[4]", "int32[2,3]=-7", "-1", "1e-3", "true", "255", "0", "0", "int64[8]"]
 
 
@@ -36,6 +37,7 @@ def said(function, texts):
         (1, "float32[3.5]", f"x, is 'float32[3.5]': {LENGTHS}[64]."),
         (1, "float32[n]", f"x, is 'float32[n]': {LENGTHS}[64]."),
         (1, "float32[4]=x", "x, is 'float32[4]=x': fill it with a number (float32)."),
+        (1, MANY, f"x, is '{MANY}': write at most 32 lengths."),
         (2, "int32[4]=1.9", "y, is 'int32[4]=1.9': fill it with a whole number (int32)."),
         (2, "int32[4]=3000000000", f"y, is 'int32[4]=3000000000': fill it with {RANGE}"),
         (3, "1.5", "n, is '1.5': give a whole number (int32)."),
@@ -71,6 +73,9 @@ def test_how_many(module):
 
 
 def test_arrays_of_many_bytes_are_refused(module):
+    assert "the emulator would take hours" in said(
+        module.get_function("f"), ["float32[0,9999999999999999999]", *RIGHT[1:]]
+    )
     assert "float32[9000000000] has 34,332 MB" in said(
         module.get_function("f"), ["float32[9000000000]", *RIGHT[1:]]
     )

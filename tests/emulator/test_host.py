@@ -58,7 +58,7 @@ def test_what_nvidias_compilers_refuse(compilers, mode, before, line, says):
         ("typedef unsigned uint32_t;", "uint32_t k = 2; x[0] = k;"),
         ("const int N = 2; static constexpr float half = 0.5f;", "float a[N] = {2}; x[0] = 2 * half * a[0] * N / 2;"),
         ("#define HD __host__ __device__\nHD float g();\nHD float g() { return 2; }", "x[0] = g();"),
-        ("#define MAKE(name) __device__ float name() { return 2; }\nMAKE(g)\nMAKE(h);", "x[0] = g() * h() / 2;"),
+        ("#define MAKE(f) __device__ float f() { return 2; }\nMAKE(g)\nMAKE(h);", "x[0] = g() * h() / 2;"),
         ("struct P { float v; __device__ P(float v) : v(v) {} P() = default; };", "x[0] = P(2).v;"),
         ("enum Kind { ONE, TWO = 2 }; typedef float real; using also = real;", "also v = TWO; x[0] = v;"),
         ('extern "C" { __device__ float g() { return 2; } }', "x[0] = g();"),
@@ -120,6 +120,21 @@ def test_a_fault_in_a_whole_program_has_its_line():
     with pytest.raises(KernelError, match="host_total is a variable of the host") as caught:
         Emulator(WHOLE % " x[i] += host_total;")
     assert caught.value.line == 15
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("__global__ void f(float* x, ...) {}", "f takes any number of arguments"),
+        ("template <class... T> __global__ void f(T...) {}\ntemplate __global__ void f<int>(int);", "any"),
+        ('extern "C" __device__ unsigned sleep(unsigned s);\n__global__ void f() { sleep(9); }', "sleep is"),
+        ("__attribute__((constructor)) __device__ void g() {}\n__global__ void f() {}", "calls nothing before"),
+    ],
+)  # fmt: skip
+def test_what_would_run_elsewhere_or_not_at_all(code, says):
+    with pytest.raises(KernelError, match=says) as caught:
+        Emulator(code)
+    assert (caught.value.refused, caught.value.line) == (True, 1)
 
 
 def test_a_byte_order_mark(tmp_path):

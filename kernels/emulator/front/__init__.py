@@ -1,6 +1,6 @@
 """Reads the text of a .cu and makes C++ of it that a CPU compiler takes."""
 
-from .preprocess import expand, unclosed
+from .preprocess import expand, place, unclosed
 from .source import Source, read
 
-__all__ = ["Source", "expand", "read", "unclosed"]
+__all__ = ["Source", "expand", "place", "read", "unclosed"]

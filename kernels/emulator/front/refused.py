@@ -24,6 +24,7 @@ REFUSED = {
         "the heap of a device is not emulated: give the kernel an array instead"
     ),
     r"<<<": HOST,
+    r"\b(?:con|de)structor(?=\s*\)\s*\))": "a GPU calls nothing before or after a kernel: call it there",
     r"\bcuda(?:Malloc|Free|Mem(?:cpy|set)|[GS]et[A-Z]|Device|Event|Stream|Launch|Error|Func)\w*": HOST,
     r"\bcuda_fp16\.h|\bcuda_bf16\.h|\b__half2?\b|\b__nv_bfloat16\b": "16-bit floats: compute in float",
     r"\b__nanosleep\b|\bclock64\b|\bclock(?=\s*\()": "clocks: time kernels on a GPU",

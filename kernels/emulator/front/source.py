@@ -214,6 +214,9 @@ def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...], int]]:
         read_at.add(at)
         if line.lstrip().startswith("#"):
             continue  # what a macro will make, nobody has read yet
+        if "..." in parameters:
+            message = f"{name} takes any number of arguments (...): a kernel is launched with a fixed one."
+            raise KernelError("unsupported", message, *place(text, at))
         made_of = re.search(TEMPLATE, text[:at])
         if made_of and name not in [m[1] for m in instances]:
             example = _example(made_of[1] or "")
@@ -285,6 +288,10 @@ def read(code: str | Path) -> Source:
     text = re.sub(rf"{include}(?:{KNOWN}|{HOSTS})>", blank, text, flags=re.M)
     text, host = device_part(text)
     refuse(text)
+    for found in re.finditer(r'\bextern\s*"C"[^;{}()]*\b(\w+)\s*\([^;{}]*\)\s*;', text):
+        if not re.search(rf"\b{found[1]}\s*\([^;{{}}]*\)\s*{{", text):  # the linker might find one of C's
+            message = f"{found[1]} is declared but nowhere defined: write its body."
+            raise KernelError("compile", message, *place(text, found.start(1)))
     for_nvcc = bool(to_nvcc or host)
     device = refuse_missing(text, set(WORDS) if for_nvcc else included) + text
     kernels = _kernels(text)

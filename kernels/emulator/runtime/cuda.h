@@ -82,11 +82,18 @@ static const int warpSize = 32;
         name(type x, type y = 0, type z = 0) : x(x), y(y), z(z) {}                                           \
     };                                                                                                       \
     inline name make_##name(type x, type y, type z) { return name(x, y, z); }
-EMU_VECTOR2(char, char2) EMU_VECTOR2(unsigned char, uchar2) EMU_VECTOR4(char, char4)
-EMU_VECTOR2(float, float2) EMU_VECTOR2(double, double2) EMU_VECTOR2(int, int2) EMU_VECTOR2(unsigned, uint2)
-EMU_VECTOR4(float, float4) EMU_VECTOR4(int, int4) EMU_VECTOR4(unsigned, uint4) EMU_VECTOR4(unsigned char, uchar4)
-EMU_VECTOR3(float, float3) EMU_VECTOR3(double, double3) EMU_VECTOR3(int, int3) EMU_VECTOR3(char, char3)
-EMU_VECTOR3(unsigned char, uchar3)
+#define EMU_VECTOR1(type, name)                                                                              \
+    struct name {                                                                                            \
+        type x;                                                                                              \
+    };                                                                                                       \
+    inline name make_##name(type x) { return {x}; }
+#define EMU_VECTORS(type, name)                                                                              \
+    EMU_VECTOR1(type, name##1) EMU_VECTOR2(type, name##2) EMU_VECTOR3(type, name##3) EMU_VECTOR4(type, name##4)
+EMU_VECTORS(char, char) EMU_VECTORS(unsigned char, uchar) EMU_VECTORS(short, short)
+EMU_VECTORS(unsigned short, ushort) EMU_VECTORS(int, int) EMU_VECTORS(long, long)
+EMU_VECTORS(unsigned long, ulong) EMU_VECTORS(long long, longlong) EMU_VECTORS(unsigned long long, ulonglong)
+EMU_VECTORS(float, float) EMU_VECTORS(double, double)
+EMU_VECTOR1(unsigned, uint1) EMU_VECTOR2(unsigned, uint2) EMU_VECTOR4(unsigned, uint4)
 inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
 
 // ---------------------------------------------------------------------------------------------- numbers
@@ -106,8 +113,6 @@ inline long long abs(long long x) { return llabs(x); }
 inline float rsqrtf(float x) { return 1 / sqrtf(x); }
 inline double rsqrt(double x) { return 1 / sqrt(x); }
 inline float rsqrt(float x) { return rsqrtf(x); }
-inline float normcdff(float x) { return 0.5f * erfcf(-x * 0.70710678118654752f); }
-inline double normcdf(double x) { return 0.5 * erfc(-x * 0.70710678118654752); }
 
 #undef isnan
 #undef isinf
@@ -128,10 +133,17 @@ using ::int16_t, ::int32_t, ::int64_t, ::int8_t, ::size_t, ::uint16_t, ::uint32_
     inline type max(type a, type b) { return a < b ? b : a; }
 EMU_MIN_MAX(int) EMU_MIN_MAX(unsigned) EMU_MIN_MAX(long) EMU_MIN_MAX(unsigned long)
 EMU_MIN_MAX(long long) EMU_MIN_MAX(unsigned long long)
+#define EMU_MIXED(type, small)                                                                               \
+    inline type min(type a, small b) { return min(a, (type)b); }                                             \
+    inline type min(small a, type b) { return min((type)a, b); }                                             \
+    inline type max(type a, small b) { return max(a, (type)b); }                                             \
+    inline type max(small a, type b) { return max((type)a, b); }
+EMU_MIXED(unsigned, int) EMU_MIXED(unsigned long, long) EMU_MIXED(unsigned long long, long long)
 inline float min(float a, float b) { return fminf(a, b); }
 inline float max(float a, float b) { return fmaxf(a, b); }
 inline double min(double a, double b) { return fmin(a, b); }
 inline double max(double a, double b) { return fmax(a, b); }
+EMU_MIXED(double, float)
 
 // The fast intrinsics give the exact function here: a GPU's are off by a few units in the last place.
 inline float __expf(float x) { return expf(x); }
@@ -140,28 +152,19 @@ inline float __logf(float x) { return logf(x); }
 inline float __log2f(float x) { return log2f(x); }
 inline float __sinf(float x) { return sinf(x); }
 inline float __cosf(float x) { return cosf(x); }
+inline float __tanf(float x) { return tanf(x); }
+inline float __log10f(float x) { return log10f(x); }
+inline void __sincosf(float x, float *s, float *c) { *s = sinf(x), *c = cosf(x); }
 inline float __powf(float x, float y) { return powf(x, y); }
 inline float __fdividef(float x, float y) { return x / y; }
-inline float __fadd_rn(float x, float y) { return x + y; }
-inline float __fsub_rn(float x, float y) { return x - y; }
-inline float __fmul_rn(float x, float y) { return x * y; }
-inline float __fdiv_rn(float x, float y) { return x / y; }
-inline float __fmaf_rn(float x, float y, float z) { return fmaf(x, y, z); }
-inline float __fsqrt_rn(float x) { return sqrtf(x); }
-inline float __frcp_rn(float x) { return 1 / x; }
-inline float __frsqrt_rn(float x) { return 1 / sqrtf(x); }
 inline float __saturatef(float x) { return x > 0 ? (x < 1 ? x : 1) : 0; }
-inline int __float2int_rn(float x) { return (int)rintf(x); }
-inline int __float2int_rz(float x) { return (int)x; }
-inline int __float2int_rd(float x) { return (int)floorf(x); }
-inline int __float2int_ru(float x) { return (int)ceilf(x); }
-inline float __int2float_rn(int x) { return (float)x; }
-inline float __uint2float_rn(unsigned x) { return (float)x; }
 
+template <class T> struct emu_same { typedef T type; };
+template <class T> using emu_value = typename emu_same<T>::type;
 template <class To, class From> inline To emu_bits(From from) {
     static_assert(sizeof(To) == sizeof(From), "the same bits");
     To to;
-    memcpy(&to, &from, sizeof to);
+    memcpy((void *)&to, (const void *)&from, sizeof to);
     return to;
 }
 inline int __float_as_int(float x) { return emu_bits<int>(x); }
@@ -171,26 +174,28 @@ inline float __uint_as_float(unsigned x) { return emu_bits<float>(x); }
 inline long long __double_as_longlong(double x) { return emu_bits<long long>(x); }
 inline double __longlong_as_double(long long x) { return emu_bits<double>(x); }
 
-inline int __popc(unsigned x) { return __builtin_popcount(x); }
-inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
-inline int __clz(int x) { return x ? __builtin_clz(x) : 32; }
-inline int __ffs(int x) { return __builtin_ffs(x); }
-inline unsigned __brev(unsigned x) {
-    unsigned y = 0;
-    for (int i = 0; i < 32; i++) y |= (x >> i & 1) << (31 - i);
-    return y;
-}
-inline int __mulhi(int a, int b) { return (int)((int64_t)a * b >> 32); }
-inline unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)((uint64_t)a * b >> 32); }
-inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
-    return (unsigned long long)((unsigned __int128)a * b >> 64);
-}
-template <class T> EMU_UNSEEN T __ldg(const T *p) {
-    emu_access(p, sizeof(T), EMU_READ, __builtin_return_address(0));
-    T value;
-    memcpy((void *)&value, (const void *)p, sizeof value);
-    return value;
-}
+#include "words.h"
+
+// Loads and stores that say how to use the caches.
+#define EMU_LOAD(name)                                                                                       \
+    template <class T> EMU_UNSEEN T name(const T *p) {                                                       \
+        emu_access(p, sizeof(T), EMU_READ, __builtin_return_address(0));                                     \
+        T value;                                                                                             \
+        memcpy((void *)&value, (const void *)p, sizeof value);                                               \
+        return value;                                                                                        \
+    }
+#define EMU_STORE(name)                                                                                      \
+    template <class T> EMU_UNSEEN void name(T *p, emu_value<T> value) {                                      \
+        emu_access(p, sizeof(T), EMU_WRITE, __builtin_return_address(0));                                    \
+        memcpy((void *)p, (const void *)&value, sizeof value);                                               \
+    }
+EMU_LOAD(__ldg) EMU_LOAD(__ldcs) EMU_LOAD(__ldcg) EMU_LOAD(__ldca) EMU_LOAD(__ldcv) EMU_LOAD(__ldlu)
+EMU_STORE(__stcs) EMU_STORE(__stcg) EMU_STORE(__stwt) EMU_STORE(__stwb)
+#ifndef __clang__
+#define __builtin_assume(condition) ((void)0)
+#endif
+inline unsigned __isGlobal(const void *p) { return emu_space(p) == EMU_GLOBAL; }
+inline unsigned __isShared(const void *p) { return emu_space(p) == EMU_OF_BLOCK; }
 
 // ---------------------------------------------------------------------------------------------- waiting
 EMU_QUIET void __syncthreads(EMU_HERE) { emu_barrier(0, file, line, EMU_AT); }
@@ -216,7 +221,7 @@ EMU_QUIET int __all_sync(unsigned mask, int p, EMU_HERE) {
 
 template <class T> EMU_QUIET T emu_from(const char *name, unsigned mask, T value, int source, const char *file,
                                         int line, const void *at) {
-    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles move 4 or 8 bytes");
+    static_assert(__is_class(T) == 0 && sizeof(T) <= 8, "shuffles move numbers of up to 8 bytes");
     uint64_t posted = 0;
     memcpy(&posted, &value, sizeof value);
     posted = emu_exchange(name, mask, posted, source, file, line, at);
@@ -245,8 +250,6 @@ template <class T> EMU_QUIET T __shfl_xor_sync(unsigned mask, T v, int change, i
 
 // ---------------------------------------------------------------------------------------------- atomics
 // Threads switch at waits only, so a plain read and write is indivisible here.
-template <class T> struct emu_same { typedef T type; };
-template <class T> using emu_value = typename emu_same<T>::type;
 #define EMU_ATOMIC(name, formula)                                                                            \
     template <class T> EMU_UNSEEN T name(T *p, emu_value<T> v) {                                             \
         emu_access(p, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));                                   \
@@ -266,6 +269,13 @@ EMU_ATOMIC(atomicXor, old ^ v)
 EMU_ATOMIC(atomicInc, old >= v ? 0 : old + 1)
 EMU_ATOMIC(atomicDec, old == 0 || old > v ? v : old - 1)
 #undef EMU_ATOMIC
+// Of cards since sm_90: each element by itself.
+inline float2 atomicAdd(float2 *p, float2 v) {
+    return {atomicAdd(&p->x, v.x), atomicAdd(&p->y, v.y)};
+}
+inline float4 atomicAdd(float4 *p, float4 v) {
+    return {atomicAdd(&p->x, v.x), atomicAdd(&p->y, v.y), atomicAdd(&p->z, v.z), atomicAdd(&p->w, v.w)};
+}
 template <class T> EMU_UNSEEN T atomicCAS(T *p, emu_value<T> expected, emu_value<T> v) {
     emu_tests(p, sizeof(T));
     emu_access(p, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));

@@ -62,6 +62,18 @@ template <unsigned N, class Parent> struct thread_block_tile : thread_block_tile
 template <unsigned N, class Parent> thread_block_tile<N> tiled_partition(const Parent &parent) {
     return thread_block_tile<N>{{N, parent.emu_width}};
 }
+// Of cooperative_groups/reduce.h: every thread of a tile gets the result.
+#define EMU_OPERATION(name, formula)                                                                         \
+    template <class T> struct name {                                                                         \
+        T operator()(T a, T b) const { return formula; }                                                     \
+    };
+EMU_OPERATION(plus, a + b) EMU_OPERATION(less, b < a ? b : a) EMU_OPERATION(greater, a < b ? b : a)
+EMU_OPERATION(bit_and, a & b) EMU_OPERATION(bit_or, a | b) EMU_OPERATION(bit_xor, a ^ b)
+template <unsigned N, class Parent, class T, class F>
+EMU_QUIET T reduce(const thread_block_tile<N, Parent> &tile, T v, F operation, EMU_HERE) {
+    for (unsigned o = N / 2; o > 0; o /= 2) v = operation(v, tile.shfl_xor(v, (int)o, file, line));
+    return v;
+}
 template <class Parent> thread_group tiled_partition(const Parent &parent, unsigned n, EMU_HERE) {
     if (n == 0 || n > 32 || n & (n - 1))
         emu_assertion("tiled_partition(g, n), where n is not 1, 2, 4, 8, 16 or 32", file, line);

@@ -316,6 +316,13 @@ unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, co
     return (unsigned)meet(name, mask, predicate != 0, -1, orders, file, line, at);
 }
 
+int emu_space(const void *address) {
+    for (uint64_t k = 0; k < launch->region_count; k++)
+        if (const Region &r = launch->regions[k]; address >= r.begin && address < r.end)
+            return r.shared ? EMU_OF_BLOCK : EMU_GLOBAL;
+    return EMU_ELSEWHERE;
+}
+
 void emu_returns() { current->returned = true; }
 
 void emu_assertion(const char *text, const char *file, int line) {

@@ -30,7 +30,10 @@ extern char *const emu_dynamic;  // dynamic shared memory
 
 enum emu_access_kind { EMU_READ = 0, EMU_WRITE = 1, EMU_ATOMIC = 2 };
 
+enum emu_spaces { EMU_ELSEWHERE, EMU_GLOBAL, EMU_OF_BLOCK };  // whose memory an address is
+
 extern "C" {
+int emu_space(const void *address);
 // Wait for the block; returns how many threads came with predicate ≠ 0.
 int emu_barrier(int predicate, const char *file, int line, const void *at);
 // Wait for the lanes of `mask`. `name` is the intrinsic; each lane posts a value and gets that of lane `source`.

@@ -116,7 +116,7 @@ def refuse_large(what: str, shape: tuple[int, ...], item: int) -> None:
     """Refuse an array of more than LIMIT bytes; `item` are those of an element, `what` names it."""
     size = item
     for n in shape:
-        size *= n
+        size *= max(n, 1)  # beside a length of 0 NumPy refuses a huge one too
     if size > LIMIT:
         raise OptionError(
             f"{what} has {size / 2**20:,.0f} MB, which the emulator would take hours for: "

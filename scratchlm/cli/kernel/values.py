@@ -9,6 +9,7 @@ from .arguments import refuse_large
 if TYPE_CHECKING:
     from scratchlm.kernels.emulator import KernelFunction
 
+AXES = 32  # that NumPy 1 knows
 TRUTHS = {"0": 0, "1": 1, "false": 0, "true": 1}
 
 
@@ -94,6 +95,8 @@ class _Value:
         if dtype.kind not in "fiub" or (code != "?*" and dtype.name != _kind(code)):
             self.refuse(f"give an array of {_kind(code)}, {_kind(code)}[{lengths}]")
         shape = tuple(map(int, lengths.split(",")))
+        if len(shape) > AXES:
+            self.refuse(f"write at most {AXES} lengths")
         refuse_large(self.text, shape, dtype.itemsize)
         if fill is not None:
             return np.full(shape, self.number(fill, dtype, "fill it with"))
