@@ -220,6 +220,30 @@ def nan_in_an_ignored_row():
     assert F.cross_entropy_composed(logits.detach(), [0, -100, 1]).item() == pytest.approx(composed.item())
 
 
+JUNK = ("x", None, -1, 2.5, 99, [1], (), {}, np.ones(2), True, object(), 1j)
+
+
+WILD = [(), *((one,) for one in JUNK), *((one, other) for one in JUNK[:6] for other in JUNK[:6])]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", sorted(F.METHODS))
+def test_no_wild_argument_is_answered_by_somebody_else(name):
+    """Each method with what it was not made for: a sentence of ours, or a value."""
+    for x in (X, sl.tensor(3.0), sl.tensor([1, 2]), sl.tensor([True, False])):
+        for extra in [
+            (),
+            *((one,) for one in JUNK),
+            *((one, other) for one in JUNK[:6] for other in JUNK[:6]),
+        ]:
+            try:
+                F.METHODS[name](x, *extra)
+            except sl.ScratchLMError as error:
+                assert "\n" not in str(error), extra  # noqa: PT017
+            except TypeError as error:  # Python's own about the number of arguments
+                assert re.search("positional argument|missing", str(error)), (name, extra)  # noqa: PT017
+
+
 def test_bytes_in_another_order_are_turned(device):
     for kind in (">f4", ">f8", ">i4"):
         x = sl.tensor(np.array([1, 2, 3], kind))

@@ -2,7 +2,7 @@
 
 import math
 
-from ..errors import OptionError
+from ..errors import OptionError, quote
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import exp, where
@@ -63,8 +63,8 @@ class GELU(Function):
     float_inputs = 1
 
     def __init__(self, approximate: str = "none"):
-        if approximate not in ("none", "tanh"):
-            raise OptionError(f"gelu has approximate 'none' or 'tanh', not {approximate!r}.")
+        if not isinstance(approximate, str) or approximate not in ("none", "tanh"):
+            raise OptionError(f"gelu has approximate 'none' or 'tanh', not {quote(approximate)}.")
         self.tanh = approximate == "tanh"
 
     def forward(self, x: Array) -> Array:

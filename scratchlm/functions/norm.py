@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
+from .elementwise import floating
 
 
 class LayerNorm(Function):
@@ -58,5 +59,6 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float | None = None) -> Tensor:
 
     Source: Zhang and Sennrich 2019.
     """
+    x = floating(x)
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
     return x / ((x**2).mean(-1, keepdims=True) + eps).sqrt() * weight

@@ -80,7 +80,8 @@ class Stairs(Pointwise):
         self.step = name  # of the array module's function
 
     def value(self, x: Array) -> Array:
-        return getattr(self.xp, self.step)(x).astype(x.dtype)
+        whole = x.astype("int64") if x.dtype.kind == "b" else x
+        return getattr(self.xp, self.step)(whole).astype(x.dtype)
 
     def slope(self, x: Array, y: Array) -> Array:
         return self.xp.zeros_like(x)
@@ -231,7 +232,10 @@ def logaddexp(a: Any, b: Any) -> Tensor:
 def floor_divide(a: Any, b: Any) -> Tensor:
     """⌊a / b⌋, in whole numbers for whole numbers."""
     a, b = operands(a, b)
-    return truth(a, a.data // b.data) if a.dtype.kind in "iu" else floor(divide(a, b))
+    if a.dtype.kind not in "iu":
+        return floor(divide(a, b))
+    multiply(a, b)  # refuses shapes that do not broadcast
+    return truth(a, a.data // b.data)
 
 
 def remainder(a: Any, b: Any) -> Tensor:
