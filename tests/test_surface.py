@@ -66,7 +66,7 @@ CALLS = {
     "cumulative": lambda torch: torch.cumsum(torch.tensor(MATRIX), dim=0),
     "nonzero": lambda torch: torch.tensor([[0, 1], [2, 0]]).nonzero(),
     "any": lambda torch: torch.tensor([[False, True], [False, False]]).any(dim=1),
-    "isclose": lambda torch: torch.isclose(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.1])),
+    "isclose": lambda torch: torch.isclose(torch.tensor([1.0, 2.0, INF]), torch.tensor([1.0, INF, INF])),
     "bmm": lambda torch: torch.bmm(torch.ones(2, 3, 4), torch.ones(2, 4, 5)),
     "product of integers": lambda torch: torch.tensor([[1, 2]]) @ torch.tensor([[3], [4]]),
     "clip": lambda torch: torch.clip(torch.tensor([-3, 5]), 0, 3),

@@ -278,9 +278,8 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
     """True where |a − b| ≤ atol + rtol |b|."""
     a, b = operands(a, b)
     refuse_words("isclose", rtol, atol)
-    close = abs(subtract(floating(a), floating(b))).data <= atol + rtol * abs(b).data
-    nan = isnan(floating(a)).data & isnan(floating(b)).data & bool(equal_nan)
-    return truth(a, close | (a.data == b.data) | nan)
+    multiply(a, b)  # refuses shapes that do not broadcast
+    return truth(a, a.device.xp.isclose(a.data, b.data, rtol, atol, bool(equal_nan)))
 
 
 def allclose(a: Tensor, b: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
