@@ -71,8 +71,8 @@ def test_dropout_is_on_the_weights_while_training(device):
     ours, theirs, torch = both(dropout=0.5)
     ours.eval(), theirs.eval()
     expected = theirs(*[torch.tensor(X)] * 3)[0].detach().numpy()
-    same(ours(sl.tensor(X))[0].numpy(), expected, through(ours, T))
-    ours.train()
+    for masks in ({}, {"attn_mask": np.zeros((T, T), bool)}):
+        same(ours(sl.tensor(X), **masks)[0].numpy(), expected, through(ours, T))
     one = nn.MultiheadAttention(D, 1, dropout=0.5)  # values and output are the input itself
     identity = np.concatenate([np.zeros((2 * D, D)), np.eye(D)]).astype(np.float32)
     one.load_state_dict({"in_proj_weight": identity, "out_proj.weight": np.eye(D)}, strict=False)
