@@ -84,14 +84,19 @@ def _given(word: str) -> str:
     return f"typedef {'unsigned' if word[0] == 'u' else 'signed'} {kind} {word};\n"
 
 
-def refuse(text: str) -> None:
-    """Refuse the first word that cannot run.
+def refuse(text: str, where: tuple[str, int] | None = None) -> None:
+    """Refuse the first word that cannot run, of a line if one is named.
 
     Raises:
         KernelError: there is one.
     """
     plain = re.sub(STRING, blank, text)
-    found = [(match, advice) for word, advice in REFUSED.items() if (match := re.search(word, plain))]
+    found = [
+        (match, advice)
+        for word, advice in REFUSED.items()
+        for match in re.finditer(word, plain)
+        if where in (None, place(text, match.start()))
+    ]
     if not found:
         return
     match, advice = min(found, key=lambda pair: pair[0].start())
