@@ -68,8 +68,8 @@ def refuse_missing(text: str, included: set[str]) -> str:
                 continue
             if header not in included:
                 message = (
-                    f"NVIDIA's compilers know `{word}` from <{header}.h> alone: include that for nvcc; CuPy's "
-                    "compiler has no such file, so for both write the value or the type itself."
+                    f"NVIDIA's compilers know `{word}` from <{header}.h> alone: include that for nvcc; "
+                    "CuPy's compiler has no such file, so for both write the value or the type itself."
                 )
                 at = re.search(rf"\b{word}\b", plain).start()  # type: ignore[union-attr]
                 raise KernelError("compile", message, *place(text, at))
