@@ -19,7 +19,7 @@ from stat import S_ISREG
 from ..cache import cache_home, digest
 from . import abi, nvrtc
 from .errors import KernelError
-from .front import Source, place, unclosed
+from .front import Source, place, refuse, unclosed
 
 RUNTIME = Path(__file__).parent / "runtime"
 GDB = RUNTIME / "gdb.txt"  # commands for gdb before a kernel is stepped through
@@ -84,6 +84,8 @@ def _run(arguments: list[str], source: Source | None) -> None:
     if source and lost and (used := re.search(rf"\b{lost[1]}\b", source.text)):
         message = f"{lost[1]} is declared but nowhere defined, nor does the emulator have it: write its body."
         raise KernelError("compile", message, *place(source.text, used.start()))
+    if source and first is None:
+        refuse(source.device)
     if source is None or first is None:
         raise KernelError("compiler", f"{compiler()[0]} failed: {done.stderr.strip()[-2000:]}")
     if brace := unclosed(source.text):
@@ -92,6 +94,7 @@ def _run(arguments: list[str], source: Source | None) -> None:
     # An error in cuda.h came from a line of the kernel's that stands around it.
     own = (p for p in places if Path(p[1]).parent != RUNTIME and p[1] != "<built-in>")
     at = next(own, first)
+    refuse(source.device, (Path(at[1]).name, int(at[2])))  # it stood in a branch that the compiler has chosen
     kind, says = "compile", first[3]
     if missing := re.match(r"'?([^':]+)'?(?:: No such file or directory| file not found)", says):
         raise KernelError(

@@ -119,7 +119,10 @@ def _nvrtc() -> str:
     from scratchlm.kernels.emulator.nvrtc import PACKAGES
 
     found = [f"{name} {_version(name)}" for name in PACKAGES if _version(name) != "none"]
-    return ", ".join(found) or "none: only the compile check needs it (pip install nvidia-cuda-nvrtc)"
+    return (
+        ", ".join(found)
+        or "none: only the emulator and the compile check ask it (pip install nvidia-cuda-nvrtc)"
+    )
 
 
 def _gpu() -> str:

@@ -209,7 +209,7 @@ def test_templates_of_helpers_with_shared_memory(mode):
         (
             "struct S { double a, b; };\n__global__ void k(S* x) { __shfl_sync(~0u, x[0], 0); }",
             "compile",
-            "shuffles move numbers of",
+            "shuffles move up to 8 bytes",
         ),
     ],
 )

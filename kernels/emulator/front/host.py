@@ -61,11 +61,11 @@ class _Reader:
         macros = dict(re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\b((?:\\\n|[^\n])*)", text, re.M))
         called = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\(", text, re.M)
         self.made = rf"(?:{'|'.join(called)})\s*@\s*;?\s*" if called else r"(?!)"
-        names, marked = [DEVICE], [DEVICE]
+        names, marked = list[str](), [DEVICE]
         while marked:  # a macro of macros
+            names += marked
             marks = rf"\b(?:{'|'.join(names)})\b"
             marked = [n for n, value in macros.items() if n not in names and re.search(marks, value)]
-            names += marked
         self.device = rf"\b(?:{'|'.join(names)})\b"
         self.left_out: list[tuple[int, int, str]] = []
 

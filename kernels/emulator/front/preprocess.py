@@ -109,6 +109,21 @@ def chosen(text: str) -> str:
     return "\n".join(rows)
 
 
+def certain(text: str) -> str:
+    """The text without branches that only the compiler can choose: what has no meaning may stand there."""
+    rows, hidden = text.split("\n"), list[bool]()
+    for k, row in enumerate(rows):
+        if found := re.match(r"\s*#\s*(if|ifdef|ifndef|elif|else|endif)\b", row):
+            if found[1].startswith("if"):
+                hidden.append(found[1] != "ifndef")  # most often the guard of a header
+            elif hidden:
+                hidden.pop()
+                hidden += [found[1] == "elif"] if found[1] != "endif" else []
+        elif any(hidden) and not row.startswith("#line "):
+            rows[k] = ""
+    return "\n".join(rows)
+
+
 def place(text: str, at: int) -> tuple[str, int]:
     """File and line of a position, by the last #line before it."""
     file, line = "<source>", 1

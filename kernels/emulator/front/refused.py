@@ -43,7 +43,8 @@ REFUSED = {
 # What NVIDIA's compilers do not have of themselves, by the header that has it.
 WORDS = {
     "float": r"(?:FLT|DBL)_(?:MAX|MIN|EPSILON|DIG|MANT_DIG)",
-    "math": r"INFINITY|NAN|HUGE_VALF?|M_(?:PI(?:_[24])?|[12]_PI|2_SQRTPI|E|LN2|LN10|LOG2E|LOG10E|SQRT2|SQRT1_2)",
+    "math": r"INFINITY|NAN|HUGE_VALF?"
+    r"|M_(?:PI(?:_[24])?|[12]_PI|2_SQRTPI|E|LN2|LN10|LOG2E|LOG10E|SQRT2|SQRT1_2)",
     "limits": r"CHAR_BIT|(?:S?CHAR|SHRT|INT|LONG|LLONG)_M(?:AX|IN)|U(?:CHAR|SHRT|INT|LONG|LLONG)_MAX",
     "stdint": r"u?int(?:8|16|32|64|ptr)_t|INT(?:8|16|32|64)_M(?:AX|IN)|UINT(?:8|16|32|64)_MAX",
     "math_constants": r"CUDART_\w+",
@@ -61,13 +62,14 @@ def refuse_missing(text: str, included: set[str]) -> str:
     plain, given = re.sub(STRING, blank, text), []
     for header, words in WORDS.items():
         for word in dict.fromkeys(re.findall(rf"\b(?:{words})\b", plain)):
-            own = rf"#\s*define\s+{word}\b|\b(?:typedef\b[^;]*|using\s+|const\w*\s+\w+\s+){word}\b"
+            own = rf"#\s*define\s+{word}\b"
+            own += rf"|\b(?:typedef\b[^;]*|using\s+|const\w*\s+\w+\s+){word}\b"
             if re.search(own, plain):
                 continue
             if header not in included:
                 message = (
-                    f"NVIDIA's compilers know `{word}` from <{header}.h> alone: include that for nvcc; CuPy's "
-                    "compiler has no such file, so for both write the value or the type itself."
+                    f"NVIDIA's compilers know `{word}` from <{header}.h> alone: include that for nvcc; "
+                    "CuPy's compiler has no such file, so for both write the value or the type itself."
                 )
                 at = re.search(rf"\b{word}\b", plain).start()  # type: ignore[union-attr]
                 raise KernelError("compile", message, *place(text, at))
@@ -84,14 +86,19 @@ def _given(word: str) -> str:
     return f"typedef {'unsigned' if word[0] == 'u' else 'signed'} {kind} {word};\n"
 
 
-def refuse(text: str) -> None:
-    """Refuse the first word that cannot run.
+def refuse(text: str, where: tuple[str, int] | None = None) -> None:
+    """Refuse the first word that cannot run, of a line if one is named.
 
     Raises:
         KernelError: there is one.
     """
     plain = re.sub(STRING, blank, text)
-    found = [(match, advice) for word, advice in REFUSED.items() if (match := re.search(word, plain))]
+    found = [
+        (match, advice)
+        for word, advice in REFUSED.items()
+        for match in re.finditer(word, plain)
+        if where in (None, place(text, match.start()))
+    ]
     if not found:
         return
     match, advice = min(found, key=lambda pair: pair[0].start())

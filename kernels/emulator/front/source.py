@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import KernelError
 from .host import bodies, device_part
-from .preprocess import HOSTS, KNOWN, blank, chosen, expand, place, without_comments
+from .preprocess import HOSTS, KNOWN, blank, certain, chosen, expand, place, without_comments
 from .refused import WORDS, refuse, refuse_missing
 
 OWNER = r"\w+(?:\[[^\[\]]*\])*\s*(?:\.|->)\s*"  # of a member
@@ -201,10 +201,11 @@ def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...], int]]:
     Of a template, every explicit instantiation is one: `template __global__ void f<float>(float*);`.
 
     Raises:
-        KernelError: a kernel's heading cannot be read, or is a template that is never instantiated.
+        KernelError: a kernel's heading cannot be read, or there are only templates, never instantiated.
     """
     found: dict[str, tuple[str, int, tuple[str, ...], int]] = {}
     templates: dict[str, tuple[tuple[str, ...], int]] = {}
+    unmade: KernelError | None = None
     instances = list(re.finditer(INSTANCE, text))
     read_at = {m.start() + m[0].index("__global__") for m in instances if "__global__" in m[0]}
     for match in re.finditer(KERNEL, text):
@@ -224,8 +225,8 @@ def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...], int]]:
                 f"{name} is a template: add an instance behind it, such as `template __global__ void "
                 f"{name}<{example}>(…);` with its parameters' types, and call it as '{name}<{example}>'."
             )
-            raise KernelError("unsupported", message, *place(text, at))
-        if made_of:
+            unmade = unmade or KernelError("unsupported", message, *place(text, at))
+        elif made_of:
             templates[name] = _names(parameters), at
         elif end == "{":
             found[name] = parameters, at, _names(parameters), at
@@ -241,6 +242,8 @@ def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...], int]]:
                 'pointers): write extern "C" __global__ void NAME(float* x, int n) {.'
             )
             raise KernelError("compile", message, *place(text, match.start()))
+    if unmade and not found:
+        raise unmade
     return found
 
 
@@ -287,7 +290,7 @@ def read(code: str | Path) -> Source:
     to_nvcc = re.search(rf"{include}{HOSTS}>", text, re.M)
     text = re.sub(rf"{include}(?:{KNOWN}|{HOSTS})>", blank, text, flags=re.M)
     text, host = device_part(text)
-    refuse(text)
+    refuse(certain(text))
     for found in re.finditer(r'\bextern\s*"C"[^;{}()]*\b(\w+)\s*\([^;{}]*\)\s*;', text):
         if not re.search(rf"\b{found[1]}\s*\([^;{{}}]*\)\s*{{", text):  # the linker might find one of C's
             message = f"{found[1]} is declared but nowhere defined: write its body."

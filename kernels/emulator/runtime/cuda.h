@@ -221,7 +221,7 @@ EMU_QUIET int __all_sync(unsigned mask, int p, EMU_HERE) {
 
 template <class T> EMU_QUIET T emu_from(const char *name, unsigned mask, T value, int source, const char *file,
                                         int line, const void *at) {
-    static_assert(__is_class(T) == 0 && sizeof(T) <= 8, "shuffles move numbers of up to 8 bytes");
+    static_assert(sizeof(T) <= 8, "shuffles move up to 8 bytes");
     uint64_t posted = 0;
     memcpy(&posted, &value, sizeof value);
     posted = emu_exchange(name, mask, posted, source, file, line, at);
