@@ -349,3 +349,33 @@ extern "C" __global__ void kernel(float* x, float* y, int n) {
     if (threadIdx.x % 32 < 16) v = __all_sync(~0u, 1);  //!
     y[64 * blockIdx.x + threadIdx.x] = v;
 }
+
+// ==== missing lanes: lanes that come by a shuffle and return later
+// says: waits here for lane 16 of its warp, which the mask names
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    int lane = threadIdx.x % 32;
+    float v = x[threadIdx.x];
+    if (lane < 16) v += __shfl_xor_sync(0xffffffff, v, 8);  //!
+    if (lane >= 16) return;
+    y[64 * blockIdx.x + threadIdx.x] = v;
+}
+
+// ==== missing lanes: lanes that come by a vote in a kernel that ends with a return
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float v = x[threadIdx.x];
+    if (threadIdx.x % 32 < 16) v += __any_sync(0xffffffff, v > 1);  //!
+    y[64 * blockIdx.x + threadIdx.x] = v;
+    return;
+}
+
+// ==== missing lanes: a lambda that returns is no thread that does
+extern "C" __global__ void kernel(float* x, float* y, int n) {
+    float v = x[threadIdx.x];
+    auto more = [&] {
+        if (v > 3) return;
+        v += 1;
+    };
+    more();
+    if (threadIdx.x % 32 < 16) v += __any_sync(0xffffffff, v > 1);  //!
+    y[64 * blockIdx.x + threadIdx.x] = v;
+}

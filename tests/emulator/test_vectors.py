@@ -48,3 +48,33 @@ def test_three_numbers_need_no_more_alignment_than_one():
 def test_what_is_wrong_with_copies_of_them_is_found(way):
     with pytest.raises(KernelError, match=SAYS[way]):
         launch(way)
+
+
+ADDED = """#define LEAVE(condition) if (condition) return;
+__device__ float both(float v) { return v + __shfl_xor_sync(0xffffffff, v, 8); }
+__global__ void k(float4* x, int n, int way) {
+    __shared__ float2 s;
+    LEAVE(threadIdx.x % 32 > 15)
+    if (n < 0) { return; }
+    float v = both(1);
+    if (way == 0) atomicAdd(x, make_float4(v, 2, 3, 4));
+    if (way == 1) atomicAdd(x + threadIdx.x, make_float4(v, 2, 3, 4));
+    if (way == 2) atomicAdd(&s, make_float2(1, 2));
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_atomics_add_vectors(mode):
+    """After lanes that a macro sends away: nobody waits for them."""
+    x = np.zeros(32, np.float32)
+    k = Emulator(ADDED, mode=mode).get_function("k")
+    k(2, 64, (x, np.int32(1), np.int32(0)))
+    assert x[:5].tolist() == [128, 128, 192, 256, 0]
+    with pytest.raises(KernelError, match=r"^<source>:10: .*atomicAdd of a float2 in shared memory"):
+        k(1, 32, (x, np.int32(1), np.int32(2)))
+    if mode == "check":
+        with pytest.raises(
+            KernelError, match=r"^<source>:9: .*thread 8, .*changes atomically 16 bytes at x\[3"
+        ):
+            k(1, 32, (x, np.int32(1), np.int32(1)))

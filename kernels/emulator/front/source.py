@@ -13,6 +13,7 @@ from .host import bodies, device_part
 from .preprocess import HOSTS, KNOWN, blank, certain, chosen, expand, place, without_comments
 from .refused import WORDS, refuse, refuse_missing
 
+DEFINED = r"(?m)^[ \t]*#[ \t]*define\b(?:\\\n|[^\n])*"
 OWNER = r"\w+(?:\[[^\[\]]*\])*\s*(?:\.|->)\s*"  # of a member
 
 
@@ -313,8 +314,12 @@ def read(code: str | Path) -> Source:
         text,
     )
     for begin, end in reversed(list(bodies(text, KERNEL))):
-        left = re.sub(r"\breturn\s*;", "return emu_returns();", text[begin:end])
-        text = text[:begin] + left + text[end:]
+        first = place(text, begin)[1]
+        left = re.sub(r"\breturn\s*;", f"return emu_returns({first});", text[begin:end])
+        # That of a lambda has not left the kernel.
+        text = f'{text[:begin]}{left} emu_returns(0, "", 0); {text[end:]}'
+    # What stands in a macro may be anywhere: it counts as before every call.
+    text = re.sub(DEFINED, lambda m: re.sub(r"\breturn\s*;", "return emu_returns(INT_MAX);", m[0]), text)
     parameters = {name: names for name, (_, _, names, _) in kernels.items()}
     return Source(name, text + "".join(entries), parameters, places, device, host, for_nvcc)
 

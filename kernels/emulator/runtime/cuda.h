@@ -270,12 +270,19 @@ EMU_ATOMIC(atomicInc, old >= v ? 0 : old + 1)
 EMU_ATOMIC(atomicDec, old == 0 || old > v ? v : old - 1)
 #undef EMU_ATOMIC
 // Of cards since sm_90: each element by itself.
-inline float2 atomicAdd(float2 *p, float2 v) {
-    return {atomicAdd(&p->x, v.x), atomicAdd(&p->y, v.y)};
-}
-inline float4 atomicAdd(float4 *p, float4 v) {
-    return {atomicAdd(&p->x, v.x), atomicAdd(&p->y, v.y), atomicAdd(&p->z, v.z), atomicAdd(&p->w, v.w)};
-}
+#define EMU_ATOMIC_VECTOR(type, n)                                                                           \
+    EMU_UNSEEN inline type atomicAdd(type *p, type v, EMU_HERE) {                                            \
+        if (emu_space(p) == EMU_OF_BLOCK)                                                                    \
+            emu_assertion("atomicAdd of a " #type " in shared memory, where cards add single numbers only", file, line); \
+        emu_access(p, sizeof(type), EMU_ATOMIC, __builtin_return_address(0));                                \
+        type old;                                                                                            \
+        memcpy((void *)&old, (const void *)p, sizeof old);                                                   \
+        for (int k = 0; k < n; k++) ((float *)p)[k] += ((const float *)&v)[k];                               \
+        emu_changed();                                                                                       \
+        return old;                                                                                          \
+    }
+EMU_ATOMIC_VECTOR(float2, 2) EMU_ATOMIC_VECTOR(float4, 4)
+#undef EMU_ATOMIC_VECTOR
 template <class T> EMU_UNSEEN T atomicCAS(T *p, emu_value<T> expected, emu_value<T> v) {
     emu_tests(p, sizeof(T));
     emu_access(p, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));

@@ -107,9 +107,13 @@ static void release(Fiber &f) {
     if (++f.waits * EMU_WAIT / EMU_SLICE >= launch->max_slices) fail(WAITS, f, f.file, f.line, nullptr);
 }
 
-// Whether nobody has to wait for this thread: it has left by a `return`. One that ran to the end of the kernel
-// without coming by was still there when the others called, or might have been.
-static bool excused(const Fiber &f) { return f.state == DONE && f.returned; }
+// Whether a thread that waits need not wait for this one: it has left by a `return` before the call. One that came
+// by and left later was still there when the others called, or might have been. Where the call is in a function
+// the lines say nothing, and every `return` counts as before.
+static bool excused(const Fiber &f, const Fiber &waiting) {
+    if (f.state != DONE || !f.returned) return false;
+    return waiting.line < f.body || waiting.line >= f.returned || strcmp(waiting.file, f.left_file);
+}
 
 // Lanes of the warp that starts at `first` whose partners have all come go on. Returns false on a fault.
 static bool release_warp(unsigned first, bool &progress) {
@@ -120,7 +124,7 @@ static bool release_warp(unsigned first, bool &progress) {
         bool complete = true;
         for (unsigned lane = 0; lane < 32 && first + lane < threads; lane++) {
             Fiber &other = fibers[first + lane];
-            if (!(f.mask >> lane & 1) || excused(other)) continue;
+            if (!(f.mask >> lane & 1) || excused(other, f)) continue;
             bool here = other.state == WARP && other.mask == f.mask && other.name == f.name && same_place(other, f);
             if (here) came |= 1u << lane;
             complete = complete && here;
@@ -167,7 +171,7 @@ static bool release_block() {
         unsigned first = (unsigned)(lane - fibers) / 32 * 32;
         for (unsigned t = first; t < first + 32 && t < threads; t++) {
             Fiber &other = fibers[t];
-            bool awaited = lane->mask >> (t - first) & 1 && !excused(other);
+            bool awaited = lane->mask >> (t - first) & 1 && !excused(other, *lane);
             if (!awaited || (other.state == WARP && other.name == lane->name && same_place(other, *lane))) continue;
             report->other_thread = t;
             report->other_file = other.state == DONE ? nullptr : other.file;
@@ -323,7 +327,11 @@ int emu_space(const void *address) {
     return EMU_ELSEWHERE;
 }
 
-void emu_returns() { current->returned = true; }
+void emu_returns(int body, const char *file, int line) {
+    current->body = body;
+    current->left_file = file;
+    current->returned = line;
+}
 
 void emu_assertion(const char *text, const char *file, int line) {
     report->text = text;

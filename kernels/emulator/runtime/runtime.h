@@ -45,7 +45,8 @@ unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, co
 // An access that the compiler does not report by itself; checked in mode "check" only.
 void emu_access(const void *address, size_t size, int kind, const void *pc);
 void emu_fence(int block_only);
-void emu_returns();  // the thread is about to leave the kernel by a `return`
+// The thread is about to leave, by a `return`, the kernel whose body begins at line `body`; of line 0: it has not.
+void emu_returns(int body, EMU_HERE);
 void emu_tests(const void *address, size_t size);  // what was read there before, by an atomicCAS
 void emu_changed();  // after an atomic that has written
 void *__tsan_memcpy(void *to, const void *from, size_t n);

@@ -76,7 +76,9 @@ struct Fiber {
     int line = 0, source = -1;
     long waits = 0;  // how many it has behind it
     unsigned mask = 0;
-    bool orders = false, returned = false;  // by a `return` of the kernel
+    bool orders = false;
+    const char *left_file = "";    // of its `return`
+    int body = 0, returned = 0;    // lines: where the kernel's body begins, and of its `return`
     uint64_t posted = 0, result = 0, path = 0;
     const void *pc = nullptr;
     const char *floor = nullptr;  // how far down its stack may reach
