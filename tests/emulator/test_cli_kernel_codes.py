@@ -10,7 +10,7 @@ REFUSED = {
     "empty": (b"", "has no kernel"),
     "no such name": (KERNEL.replace(b"= 1", b"= z"), "f.cu:1: The compiler says: "),
     "semicolon": (KERNEL.replace(b"1;", b"1"), "f.cu:1: The compiler says: "),
-    "not linked": (b"__device__ int g(int);" + KERNEL.replace(b"= 1", b"= g(1)"), "g(int)"),
+    "not linked": (b"__device__ int g(int);" + KERNEL.replace(b"= 1", b"= g(1)"), "g is declared but no"),
     "shared": (KERNEL.replace(b"{", b"{ __shared__ int s[20000]; s[0] = 1;"), "80,000 bytes of shared"),
 }
 FAULTS = {
