@@ -157,3 +157,28 @@ def test_a_byte_order_mark(tmp_path):
     for code in (path, path.read_text(encoding="utf-8")):
         Emulator(code).get_function("f")(1, 1, (x := np.zeros(4, np.float32), np.int32(4)))
         assert x[0] == 2
+
+
+@pytest.mark.usefixtures("compilers")
+def test_a_homeworks_check_of_the_hosts_calls_is_left_out():
+    program = r"""
+#include <stdio.h>
+#include <cuda_runtime.h>
+#define FAILED(e) printf("%s\n", cudaGetErrorString(e))
+#define CHECK(call) do { cudaError_t e = (call); \
+    if (e != cudaSuccess) { FAILED(e); exit(1); } } while (0)
+#define BLOCK 4
+__global__ void f(float* x, int n) {
+    int i = blockIdx.x * BLOCK + threadIdx.x;
+    if (i < n) x[i] += 1;
+}
+int main() {
+    float* x;
+    CHECK(cudaMalloc(&x, 16));
+    f<<<1, BLOCK>>>(x, 4);
+    CHECK(cudaDeviceSynchronize());
+}
+"""
+    x = np.zeros(4, np.float32)
+    verdict = check(program, 1, 4, (x, np.int32(4)))
+    assert not verdict.faults

@@ -6,7 +6,7 @@ As in nvcc: a file may have both, and only a kernel that uses the host's part is
 import re
 from collections.abc import Iterator
 
-from .preprocess import STRING
+from .preprocess import STRING, blank
 
 QUOTED = rf"{STRING}|'(?:\\.|[^'\\\n])+'"
 TOKEN = rf"{QUOTED}|^[ \t]*#(?:\\\n|[^\n])*|[{{}}();]"
@@ -23,6 +23,18 @@ LABEL = r"\s*(?:(?:public|private|protected)\s*:\s*)*"
 def device_part(text: str) -> tuple[str, dict[str, str]]:
     """A .cu without its host's part, lines unchanged; the names left out: "function" or "variable"."""
     return _Reader(text).read()
+
+
+def without_idle_macros(text: str) -> str:
+    """The text without macros that nothing else in it names; lines unchanged."""
+    found = True
+    while found:
+        found = False
+        for macro in re.finditer(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(?:\\\n|[^\n])*", text, re.M):
+            rest = text[: macro.start()] + text[macro.end() :]
+            if not re.search(rf"\b{macro[1]}\b", rest):
+                text, found = text[: macro.start()] + blank(macro) + text[macro.end() :], True
+    return text
 
 
 def bodies(text: str, heading: str) -> Iterator[tuple[int, int]]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import KernelError
-from .host import bodies, device_part
+from .host import bodies, device_part, without_idle_macros
 from .preprocess import HOSTS, KNOWN, blank, certain, chosen, expand, place, without_comments
 from .refused import WORDS, refuse, refuse_missing
 
@@ -291,6 +291,7 @@ def read(code: str | Path) -> Source:
     to_nvcc = re.search(rf"{include}{HOSTS}>", text, re.M)
     text = re.sub(rf"{include}(?:{KNOWN}|{HOSTS})>", blank, text, flags=re.M)
     text, host = device_part(text)
+    text = without_idle_macros(text)  # a check of the host's calls, say
     refuse(certain(text))
     for found in re.finditer(r'\bextern\s*"C"[^;{}()]*\b(\w+)\s*\([^;{}]*\)\s*;', text):
         if not re.search(rf"\b{found[1]}\s*\([^;{{}}]*\)\s*{{", text):  # the linker might find one of C's
