@@ -50,54 +50,8 @@ KEPT = ["sum", "mean", "amax", "amin", "logsumexp"]
 
 # Of one tensor `a`, whose axis `k` is drawn; both libraries have these names.
 OF_ONE = {
-    **{
-        name: (lambda a, k, name=name: getattr(a, name)())
-        for name in [
-            "abs",
-            "sin",
-            "cos",
-            "tan",
-            "atan",
-            "sinh",
-            "cosh",
-            "asinh",
-            "exp",
-            "expm1",
-            "exp2",
-            "tanh",
-            "sigmoid",
-            "relu",
-            "square",
-            "neg",
-            "floor",
-            "ceil",
-            "trunc",
-            "sum",
-            "mean",
-            "amax",
-            "amin",
-            "prod",
-            "flatten",
-            "clone",
-            "float",
-            "double",
-        ]
-    },
-    **{
-        f"{name} along": (lambda a, k, name=name: getattr(a, name)(dim=k))
-        for name in [
-            "sum",
-            "mean",
-            "amax",
-            "amin",
-            "prod",
-            "softmax",
-            "log_softmax",
-            "logsumexp",
-            "cumsum",
-            "cumprod",
-        ]
-    },
+    **{name: (lambda a, k, name=name: getattr(a, name)()) for name in NUMBERS},
+    **{f"{name} along": (lambda a, k, name=name: getattr(a, name)(dim=k)) for name in ALONG},
     **{f"{name} kept": (lambda a, k, name=name: getattr(a, name)(dim=k, keepdim=True)) for name in KEPT},
     "var": lambda a, k: a.var(dim=k, unbiased=False),
     "largest": lambda a, k: a.max(dim=k).values,
