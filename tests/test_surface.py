@@ -12,7 +12,7 @@ import scratchlm as sl
 import scratchlm.nn.functional as functional
 from scratchlm import creation, nn, optim
 from scratchlm import functions as F
-from scratchlm.errors import DtypeError, OptionError, ShapeError, UnknownName
+from scratchlm.errors import DtypeError, GraphError, OptionError, ShapeError, UnknownName
 
 INF = math.inf
 MATRIX = [[1.0, 2.0], [3.0, 4.0]]
@@ -177,6 +177,9 @@ REFUSED = {
     "an index beyond": (lambda: X.gather(1, np.array([[3]])), ShapeError, "leads out"),
     "an index with other axes": (lambda: X.gather(1, np.array([0])), ShapeError, "index that fits"),
     "too many of the largest": (lambda: X.topk(4), OptionError, "k from 0 to 3"),
+    "a source too short": (lambda: X.scatter(0, np.array([[0, 1, 1]]), sl.ones(1, 2)), ShapeError, "as many"),
+    "windows too long": (lambda: X.unfold(1, 4, 1), OptionError, "size ≤ 3"),
+    "windows without a step": (lambda: X.unfold(1, 2, 0), OptionError, "step ≥ 1"),
     "classes beyond": (lambda: F.one_hot(sl.tensor([3]), 3), OptionError, "outside 0"),
     "a triangle of a vector": (lambda: sl.ones(3).tril(), ShapeError, "matrix"),
     "einsum with too few": (lambda: F.einsum("ij,jk->ik", X), ShapeError, "names 2 operands, got 1"),
@@ -263,6 +266,27 @@ def test_a_tensor_of_pytorchs_beside_ours(device):
     assert (sl.tensor([1.0]) + torch.ones(1)).tolist() == [2]
     with pytest.raises(DtypeError, match=r"NumPy cannot read a (Tensor|Parameter)"):
         sl.tensor([1.0]) + torch.ones(1, requires_grad=True)
+
+
+@pytest.mark.parametrize("name", ["add_", "sub_", "mul_", "div_"])
+def test_a_change_in_place_that_nobody_would_see_is_refused(name, device):
+    w = sl.ones(2, requires_grad=True)
+    for x, other in ((w * 2, 3.0), (sl.ones(2), w), (w, 3.0)):
+        with pytest.raises(GraphError, match=r"in place|in-place"):
+            getattr(x, name)(other)
+        assert x.tolist() in ([1, 1], [2, 2])
+    with sl.no_grad():
+        assert getattr(w, name)(1.0) is w
+
+
+def test_an_index_that_changes_afterwards_changes_no_gradient(device):
+    weights = sl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    for put in ("scatter", "scatter_add"):
+        index, source = sl.tensor([[0, 1]]), sl.ones(1, 2, requires_grad=True)
+        y = getattr(sl.zeros(2, 2), put)(0, index, source) * weights
+        index.data[...] = 0
+        y.sum().backward()
+        assert source.grad.tolist() == [[1, 4]]
 
 
 def test_an_optimizer_steps_plain_tensors(device):

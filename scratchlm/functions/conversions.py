@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import refuse_words
+from ..errors import GraphError, refuse_words
 from ..tensor import Tensor, tensor
 from .elementwise import add, astype, multiply
 
@@ -75,28 +75,31 @@ def numel(x: Tensor) -> Any:
 
 
 # ---------------------------------------------------------------- in place
+def changed(before: Tensor, after: Tensor) -> Tensor:
+    """What `before += …` gave: refused where a new tensor stands for it, which the caller would not see."""
+    if after is not before:
+        raise GraphError("A change in place would falsify a recorded gradient: write x = x + y instead.")
+    return after
+
+
 def add_(x: Tensor, other: Any, alpha: Any = 1) -> Tensor:
     """x += alpha · other."""
-    x += other if alpha == 1 else multiply(other, alpha)
-    return x
+    return changed(x, x.__iadd__(other if alpha == 1 else multiply(other, alpha)))
 
 
 def sub_(x: Tensor, other: Any, alpha: Any = 1) -> Tensor:
     """x −= alpha · other."""
-    x -= other if alpha == 1 else multiply(other, alpha)
-    return x
+    return changed(x, x.__isub__(other if alpha == 1 else multiply(other, alpha)))
 
 
 def mul_(x: Tensor, other: Any) -> Tensor:
     """x *= other."""
-    x *= other
-    return x
+    return changed(x, x.__imul__(other))
 
 
 def div_(x: Tensor, other: Any) -> Tensor:
     """x /= other."""
-    x /= other
-    return x
+    return changed(x, x.__itruediv__(other))
 
 
 def clamp_(x: Tensor, min: Any = None, max: Any = None) -> Tensor:

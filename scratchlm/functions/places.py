@@ -86,6 +86,7 @@ def places(x: Tensor, dim: int, index: Any, name: str) -> tuple[Array, ...]:
         raise ShapeError(f"{name} along axis {dim} of {x.shape} takes an index that fits, got {given.shape}.")
     if given.size and (given.min() < -x.shape[axis] or given.max() >= x.shape[axis]):
         raise ShapeError(f"{name} along axis {dim} of {x.shape} got an index that leads out of it.")
+    given = given.copy()  # backward needs it as it is now
     grid = xp.meshgrid(*(xp.arange(n) for n in given.shape), indexing="ij", sparse=True)
     return tuple(given if k == axis else part for k, part in enumerate(grid))
 
@@ -100,6 +101,8 @@ def _source(x: Tensor, index: tuple[Array, ...], src: Any) -> Tensor:
     shape = np.broadcast_shapes(*(part.shape for part in index))
     if not isinstance(src, Tensor):
         return Tensor(x.device.xp.full(shape, src, x.dtype), device=x.device)
+    if src.ndim != len(shape) or any(n > own for n, own in zip(shape, src.shape, strict=True)):
+        raise ShapeError(f"scatter takes as many numbers as its index {shape} has, got {src.shape}.")
     return src[tuple(slice(0, n) for n in shape)].astype(x.dtype)
 
 
@@ -205,6 +208,9 @@ def repeat_interleave(x: Tensor, repeats: int, dim: int | None = None) -> Tensor
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """Windows of `size` elements along one axis, one every `step`; their elements are a new last axis."""
     axis = axis_of(x, dimension, "unfold")
+    refuse_fractions("unfold", size, step)
+    if not 0 <= size <= x.shape[axis] or step < 1:
+        raise OptionError(f"unfold needs 0 ≤ size ≤ {x.shape[axis]} and step ≥ 1, got {size} and {step}.")
     xp, last = x.device.xp, x.shape[axis] - size
     windows = xp.arange(0, last + 1, step)[:, None] + xp.arange(size)
     return index_select(x, axis, windows).movedim(axis + 1, -1)
