@@ -19,6 +19,7 @@ from .tensor import tensor as tensor
 
 # isort: split
 from . import creation, functions
+from . import cuda as cuda
 from . import nn as nn
 from . import optim as optim
 from .device import Device as Device
@@ -34,8 +35,12 @@ from .modes import enable_grad as enable_grad
 from .modes import is_grad_enabled as is_grad_enabled
 from .modes import no_grad as no_grad
 from .modes import set_grad_enabled as set_grad_enabled
+from .random import Generator as Generator
 from .random import manual_seed as manual_seed
+from .weights import load as load
+from .weights import save as save
 
+inference_mode = no_grad  # there is no third mode
 __version__ = "0.1.0"
 
 _TYPES = {
@@ -53,6 +58,8 @@ def __getattr__(name: str) -> object:
 
     if name in _TYPES:
         return getattr(np, _TYPES[name])
+    if name in ("inf", "nan", "pi", "e"):
+        return getattr(np, name)
     for room in (creation, functions):
         found = getattr(room, name, None)
         if getattr(found, "__module__", "").startswith(room.__name__):

@@ -18,7 +18,19 @@ COMPARISONS = {
     "&": operator.and_,
     "|": operator.or_,
     "^": operator.xor,
+    "<<": operator.lshift,
+    ">>": operator.rshift,
 }
+
+
+class Size(int):
+    """A number of elements that knows the shape."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis."""
+        return self.shape if dim is None else self.shape[dim]
 
 
 def as_array(data: Any, device: Device) -> Any:
@@ -76,3 +88,30 @@ def compare(sign: str, tensor: Any, other: Any) -> Any:
     except TypeError:
         kinds = f"{a.dtype} and {getattr(b, 'dtype', type(b).__name__)}"
         raise DtypeError(f"{sign} takes True and False, or integers, got {kinds}.") from None
+
+
+# What NumPy asks for in `array + tensor`, and the tensor's answer: names of ufuncs and of methods.
+REFLECTED = {
+    "add": "__radd__", "subtract": "__rsub__", "multiply": "__rmul__", "divide": "__rtruediv__",
+    "floor_divide": "__rfloordiv__", "remainder": "__rmod__", "power": "__rpow__", "matmul": "__rmatmul__",
+    "bitwise_and": "__and__", "bitwise_or": "__or__", "bitwise_xor": "__xor__",
+    "equal": "__eq__", "not_equal": "__ne__", "less": "__gt__", "less_equal": "__ge__",
+    "greater": "__lt__", "greater_equal": "__le__",
+}  # fmt: skip
+
+
+def answer_numpy(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """`array += tensor` changes the array; `array + tensor` is a tensor, part of the graph.
+
+    Raises:
+        DtypeError: another function of NumPy's was called with a tensor.
+    """
+    if "out" in options and not any(hasattr(array, "_function") for array in options["out"]):
+        return getattr(ufunc, method)(*map(plain, inputs), **options)
+    answer = REFLECTED.get(ufunc.__name__) if method == "__call__" and not options else None
+    if answer and not hasattr(inputs[0], "_function"):
+        return getattr(inputs[1], answer)(inputs[0])
+    raise DtypeError(
+        f"numpy.{ufunc.__name__} computes with arrays: give it x.numpy(), or use a function of scratchlm's, "
+        "which keeps the graph."
+    )

@@ -148,3 +148,11 @@ def check_finite(function: Any, arrays: Sequence[Any], where: str) -> None:
                 f"{index} of shape {array.shape}: look at its inputs, and lower the learning rate or clip "
                 "gradients."
             )
+
+
+def forget(parameter: Any, set_to_none: bool) -> None:
+    """Leave a tensor without a gradient; or where there is one, 0 in it."""
+    if set_to_none or parameter.grad is None:
+        parameter.grad = None
+    else:
+        parameter.grad.zero_()

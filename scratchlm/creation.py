@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DtypeError, OptionError, ShapeError, quote
-from .random import random_state
+from .errors import DtypeError, OptionError, ShapeError, quote, refuse_fractions
+from .random import Generator, random_state
 from .tensor import Tensor
 
 
@@ -68,13 +68,32 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, **opti
 def linspace(start: float, end: float, steps: int, dtype: Any = np.float32, **options: Any) -> Tensor:
     """`steps` numbers from start to end, both included, at equal distances."""
     (count,) = _shape((steps,))
-    return Tensor(np.linspace(start, end, count, dtype=dtype), **options)
+    return Tensor(np.linspace(start, end, count).astype(dtype), **options)
 
 
 def eye(n: int, m: int | None = None, dtype: Any = np.float32, **options: Any) -> Tensor:
     """1 on the diagonal of a matrix (n, m), 0 elsewhere; square where m is not given."""
     rows, columns = _shape((n, n if m is None else m))
     return Tensor(np.eye(rows, columns, dtype=dtype), **options)
+
+
+def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:
+    """Rows and columns (2, n) of what lies on and below a diagonal."""
+    rows, columns = _shape((row, col))
+    refuse_fractions("tril_indices", offset)
+    return Tensor(np.stack(np.tril_indices(rows, offset, columns)))
+
+
+def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
+    """Rows and columns (2, n) of what lies on and above a diagonal."""
+    rows, columns = _shape((row, col))
+    refuse_fractions("triu_indices", offset)
+    return Tensor(np.stack(np.triu_indices(rows, offset, columns)))
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether x is a tensor of ours."""
+    return isinstance(x, Tensor)
 
 
 def from_numpy(array: Any) -> Tensor:
@@ -98,14 +117,21 @@ def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
 
 
 # ---------------------------------------------------------------- drawn
-def rand(*shape: Any, dtype: Any = np.float32, **options: Any) -> Tensor:
+def _draw(generator: Generator | None) -> np.random.Generator:
+    """Who draws: the engine, or one of the caller's own."""
+    if generator is not None and not isinstance(generator, Generator):
+        raise OptionError(f"generator is {quote(generator)}, expected a scratchlm.Generator().")
+    return (generator or random_state).generator
+
+
+def rand(*shape: Any, dtype: Any = np.float32, generator: Any = None, **options: Any) -> Tensor:
     """From U(0, 1)."""
-    return Tensor(random_state.generator.random(_shape(shape)).astype(dtype), **options)
+    return Tensor(_draw(generator).random(_shape(shape)).astype(dtype), **options)
 
 
-def randn(*shape: Any, dtype: Any = np.float32, **options: Any) -> Tensor:
+def randn(*shape: Any, dtype: Any = np.float32, generator: Any = None, **options: Any) -> Tensor:
     """From N(0, 1)."""
-    return Tensor(random_state.generator.standard_normal(_shape(shape)).astype(dtype), **options)
+    return Tensor(_draw(generator).standard_normal(_shape(shape)).astype(dtype), **options)
 
 
 def rand_like(x: Tensor) -> Tensor:
@@ -118,20 +144,36 @@ def randn_like(x: Tensor) -> Tensor:
     return randn(x.shape, dtype=x.dtype, device=x.device)
 
 
-def randint(low: int, high: Any, size: Any = None, dtype: Any = np.int64, **options: Any) -> Tensor:
+def randint(
+    low: int, high: Any, size: Any = None, dtype: Any = np.int64, generator: Any = None, **options: Any
+) -> Tensor:
     """Whole numbers from low to high − 1; from 0 where one number is given: randint(10, (2, 3))."""
     low, high, size = (0, low, high) if size is None else (low, high, size)
     if not low < high:
         raise OptionError(f"randint draws from low to high - 1, got {low} and {high}.")
-    return Tensor(random_state.generator.integers(low, high, _shape((size,))).astype(dtype), **options)
+    return Tensor(_draw(generator).integers(low, high, _shape((size,))).astype(dtype), **options)
 
 
-def randperm(n: int, **options: Any) -> Tensor:
+def randperm(n: int, generator: Any = None, **options: Any) -> Tensor:
     """0 … n − 1 in a random order."""
-    return Tensor(random_state.generator.permutation(*_shape((n,))), **options)
+    return Tensor(_draw(generator).permutation(*_shape((n,))), **options)
 
 
-def multinomial(weights: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
+def normal(mean: float, std: float, size: Any, **options: Any) -> Tensor:
+    """From N(mean, std²)."""
+    return randn(size, **options) * std + mean
+
+
+def bernoulli(p: Tensor, generator: Any = None) -> Tensor:
+    """1 with the probability that each element is, 0 otherwise."""
+    if p.dtype.kind != "f" or not ((p.data >= 0) & (p.data <= 1)).all():
+        raise OptionError("bernoulli takes probabilities from 0 to 1.")
+    return (rand(p.shape, dtype=p.dtype, device=p.device, generator=generator) < p).astype(p.dtype)
+
+
+def multinomial(
+    weights: Tensor, num_samples: int, replacement: bool = False, generator: Any = None
+) -> Tensor:
     """Places drawn by their weights: (V) → (num_samples), or for each row (N, V) → (N, num_samples).
 
     Raises:
@@ -143,6 +185,6 @@ def multinomial(weights: Tensor, num_samples: int, replacement: bool = False) ->
         raise OptionError("multinomial takes weights (V) or (N, V) from 0 on, some of each row above 0.")
     if not replacement and (np.count_nonzero(rows, axis=1) < num_samples).any():
         raise OptionError(f"multinomial draws {num_samples} without replacement from fewer weights above 0.")
-    draw = random_state.generator.choice
+    draw = _draw(generator).choice
     drawn = [draw(len(row), num_samples, replacement, row / row.sum()) for row in rows]
     return Tensor(np.array(drawn).reshape(*p.shape[:-1], num_samples), device=weights.device)

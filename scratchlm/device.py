@@ -12,12 +12,14 @@ host and card, arrays are copied by `upload` and `to_host` alone, and counted (s
 that are on the GPU already, which are checked before they are used, are not.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -133,6 +135,16 @@ def get_device(device: "str | Device | None" = None) -> Device:
             f"this version has {', '.join(DEVICES)}."
         )
     return _open(device)
+
+
+class _Callable(ModuleType):
+    """This module, which PyTorch's `device("cpu")` also calls: `scratchlm.device` is both."""
+
+    def __call__(self, device: "str | Device | None" = None) -> Device:
+        return get_device(device)
+
+
+sys.modules[__name__].__class__ = _Callable
 
 
 # ---------------------------------------------------------------- between the host and a GPU

@@ -5,6 +5,7 @@ line prints that sentence alone and ends with exit code 2.
 """
 
 import difflib
+import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 
@@ -57,7 +58,7 @@ class UnknownName(ScratchLMError, AttributeError):
     """A name of PyTorch's, say, that scratchlm has not."""
 
 
-LEFT_OUT = ("conv", "pool", "batchnorm", "batch_norm", "interpolate", "fft", "jit", "cuda", "distributed")
+LEFT_OUT = ("conv", "pool", "batchnorm", "batch_norm", "interpolate", "fft", "jit", "distributed")
 
 
 def unknown(where: str, name: str, known: Iterable[str]) -> UnknownName:
@@ -89,6 +90,20 @@ def refuse_words(what: str, *values: object) -> None:
     for value in values:
         if not isinstance(value, Real):
             raise OptionError(f"{what} takes numbers, got {quote(value)}.")
+
+
+def check_number(
+    name: str, value: object, least: float, below: float = math.inf, finite: bool = True
+) -> None:
+    """Refuse an option that is no number, or out of range.
+
+    Raises:
+        OptionError: with the name, the value and the range.
+    """
+    fits = isinstance(value, Real) and least <= value and (value < below or (value == below and not finite))
+    if not fits:
+        limit = f" and below {below:g}" if below < math.inf else ""
+        raise OptionError(f"{name} is {quote(value)}, expected a number from {least:g} on{limit}.")
 
 
 def short(text: object) -> str:

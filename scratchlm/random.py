@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .errors import OptionError
+from .errors import OptionError, quote
 
 
 @dataclass
@@ -35,13 +35,33 @@ class RandomState:
         self.generator.bit_generator.state = state["generator"]
 
 
+class Generator:
+    """Random draws of one's own, beside the engine's: `rand(3, generator=Generator().manual_seed(1))`.
+
+    Seeds are those of NumPy's generator: PyTorch draws other numbers from the same seed.
+    """
+
+    def __init__(self, device: object = None):
+        self.generator = np.random.default_rng(0)
+
+    def manual_seed(self, seed: int) -> "Generator":
+        """Start anew from `seed` (a non-negative integer)."""
+        self.generator = np.random.default_rng(checked_seed(seed))
+        return self
+
+
 random_state = RandomState()
 
 
 def manual_seed(seed: int) -> None:
     """Start all random draws of the engine anew from `seed` (a non-negative integer)."""
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise OptionError(f"A seed is a whole number from 0 on, got {seed!r}.")
-    random_state.seed = int(seed)
+    random_state.seed = checked_seed(seed)
     random_state.calls = 0
     random_state.generator = np.random.default_rng(seed)
+
+
+def checked_seed(seed: int) -> int:
+    """A seed, after checking that it is one."""
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise OptionError(f"A seed is a whole number from 0 on, got {quote(seed)}.")
+    return int(seed)

@@ -9,21 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import as_array, beside, compare
+from .arrays import Size, answer_numpy, as_array, beside, compare
 from .autograd import Version, walk_back
 from .device import Device, get_device, to_host
-from .errors import DtypeError, GraphError, ShapeError, unknown
+from .errors import DtypeError, GraphError, ShapeError, short, unknown
 from .modes import is_grad_enabled
-
-
-class Size(int):
-    """A number of elements that knows the shape."""
-
-    shape: tuple[int, ...]
-
-    def __call__(self, dim: int | None = None) -> Any:
-        """The shape, or the length of one axis."""
-        return self.shape if dim is None else self.shape[dim]
 
 
 class Tensor:
@@ -43,8 +33,8 @@ class Tensor:
     __slots__ = (
         "__weakref__", "_data", "_function", "_index", "_version", "device", "grad", "requires_grad",
     )  # fmt: skip
-    __array_priority__ = 1000  # so that array * tensor calls Tensor.__rmul__, not NumPy element by element
-    __array_ufunc__ = None
+
+    __array_priority__ = 1000  # CuPy's arrays, too, leave array * tensor to Tensor.__rmul__
 
     def __init__(self, data: Any, requires_grad: bool = False, device: "str | Device | None" = None) -> None:
         self.device = get_device(device)
@@ -127,6 +117,9 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return answer_numpy(ufunc, method, inputs, options)
+
     def __len__(self) -> int:
         if self.ndim == 0:
             raise ShapeError("A scalar tensor has no length: use item() for its number.")
@@ -140,6 +133,17 @@ class Tensor:
 
     def __float__(self) -> float:
         return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise DtypeError(f"Only whole numbers count or are places in a list, this is {self.dtype}.")
+        return self.item()  # type: ignore[return-value]
+
+    def __format__(self, how: str) -> str:
+        return format(self.item(), how) if how else str(self)
 
     def __getattr__(self, name: str) -> Any:
         """The methods below are set at the end of this file; this is for names that there are not."""
@@ -223,11 +227,6 @@ class Tensor:
         return self
 
     # ---------------------------------------------------------------- changes in place
-    def copy_(self, source: Any) -> "Tensor":
-        """Overwrite all elements, in place."""
-        self[...] = source
-        return self
-
     def _in_place(self, result: "Tensor") -> "Tensor":
         """What `x += y` does with x + y: overwrite x where nothing is recorded, else stand for it."""
         if self.is_leaf and (self.requires_grad or not result.requires_grad):
@@ -262,21 +261,13 @@ class Tensor:
         try:
             value = list(value) if isinstance(value, tuple) else value  # tuples are indices of several axes
             self._data[beside(self, index)] = beside(self, value)
+        except TypeError as error:
+            raise DtypeError(f"Assigning to part of a tensor takes numbers: {short(error)}.") from None
         except (ValueError, IndexError) as error:
             raise ShapeError(
                 f"Assigning to part of a tensor of shape {self.shape} failed: {error}."
             ) from None
         self._version.count += 1
-
-    # ---------------------------------------------------------------- conversions
-    def to(self, target: Any) -> "Tensor":
-        """The same values on another device, or in another type; self where nothing changes."""
-        if not isinstance(target, (str, Device)):
-            return self.astype(target)
-        device = get_device(target)
-        if device is self.device:
-            return self
-        return F.to_device(self, device) if self._function else Tensor(self, self.requires_grad, device)
 
     # ---------------------------------------------------------------- operations, by their usual signs
     def __add__(self, other: Any) -> "Tensor":
@@ -327,6 +318,9 @@ class Tensor:
     def __rmatmul__(self, other: Any) -> "Tensor":
         return F.matmul(other, self)
 
+    def __pos__(self) -> "Tensor":
+        return self
+
     def __neg__(self) -> "Tensor":
         return F.negative(self)
 
@@ -365,6 +359,12 @@ class Tensor:
 
     def __xor__(self, other: Any) -> "Tensor":
         return Tensor._of(compare("^", self, other), self.device)
+
+    def __lshift__(self, other: Any) -> "Tensor":
+        return Tensor._of(compare("<<", self, other), self.device)
+
+    def __rshift__(self, other: Any) -> "Tensor":
+        return Tensor._of(compare(">>", self, other), self.device)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
     __hash__ = object.__hash__  # by identity: == compares elements

@@ -88,7 +88,7 @@ CASES = [
         lambda a: a.sum(1) / 4,
         lambda a: a.mean(-1),
     ),
-    Case("max", "Max", lambda a: a.max(1), [normal(3, 4)], None, lambda a: a.amax(1)),
+    Case("max", "Max", lambda a: a.max(axis=1), [normal(3, 4)], None, lambda a: a.amax(1)),
     Case("max_of_all", "Max", lambda a: a.max(), [normal(3, 4)], None, lambda a: a.amax()),
     Case(
         "reshape",

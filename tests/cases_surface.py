@@ -158,6 +158,26 @@ SURFACE_CASES = [
         None,
         lambda a, b: a.scatter(0, torch_index(ROW), b),
     ),
+    *(
+        Case(
+            f"scatter_reduce {reduce}" + " of others alone" * (not own),
+            makes,
+            lambda a, b, reduce=reduce, own=own: a.scatter_reduce(0, PLACES, b, reduce, include_self=own),
+            [normal(3, 4), normal(2, 4)],
+            None,
+            lambda a, b, reduce=reduce, own=own: a.scatter_reduce(
+                0, torch_index(PLACES), b, reduce, include_self=own
+            ),
+        )
+        for reduce, makes in [
+            ("sum", "ScatterAdd"),
+            ("mean", "ScatterAdd"),
+            ("prod", "ScatterProduct"),
+            ("amax", "ScatterExtreme"),
+            ("amin", "ScatterExtreme"),
+        ]
+        for own in (True, False)
+    ),
     Case(
         "index_select",
         "GetItem",

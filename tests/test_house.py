@@ -80,7 +80,7 @@ BELOW = {
     "function": {"autograd", "modes", "device", "tensor", "kernels"},
     "functions": {"autograd", "modes", "arrays", "device", "random", "tensor", "function"},
     "nn": {"autograd", "modes", "device", "random", "tensor", "function", "functions"},
-    "optim": {"device", "tensor", "function", "nn"},
+    "optim": {"autograd", "device", "tensor", "function", "nn"},
     "models": {"modes", "device", "random", "tensor", "function", "functions", "nn", "kernels"},
     "debugger": {"autograd", "modes", "device", "tensor", "function", "functions", "nn"},
     "generation": {"autograd", "modes", "device", "tensor", "function", "nn", "text"},

@@ -64,7 +64,7 @@ MISUSE = {
     "linear vector": (lambda x: F.linear(x, sl.tensor([1.0, 2.0, 3.0])), ShapeError, r"weight .*\(3,\)"),
     "sum": (lambda x: x.sum(5), ShapeError, "Sum over axis 5"),
     "mean": (lambda x: x.mean((0, -3)), ShapeError, "Mean over axis -3"),
-    "max": (lambda x: x.max(2), ShapeError, "Max over axis 2"),
+    "max": (lambda x: x.max(axis=2), ShapeError, "Max over axis 2"),
     "max of nothing": (lambda x: x[:0].max(), ShapeError, "at least one element"),
     "reshape": (lambda x: x.reshape(4, 2), ShapeError, r"reshape .*\(4, 2\) out of \(2, 3\)"),
     "permute": (lambda x: x.permute(0, 0), ShapeError, r"axes \(0, 0\)"),

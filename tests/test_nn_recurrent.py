@@ -17,6 +17,7 @@ LAYERS = {
     "lstm": lambda m, **o: m.LSTM(D, H, **o),
     "lstm without bias": lambda m, **o: m.LSTM(D, H, 2, bias=False, **o),
     "lstm both ways": lambda m, **o: m.LSTM(D, H, 2, bidirectional=True, **o),
+    "lstm projected": lambda m, **o: m.LSTM(D, H, 2, proj_size=2, bidirectional=True, **o),
     "gru": lambda m, **o: m.GRU(D, H, **o),
     "gru without bias": lambda m, **o: m.GRU(D, H, bias=False, **o),
     "gru both ways": lambda m, **o: m.GRU(D, H, 2, bidirectional=True, **o),
@@ -51,7 +52,8 @@ def both(make):
 def start(ours, layers, batch=B):
     """A drawn state: h, or h and c."""
     drawn = np.random.default_rng(8).standard_normal((2, *layers, batch, H)).astype(np.float32)
-    return tuple(drawn) if isinstance(ours, nn.LSTM | nn.LSTMCell) else drawn[0]
+    width = getattr(ours, "proj_size", 0) or H
+    return (drawn[0, ..., :width], drawn[1]) if isinstance(ours, nn.LSTM | nn.LSTMCell) else drawn[0]
 
 
 def given(state, make):
@@ -152,8 +154,10 @@ def test_an_empty_batch_has_outputs_and_gradients(name, lengths, device):
     layer = LAYERS[name](nn)
     lengths = None if lengths is None else np.array(lengths, int)
     y, state = layer(sl.tensor(X[:, :0]), lengths=lengths)
-    assert y.shape == (T, 0, H * len(layer.directions))
-    assert {part.shape for part in flat(state)} == {(layer.num_layers * len(layer.directions), 0, H)}
+    width = getattr(layer, "proj_size", 0) or H
+    assert y.shape == (T, 0, width * len(layer.directions))
+    assert {part.shape[:2] for part in flat(state)} == {(layer.num_layers * len(layer.directions), 0)}
+    assert [part.shape[2] for part in flat(state)] == [width, H][: len(flat(state))]
     y.sum().backward()
     assert not any(p.grad.numpy().any() for p in layer.parameters())
 
@@ -175,6 +179,22 @@ def test_sizes_that_are_none_are_refused(kind, size):
     if "Cell" not in kind:
         with pytest.raises(OptionError, match=r"num_layers is .*expected a whole number from 1 on"):
             make(2, 2, size)
+
+
+@pytest.mark.parametrize("size", [H, -1, 2.0], ids=repr)
+def test_a_projection_that_does_not_fit_is_refused(size):
+    with pytest.raises(OptionError, match=r"proj_size is .*expected"):
+        nn.LSTM(D, H, proj_size=size)
+    with pytest.raises(OptionError, match="GRU has no projection: proj_size is for LSTM"):
+        nn.GRU(D, H, proj_size=2)
+
+
+def test_a_state_of_other_parts_is_refused(device):
+    h = sl.zeros(1, B, H)
+    with pytest.raises(ShapeError, match="LSTM takes its state as 2 tensors, got 3"):
+        nn.LSTM(D, H)(sl.tensor(X), (h, h, h))
+    with pytest.raises(ShapeError, match=r"expects the state as .* = \(1, 5, 2\), got \(1, 5, 4\)"):
+        nn.LSTM(D, H, proj_size=2)(sl.tensor(X), (h, h))
 
 
 def test_an_unknown_nonlinearity_is_refused(device):

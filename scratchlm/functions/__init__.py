@@ -14,6 +14,7 @@ from .dropout import *
 from .einsum import *
 from .elementwise import *
 from .embedding import *
+from .everyday import *
 from .gru import *
 from .loss import *
 from .lstm import *
@@ -23,6 +24,7 @@ from .places import *
 from .pointwise import *
 from .reduction import *
 from .rnn import *
+from .scatter import *
 from .shape import *
 from .softmax import *
 from .trigonometry import *

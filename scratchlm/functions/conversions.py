@@ -4,9 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from ..device import Device, get_device
 from ..errors import GraphError, refuse_words
+from ..random import random_state
 from ..tensor import Tensor, tensor
 from .elementwise import add, astype, multiply
+from .shape import to_device
 
 
 def float(x: Tensor) -> Tensor:
@@ -44,6 +47,18 @@ def type(x: Tensor, dtype: Any = None) -> Any:
     return x.dtype if dtype is None else astype(x, dtype)
 
 
+def to(x: Tensor, target: Any, dtype: Any = None) -> Tensor:
+    """The same values on another device, or in another type, or both; x where nothing changes."""
+    if dtype is not None:
+        return x.to(target).to(dtype)
+    if not isinstance(target, (str, Device)):
+        return astype(x, target)
+    device = get_device(target)
+    if device is x.device:
+        return x
+    return to_device(x, device) if x._function else Tensor(x, x.requires_grad, device)
+
+
 def clone(x: Tensor) -> Tensor:
     """A copy in memory of its own, still part of the graph."""
     return add(x, 0) if x.requires_grad else tensor(x, device=x.device)
@@ -74,12 +89,34 @@ def numel(x: Tensor) -> Any:
     return x.data.size
 
 
+def nelement(x: Tensor) -> Any:
+    """Number of elements."""
+    return x.data.size
+
+
+def is_floating_point(x: Tensor) -> Any:
+    """Whether the elements are float16, float32 or float64."""
+    return x.dtype.kind == "f"
+
+
+def detach_(x: Tensor) -> Tensor:
+    """x itself, cut off from the graph that made it."""
+    x._function, x.requires_grad = None, False
+    return x
+
+
 # ---------------------------------------------------------------- in place
 def changed(before: Tensor, after: Tensor) -> Tensor:
     """What `before += …` gave: refused where a new tensor stands for it, which the caller would not see."""
     if after is not before:
         raise GraphError("A change in place would falsify a recorded gradient: write x = x + y instead.")
     return after
+
+
+def copy_(x: Tensor, source: Any) -> Tensor:
+    """All elements overwritten, in place."""
+    x[...] = source
+    return x
 
 
 def add_(x: Tensor, other: Any, alpha: Any = 1) -> Tensor:
@@ -117,3 +154,15 @@ def fill_(x: Tensor, value: Any) -> Tensor:
 def zero_(x: Tensor) -> Tensor:
     """All elements 0, in place."""
     return fill_(x, 0)
+
+
+def normal_(x: Tensor, mean: Any = 0.0, std: Any = 1.0) -> Tensor:
+    """All elements drawn from N(mean, std²), in place."""
+    refuse_words("normal_", mean, std)
+    return copy_(x, mean + std * random_state.generator.standard_normal(x.shape))
+
+
+def uniform_(x: Tensor, low: Any = 0.0, high: Any = 1.0) -> Tensor:
+    """All elements drawn from U(low, high), in place."""
+    refuse_words("uniform_", low, high)
+    return copy_(x, low + (high - low) * random_state.generator.random(x.shape))

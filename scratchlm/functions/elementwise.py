@@ -51,7 +51,7 @@ class Add(Binary):
     """y = a + b;  ∂L/∂a = ∂L/∂b = ∂L/∂y    [add]."""
 
     def formula(self, a: Array, b: Array) -> Array:
-        if a.shape == b.shape and a.dtype == b.dtype:
+        if a.shape == b.shape and a.dtype == b.dtype and a.dtype.char in "fd":
             return self.kernels.add(a, b)
         return a + b
 

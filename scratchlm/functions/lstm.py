@@ -12,11 +12,17 @@ from .shape import split, stack
 
 
 def check_shapes(
-    name: str, gates: int, x: Array, states: dict[str, Array], weights: tuple[Array, ...]
+    name: str,
+    gates: int,
+    x: Array,
+    states: dict[str, Array],
+    weights: tuple[Array, ...],
+    narrow: bool = False,
 ) -> None:
     """Refuse what does not fit together: a kernel would read beyond the end of an array.
 
     `gates` per layer: 4 for an LSTM, 3 for a GRU; states by name, each (B, H); weights in PyTorch's order.
+    `narrow`: h may have fewer numbers than c, as by a projection.
     """
     weight_ih, weight_hh = weights[:2]
     if weight_ih.ndim != 2 or weight_hh.ndim != 2:
@@ -24,8 +30,9 @@ def check_shapes(
             f"{name} expects weights ({gates}H, D) and ({gates}H, H), "
             f"got shapes {weight_ih.shape} and {weight_hh.shape}."
         )
-    D, H = weight_ih.shape[-1], weight_hh.shape[-1]
-    expected = ((gates * H, D), (gates * H, H), (gates * H,), (gates * H,))
+    D, P = weight_ih.shape[-1], weight_hh.shape[-1]
+    H = weight_hh.shape[0] // gates if narrow else P
+    expected = ((gates * H, D), (gates * H, P), (gates * H,), (gates * H,))
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     for what, weight, shape in zip(names, weights, expected, strict=True):
         if weight.shape != shape:
@@ -37,9 +44,9 @@ def check_shapes(
         raise ShapeError(f"{name} expects {D} features, got an input of shape {x.shape}.")
     B = x.shape[-2]
     for what, state in states.items():
-        if state.shape != (B, H):
+        if state.shape != (shape := (B, P if what == "h" else H)):
             raise ShapeError(
-                f"{name} expects the state {what} as (batch, hidden) = {(B, H)}, got {state.shape}."
+                f"{name} expects the state {what} as (batch, hidden) = {shape}, got {state.shape}."
             )
 
 
@@ -47,8 +54,8 @@ class LSTMCell(Function):
     """One step: i, f, o = σ(·), g = tanh(·) of x W_ihᵀ + b_ih + h W_hhᵀ + b_hh;  c' = f ⊙ c + i ⊙ g,
     h' = o ⊙ tanh c'    [lstm.cell].
 
-    x (B, D), h and c (B, H) → h', c' (B, H). The derivative of the gates is in `lstm_cell_backward`
-    (kernels/lstm/reference.py); the products have those of a linear layer.
+    x (B, D), h and c (B, H) → h', c' (B, H); h may be narrower, (B, P) with W_hh (4H, P). The derivative of
+    the gates is in `lstm_cell_backward` (kernels/lstm/reference.py); the products are a linear layer's.
     """
 
     float_inputs = None
@@ -59,7 +66,7 @@ class LSTMCell(Function):
         if x.ndim != 2:
             raise ShapeError(f"{self.name} takes an input (batch, features), got {x.shape}.")
         weights = (weight_ih, weight_hh, bias_ih, bias_hh)
-        check_shapes(self.name, 4, x, {"h": h, "c": c}, weights)
+        check_shapes(self.name, 4, x, {"h": h, "c": c}, weights, narrow=True)
         gates = self.kernels.linear_forward(x, weight_ih, bias_ih + bias_hh)  # (B, 4H)
         gates += self.kernels.matmul(h, weight_hh.T)
         h_new, c_new = self.kernels.lstm_cell_forward(gates, c)
@@ -155,5 +162,21 @@ def lstm_composed(
     h, c, outputs = h0, c0, []
     for x_t in x:
         h, c = lstm_cell_composed(x_t, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
+        outputs.append(h)
+    return stack(outputs), h, c
+
+
+def lstm_projected(
+    x: Tensor, h0: Tensor, c0: Tensor, weights: tuple[Tensor, Tensor, Tensor, Tensor], weight_hr: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A layer whose state h is narrower than its cells: h = W_hr (o ⊙ tanh c)    [lstm.projection].
+
+    x (T, B, D), h0 (B, P), c0 (B, H); weights W_ih (4H, D), W_hh (4H, P), biases (4H); W_hr (P, H) →
+    h (T, B, P), h_T (B, P), c_T (B, H). Source: Sak, Senior, Beaufays (2014), their recurrent projection.
+    """
+    h, c, outputs = h0, c0, []
+    for x_t in x:
+        h, c = lstm_cell(x_t, h, c, *weights)  # (B, H)
+        h = linear(h, weight_hr)  # (B, P)
         outputs.append(h)
     return stack(outputs), h, c

@@ -1,11 +1,9 @@
-"""Elements by their places: taking, putting, filling, sorting, running totals.
+"""Elements by their places: taking, filling, sorting, running totals.
 
 `dim` is PyTorch's name for `axis`.
 """
 
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ..device import to_host, upload
 from ..errors import DtypeError, OptionError, ShapeError, refuse_fractions
@@ -13,7 +11,7 @@ from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import where
 from .pointwise import logaddexp, truth
-from .shape import axis_of, flip, several, stack, unbind
+from .shape import axis_of, flip, numbers_too, several, stack, unbind
 
 
 class Extremes(NamedTuple):
@@ -35,38 +33,6 @@ class Cumsum(Function):
     def backward(self, grad_y: Array) -> Array:
         from_the_end = self.xp.cumsum(self.xp.flip(grad_y, self.axis), axis=self.axis)
         return self.xp.flip(from_the_end, self.axis)
-
-
-class ScatterAdd(Function):
-    """y = x, and y[index] += source, element by element;  ∂L/∂x = ∂L/∂y, ∂L/∂source = ∂L/∂y[index]."""
-
-    def __init__(self, index: tuple[Array, ...]):
-        self.index = index
-
-    def forward(self, x: Array, source: Array) -> Array:
-        y = x.copy()
-        self.xp.add.at(y, self.index, source)
-        return y
-
-    def backward(self, grad_y: Array) -> tuple[Array, Array]:
-        return grad_y, grad_y[self.index]
-
-
-class Scatter(Function):
-    """y = x, and y[index] = source;  ∂L/∂x = ∂L/∂y but 0 there, ∂L/∂source = ∂L/∂y[index]."""
-
-    def __init__(self, index: tuple[Array, ...]):
-        self.index = index
-
-    def forward(self, x: Array, source: Array) -> Array:
-        y = x.copy()
-        y[self.index] = source
-        return y
-
-    def backward(self, grad_y: Array) -> tuple[Array, Array]:
-        grad_x = grad_y.copy()
-        grad_x[self.index] = 0
-        return grad_x, grad_y[self.index]
 
 
 # ---------------------------------------------------------------- taking and putting
@@ -94,28 +60,6 @@ def places(x: Tensor, dim: int, index: Any, name: str) -> tuple[Array, ...]:
 def gather(x: Tensor, dim: int, index: Any) -> Tensor:
     """y_ij = x_(i, index_ij) for dim = 1 of a matrix: one element for each of the index."""
     return x[places(x, dim, index, "gather")]
-
-
-def _source(x: Tensor, index: tuple[Array, ...], src: Any) -> Tensor:
-    """What is to be put at `index`: a number, or the part of a tensor that the index covers."""
-    shape = np.broadcast_shapes(*(part.shape for part in index))
-    if not isinstance(src, Tensor):
-        return Tensor(x.device.xp.full(shape, src, x.dtype), device=x.device)
-    if src.ndim != len(shape) or any(n > own for n, own in zip(shape, src.shape, strict=True)):
-        raise ShapeError(f"scatter takes as many numbers as its index {shape} has, got {src.shape}.")
-    return src[tuple(slice(0, n) for n in shape)].astype(x.dtype)
-
-
-def scatter_add(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
-    """x with src_ij added at (i, index_ij) for dim = 1 of a matrix; several at one place add up."""
-    where_to = places(x, dim, index, "scatter_add")
-    return ScatterAdd(where_to)(x, _source(x, where_to, src))
-
-
-def scatter(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
-    """x with src_ij (or a number) at (i, index_ij) for dim = 1 of a matrix."""
-    where_to = places(x, dim, index, "scatter")
-    return Scatter(where_to)(x, _source(x, where_to, src))
 
 
 def index_select(x: Tensor, dim: int, index: Any) -> Tensor:
@@ -178,6 +122,18 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
     k = x.device.xp.arange(count)
     rest = [axis for axis in range(x.ndim) if axis not in (one, other)]
     return x.permute(*rest, one, other)[..., k - min(offset, 0), k + max(offset, 0)]
+
+
+def diag(x: Tensor, diagonal: int = 0) -> Tensor:
+    """A vector on a diagonal of a square matrix of zeros, or the diagonal of a matrix as a vector."""
+    if x.ndim == 2:
+        return x.diagonal(diagonal)
+    if x.ndim != 1:
+        raise ShapeError(f"diag takes a vector or a matrix, got shape {x.shape}.")
+    refuse_fractions("diag", diagonal)
+    n, xp = len(x) + abs(diagonal), x.device.xp
+    own = xp.arange(n)[:, None] + diagonal == xp.arange(n)
+    return where(own, pad(x, (max(diagonal, 0), max(-diagonal, 0))), 0)
 
 
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
@@ -248,18 +204,18 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
 
 
 # ---------------------------------------------------------------- order
+@numbers_too
 def sort(x: Tensor, dim: int = -1, descending: bool = False, *, axis: int | None = None) -> Extremes:
     """Values along one axis in order, and the places where they were; equal ones keep their order."""
     dim = dim if axis is None else axis
     order = argsort(x, dim, descending)
-    return Extremes(gather(x, dim, order) if x.ndim else x, order)
+    return Extremes(gather(x, dim, order), order)
 
 
+@numbers_too
 def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, axis: int | None = None) -> Tensor:
     """The places of values along one axis, in order."""
     dim = dim if axis is None else axis
-    if x.ndim == 0:
-        return truth(x, x.device.xp.zeros((), "int64"))
     axis = axis_of(x, dim, "sort")
     if not descending:
         return truth(x, x.device.xp.argsort(x.data, axis=axis, kind="stable"))
@@ -267,6 +223,7 @@ def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, axis: int | N
     return truth(x, x.device.xp.flip(x.shape[axis] - 1 - turned, axis))
 
 
+@numbers_too
 def topk(
     x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, axis: int | None = None
 ) -> Extremes:
@@ -287,12 +244,14 @@ def nonzero(x: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------- running totals
+@numbers_too
 def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Sums of all elements so far along one axis."""
     axis = axis_of(x, axis if dim is None else dim, "cumsum")  # type: ignore[arg-type]
     return Cumsum(axis)(x)
 
 
+@numbers_too
 def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Products of all elements so far along one axis, one multiplication after the other."""
     axis = axis_of(x, axis if dim is None else dim, "cumprod")  # type: ignore[arg-type]
@@ -302,6 +261,7 @@ def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Te
     return stack(parts, axis) if parts else x
 
 
+@numbers_too
 def logcumsumexp(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """ln of the sums of e^x so far along one axis, without overflow."""
     axis = axis_of(x, axis if dim is None else dim, "logcumsumexp")  # type: ignore[arg-type]
@@ -311,11 +271,13 @@ def logcumsumexp(x: Tensor, axis: int | None = None, *, dim: int | None = None) 
     return stack(parts, axis) if parts else x
 
 
+@numbers_too
 def cummax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Extremes:
     """The largest element so far along one axis, and its last place."""
     return _running(x, axis if dim is None else dim, "maximum")
 
 
+@numbers_too
 def cummin(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Extremes:
     """The smallest element so far along one axis, and its last place."""
     return _running(x, axis if dim is None else dim, "minimum")

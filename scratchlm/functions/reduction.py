@@ -3,6 +3,7 @@
 `dim` and `keepdim` are PyTorch's names for `axis` and `keepdims`.
 """
 
+import math
 from numbers import Integral
 from typing import Any
 
@@ -147,25 +148,29 @@ def amin(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -
     return Min(*named(axis, keepdims, pytorch))(x)
 
 
-def max(x: Tensor, axis: Any = None, keepdims: bool = False, **pytorch: Any) -> Any:
-    """`amax` by `axis`; by `dim`, PyTorch's pair of values and indices; by another tensor, `maximum`."""
-    return _extreme(amax, maximum, argmax, x, axis, keepdims, pytorch)
+def max(
+    x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Axis = None, keepdims: bool = False
+) -> Any:
+    """PyTorch's pair of values and indices along `dim`; by `axis`, `amax`; by another tensor, `maximum`."""
+    if isinstance(dim, Tensor):
+        return maximum(x, dim)
+    return amax(x, axis, keepdims or keepdim) if dim is None else _pair(argmax, x, dim, keepdims or keepdim)
 
 
-def min(x: Tensor, axis: Any = None, keepdims: bool = False, **pytorch: Any) -> Any:
-    """`amin` by `axis`; by `dim`, PyTorch's pair of values and indices; by another tensor, `minimum`."""
-    return _extreme(amin, minimum, argmin, x, axis, keepdims, pytorch)
+def min(
+    x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Axis = None, keepdims: bool = False
+) -> Any:
+    """PyTorch's pair of values and indices along `dim`; by `axis`, `amin`; by another tensor, `minimum`."""
+    if isinstance(dim, Tensor):
+        return minimum(x, dim)
+    return amin(x, axis, keepdims or keepdim) if dim is None else _pair(argmin, x, dim, keepdims or keepdim)
 
 
-def _extreme(over: Any, of_two: Any, place: Any, x: Tensor, axis: Any, keepdims: bool, pytorch: Any) -> Any:
-    if isinstance(axis, Tensor):
-        return of_two(x, axis)
-    if "dim" not in pytorch:
-        return over(x, axis, keepdims, **pytorch)
-    dim, keepdims = named(axis, keepdims, pytorch)
+def _pair(place: Any, x: Any, dim: int, keepdim: bool) -> Extremes:
+    x = x if isinstance(x, Tensor) else Tensor(x)  # programs for PyTorch say max(outputs.data, 1)
     indices = place(x, dim, keepdims=True)
     values = gather(x, dim, indices)
-    return Extremes(values, indices) if keepdims else Extremes(values.squeeze(dim), indices.squeeze(dim))
+    return Extremes(values, indices) if keepdim else Extremes(values.squeeze(dim), indices.squeeze(dim))
 
 
 def prod(x: Tensor, axis: int | None = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
@@ -210,11 +215,15 @@ def std_mean(x: Tensor, *args: Any, **options: Any) -> tuple[Tensor, Tensor]:
 
 
 def norm(x: Tensor, p: float = 2, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
-    """(Σ |x|ᵖ)^(1/p) over axes: the length of a vector for p = 2."""
+    """(Σ |x|ᵖ)^(1/p) over axes: the length of a vector for p = 2, the count of what is not 0 for p = 0."""
     axis, keepdims = named(axis, keepdims, pytorch)
     refuse_words("norm", p)
     if p == 2:
         return sqrt(sum(x * x, axis, keepdims))
+    if p == 0:
+        return sum((x != 0).astype(x.dtype), axis, keepdims)
+    if p in (math.inf, -math.inf):
+        return amax(x.abs(), axis, keepdims) if p > 0 else amin(x.abs(), axis, keepdims)
     return sum(x.abs() ** p, axis, keepdims) ** (1 / p)
 
 
@@ -236,7 +245,8 @@ def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False, **pytorch
     return _place("argmin", x, *named(axis, keepdims, pytorch))
 
 
-def _place(name: str, x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
+def _place(name: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
+    x = x if isinstance(x, Tensor) else Tensor(x)
     if axis is not None:
         axis_of(x, axis, name)
     if x.size == 0 or (axis is not None and x.shape[axis] == 0):

@@ -4,7 +4,8 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from numbers import Integral
 from typing import Any
 
@@ -173,6 +174,19 @@ def axis_of(x: Array | Tensor, axis: int, name: str) -> int:
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(f"{name} along axis {axis} of a tensor of shape {x.shape}: no such axis.")
     return int(axis) % x.ndim
+
+
+def numbers_too(along: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function along an axis take a tensor without axes, as a row of one element."""
+
+    @wraps(along)
+    def function(x: Tensor, *args: Any, **options: Any) -> Any:
+        if x.ndim:
+            return along(x, *args, **options)
+        y = along(x.reshape(1), *args, **options)
+        return y.reshape(()) if isinstance(y, Tensor) else type(y)(*(part.reshape(()) for part in y))
+
+    return function
 
 
 def several(numbers: tuple[Any, ...], what: str = "") -> tuple[Any, ...]:

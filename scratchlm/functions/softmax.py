@@ -7,7 +7,7 @@ from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import floating, where
 from .reduction import amax, named
-from .shape import axis_of
+from .shape import axis_of, numbers_too
 
 
 class RowFunction(Function):
@@ -19,7 +19,9 @@ class RowFunction(Function):
         self.axis = axis
 
     def rows(self, x: Array) -> Array:
-        """Bring the axis to the end and all others to one: (…, V, …) → (N, V)."""
+        """Bring the axis to the end and all others to one: (…, V, …) → (N, V); a number is (1, 1)."""
+        if x.ndim == 0:
+            return self.rows(x.reshape(1))
         if x.shape[axis_of(x, self.axis, self.name)] == 0:
             raise ShapeError(f"{self.name} along axis {self.axis} needs elements there, got shape {x.shape}.")
         moved = self.xp.moveaxis(x, self.axis, -1)
@@ -27,6 +29,8 @@ class RowFunction(Function):
 
     def unrows(self, rows: Array, shape: tuple[int, ...]) -> Array:
         """The way back: (N, V) → (…, V, …)."""
+        if not shape:
+            return rows.reshape(())
         order = [n for i, n in enumerate(shape) if i != self.axis % len(shape)]
         return self.xp.moveaxis(rows.reshape(*order, rows.shape[1]), -1, self.axis)
 
@@ -70,7 +74,7 @@ def softmax(x: Tensor, axis: int = -1, *, dim: int | None = None) -> Tensor:
 
 def softmax_composed(x: Tensor, axis: int = -1) -> Tensor:
     """The same out of primitive operations."""
-    e = (x - x.max(axis, keepdims=True).detach()).exp()
+    e = (x - x.max(axis=axis, keepdims=True).detach()).exp()
     return e / e.sum(axis, keepdims=True)
 
 
@@ -89,6 +93,7 @@ def log_softmax_composed(x: Tensor, axis: int = -1) -> Tensor:
     return x - logsumexp(x, axis, keepdims=True)
 
 
+@numbers_too
 def logsumexp(x: Tensor, axis: int = -1, keepdims: bool = False, **pytorch: Any) -> Tensor:
     """ln Σ_v e^(x_v) along one axis, with the maximum taken out first: no overflow.
 

@@ -6,6 +6,7 @@ from ..errors import unknown as _unknown
 from ..modes import evaluating as evaluating
 from . import functional as functional
 from . import init as init
+from . import utils as utils
 from .activations import ELU as ELU
 from .activations import GELU as GELU
 from .activations import LeakyReLU as LeakyReLU

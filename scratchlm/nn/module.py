@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..autograd import forget
 from ..device import Device, get_device
 from ..errors import CheckpointError, OptionError, did_you_mean, quote
 from ..modes import evaluated, no_grad
@@ -179,10 +180,10 @@ class Module:
         """Number of trained numbers."""
         return sum(parameter.size for parameter in self.parameters())
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients; or let them be 0, with set_to_none=False."""
         for parameter in self.parameters():
-            parameter.grad = None
+            forget(parameter, set_to_none)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Train all parameters, or freeze them."""

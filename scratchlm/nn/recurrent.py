@@ -35,9 +35,11 @@ class Recurrent(Module):
         batch_first: input and output (B, T, ·) instead of (T, B, ·).
         dropout: probability between layers, while training.
         bidirectional: a second direction that reads backwards; outputs are side by side (2H).
+        proj_size: P, the width of h where it is not H (LSTM alone); 0 for H.
 
     Parameters for G gates: weight_ih_l0 (GH, D), weight_hh_l0 (GH, H), bias_ih_l0, bias_hh_l0 (GH), …_l1, and
-    with suffix _reverse for the second direction; from U(−1/√H, 1/√H).
+    with suffix _reverse for the second direction; weight_hr_l0 (P, H) where h is projected. All from
+    U(−1/√H, 1/√H).
     """
 
     gates: int
@@ -53,6 +55,7 @@ class Recurrent(Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
         device: "str | Device | None" = None,
     ):
         if not 0 <= dropout < 1:
@@ -64,17 +67,29 @@ class Recurrent(Module):
         self.batch_first = batch_first
         self.dropout = dropout
         self.bidirectional = bidirectional
+        self.proj_size = self.checked_projection(proj_size)
         self.directions = ("", "_reverse") if bidirectional else ("",)
+        width = proj_size or hidden_size  # of h
         bound, rows = hidden_size**-0.5, self.gates * hidden_size
         for layer in range(num_layers):
-            features = input_size if layer == 0 else hidden_size * len(self.directions)
+            features = input_size if layer == 0 else width * len(self.directions)
             for direction in self.directions:
                 suffix = f"l{layer}{direction}"
                 setattr(self, f"weight_ih_{suffix}", uniform(bound, (rows, features), device))
-                setattr(self, f"weight_hh_{suffix}", uniform(bound, (rows, hidden_size), device))
+                setattr(self, f"weight_hh_{suffix}", uniform(bound, (rows, width), device))
                 if bias:
                     setattr(self, f"bias_ih_{suffix}", uniform(bound, (rows,), device))
                     setattr(self, f"bias_hh_{suffix}", uniform(bound, (rows,), device))
+                if proj_size:
+                    setattr(self, f"weight_hr_{suffix}", uniform(bound, (proj_size, hidden_size), device))
+
+    def checked_projection(self, size: int) -> int:
+        """The width of h, for the layers that have a projection: 0 ≤ size < H."""
+        if size and self.parts == 1:
+            raise OptionError(f"{type(self).__name__} has no projection: proj_size is for LSTM.")
+        if size and not whole("proj_size", size) < self.hidden_size:
+            raise OptionError(f"proj_size is {size}, expected less than hidden_size {self.hidden_size}.")
+        return size
 
     def weights(self, layer: int, direction: str) -> Weights:
         """Weights and biases of one layer and direction, 0 for biases that there are not."""
@@ -122,13 +137,18 @@ class Recurrent(Module):
         counts = None if lengths is None else checked_lengths(lengths, B, T, name)
         if counts is not None and (counts == T).all():
             counts = None
-        shape = (self.num_layers * len(self.directions), B, self.hidden_size)
+        widths = (self.proj_size or self.hidden_size, self.hidden_size)[: self.parts]
+        shapes = [(self.num_layers * len(self.directions), B, width) for width in widths]
         if state is None:
-            state = (Tensor(x.device.xp.zeros(shape, x.dtype), device=x.device),) * self.parts
-        if wrong := [part.shape for part in state if part.shape != shape]:
-            raise ShapeError(
-                f"{name} expects the state as (layers·directions, batch, hidden) = {shape}, got {wrong[0]}."
-            )
+            state = tuple(Tensor(x.device.xp.zeros(shape, x.dtype), device=x.device) for shape in shapes)
+        if len(state) != self.parts:
+            raise ShapeError(f"{name} takes its state as {self.parts} tensors, got {len(state)}.")
+        for part, shape in zip(state, shapes, strict=True):
+            if part.shape != shape:
+                raise ShapeError(
+                    f"{name} expects the state as (layers·directions, batch, hidden) = {shape}, "
+                    f"got {part.shape}."
+                )
         last: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
             if layer > 0:
@@ -167,8 +187,15 @@ class LSTM(Recurrent):
         y, (h, c) = self.run(x, state, lengths)
         return y, (h, c)
 
-    def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: Weights) -> Any:
+    def weights(self, layer: int, direction: str) -> Any:
+        """Weights and biases of one layer and direction; the projection last, where there is one."""
+        weights = super().weights(layer, direction)
+        return (*weights, getattr(self, f"weight_hr_l{layer}{direction}")) if self.proj_size else weights
+
+    def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: Any) -> Any:
         """One layer in one direction."""
+        if self.proj_size:
+            return F.lstm_projected(x, state[0], state[1], weights[:4], weights[4])
         return F.lstm(x, state[0], state[1], *weights)
 
 

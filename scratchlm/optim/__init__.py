@@ -1,7 +1,11 @@
 """Optimizers, gradient clipping and learning-rate schedules."""
 
-from .clipping import clip_grad_norm_ as clip_grad_norm_
-from .clipping import clip_grad_value_ as clip_grad_value_
+from typing import Any
+
+from ..errors import unknown as _unknown
+from ..nn.utils.clipping import clip_grad_norm_ as clip_grad_norm_
+from ..nn.utils.clipping import clip_grad_value_ as clip_grad_value_
+from . import scheduler as scheduler
 from .optimizer import SGD as SGD
 from .optimizer import Adam as Adam
 from .optimizer import AdamW as AdamW
@@ -15,3 +19,14 @@ from .scheduler import ExponentialLR as ExponentialLR
 from .scheduler import LambdaLR as LambdaLR
 from .scheduler import LRScheduler as LRScheduler
 from .scheduler import StepLR as StepLR
+from .squares import Adagrad as Adagrad
+from .squares import RMSprop as RMSprop
+
+lr_scheduler = scheduler  # PyTorch's name for the module
+
+
+def __getattr__(name: str) -> Any:
+    """For names that there are not."""
+    if name.startswith("__"):
+        raise AttributeError(name)  # protocols that somebody asks for
+    raise _unknown("scratchlm.optim", name, globals())

@@ -1,31 +1,15 @@
-"""What optimizers and clipping are given: parameters, groups of them, numbers; and what they refuse."""
+"""The parameters that an optimizer is given, in groups, and what it refuses."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError, OptionError, quote
-from ..nn.module import Module
+from ..errors import DtypeError, OptionError
+from ..nn.utils.clipping import as_parameters
 from ..tensor import Tensor
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]
-
-
-def as_parameters(parameters: Any, who: str) -> list[Tensor]:
-    """Tensors out of a tensor or several; refuses everything else by its type."""
-    if isinstance(parameters, Tensor):
-        return [parameters]
-    if isinstance(parameters, Module):
-        raise OptionError(
-            f"{who} takes parameters, got {type(parameters).__name__} itself: pass its .parameters()."
-        )
-    found = list(parameters) if isinstance(parameters, Iterable) else [parameters]
-    for p in found:
-        if not isinstance(p, Tensor):
-            raise OptionError(f"{who} takes tensors, got {type(p).__name__}: pass model.parameters().")
-    return found
 
 
 def groups_of(parameters: Any, options: dict[str, Any], who: str) -> list[dict[str, Any]]:
@@ -54,15 +38,3 @@ def groups_of(parameters: Any, options: dict[str, Any], who: str) -> list[dict[s
         if not p.device.on_card and not p.data.flags.writeable:
             raise OptionError(f"Parameter {k} of the optimizer is read-only: make the tensor of a copy.")
     return groups
-
-
-def check_number(name: str, value: Any, least: float, below: float = math.inf, finite: bool = True) -> None:
-    """Refuse an option that is no number, or out of range.
-
-    Raises:
-        OptionError: with the name, the value and the range.
-    """
-    number = isinstance(value, (int, float, np.number))
-    if not number or not least <= value or not (value < below or (value == below and not finite)):
-        limit = f" and below {below:g}" if below < math.inf else ""
-        raise OptionError(f"{name} is {quote(value)}, expected a number from {least:g} on{limit}.")

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import forget
 from ..device import Device, to_host, upload
-from ..errors import CheckpointError, DtypeError, OptionError, ShapeError, quote
+from ..errors import CheckpointError, DtypeError, OptionError, ShapeError, check_number, quote
 from ..tensor import Tensor
-from .given import Parameters, check_number, groups_of
+from .given import Parameters, groups_of
 
 
 class Optimizer:
@@ -125,10 +126,10 @@ class Optimizer:
         first = next(iter(self.buffers.values()))[0]
         return not isinstance(first, self.device.xp.ndarray)
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients; or let them be 0, with set_to_none=False."""
         for p in self.parameters:
-            p.grad = None
+            forget(p, set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
         """Steps made and buffers, as arrays by name (`mean.0`, `mean.1`, …): ready for a file."""

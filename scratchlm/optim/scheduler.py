@@ -8,8 +8,7 @@ rate α₀ that the group had at first. The functions in schedule.py do without 
 import math
 from collections.abc import Callable
 
-from ..errors import OptionError
-from .given import check_number
+from ..errors import OptionError, check_number
 from .optimizer import Optimizer
 
 

@@ -3,9 +3,25 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ..device import to_host
-from ..tensor import Tensor
-from .given import as_parameters, check_number
+from ...device import to_host
+from ...errors import OptionError, check_number
+from ...tensor import Tensor
+from ..module import Module
+
+
+def as_parameters(parameters: Any, who: str) -> list[Tensor]:
+    """Tensors out of a tensor or several; refuses everything else by its type."""
+    if isinstance(parameters, Tensor):
+        return [parameters]
+    if isinstance(parameters, Module):
+        raise OptionError(
+            f"{who} takes parameters, got {type(parameters).__name__} itself: pass its .parameters()."
+        )
+    found = list(parameters) if isinstance(parameters, Iterable) else [parameters]
+    for p in found:
+        if not isinstance(p, Tensor):
+            raise OptionError(f"{who} takes tensors, got {type(p).__name__}: pass model.parameters().")
+    return found
 
 
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> float:
