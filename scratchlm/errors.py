@@ -8,6 +8,7 @@ import difflib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
+from typing import Any
 
 
 class ScratchLMError(Exception):
@@ -92,16 +93,14 @@ def refuse_words(what: str, *values: object) -> None:
             raise OptionError(f"{what} takes numbers, got {quote(value)}.")
 
 
-def check_number(
-    name: str, value: object, least: float, below: float = math.inf, finite: bool = True
-) -> None:
+def check_number(name: str, value: Any, least: float, below: float = math.inf, finite: bool = True) -> None:
     """Refuse an option that is no number, or out of range.
 
     Raises:
         OptionError: with the name, the value and the range.
     """
-    fits = isinstance(value, Real) and least <= value and (value < below or (value == below and not finite))
-    if not fits:
+    number = isinstance(value, Real)
+    if not number or not least <= value or not (value < below or (value == below and not finite)):
         limit = f" and below {below:g}" if below < math.inf else ""
         raise OptionError(f"{name} is {quote(value)}, expected a number from {least:g} on{limit}.")
 

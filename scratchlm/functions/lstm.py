@@ -169,7 +169,7 @@ def lstm_composed(
 def lstm_projected(
     x: Tensor, h0: Tensor, c0: Tensor, weights: tuple[Tensor, Tensor, Tensor, Tensor], weight_hr: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """A layer whose state h is narrower than its cells: h = W_hr (o ⊙ tanh c)    [lstm.projection].
+    """A layer whose state h is narrower than its cells: h = W_hr (o ⊙ tanh c).
 
     x (T, B, D), h0 (B, P), c0 (B, H); weights W_ih (4H, D), W_hh (4H, P), biases (4H); W_hr (P, H) →
     h (T, B, P), h_T (B, P), c_T (B, H). Source: Sak, Senior, Beaufays (2014), their recurrent projection.

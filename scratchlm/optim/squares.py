@@ -7,7 +7,7 @@ from .optimizer import Optimizer, Parameters
 
 
 class Adagrad(Optimizer):
-    """s ← s + g²,  θ ← θ − α g / (√s + ε), g with λ θ added; α lr / (1 + (t − 1) lr_decay)    [adagrad].
+    """s ← s + g²,  θ ← θ − α g / (√s + ε), g with λ θ added; α lr / (1 + (t − 1) lr_decay).
 
     The sum never falls, so that steps only get smaller. Source: Duchi, Hazan and Singer 2011.
     """
@@ -46,7 +46,7 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """s ← α s + (1−α) g²,  θ ← θ − lr g / (√s + ε), g with λ θ added    [rmsprop].
+    """s ← α s + (1−α) g²,  θ ← θ − lr g / (√s + ε), g with λ θ added.
 
     `momentum` μ: v ← μ v + g / (√s + ε), θ ← θ − lr v. `centered`: s − m² for s, m ← α m + (1−α) g the mean.
     Source: Hinton's lecture 6 of 2012; centered, Graves 2013.
