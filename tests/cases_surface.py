@@ -1,5 +1,7 @@
 """Rows of the table of differentiable functions for what PyTorch has beside the layers: see cases.py."""
 
+import math
+
 import numpy as np
 
 from scratchlm import functions as F
@@ -33,8 +35,8 @@ SURFACE_CASES = [
     unary("asin", "Arcsin", RNG.uniform(-0.9, 0.9, (3, 4))),
     unary("acos", "Arcsin", RNG.uniform(-0.9, 0.9, (3, 4))),
     unary("atan", "Arctan", normal(3, 4)),
-    unary("sinh", "Expm1", normal(3, 4), lambda a: (a.exp() - (-a).exp()) / 2),
-    unary("cosh", "Exp", normal(3, 4)),
+    unary("sinh", "Sinh", normal(3, 4), lambda a: (a.exp() - (-a).exp()) / 2),
+    unary("cosh", "Cosh", normal(3, 4), lambda a: (a.exp() + (-a).exp()) / 2),
     unary("asinh", "Arcsinh", normal(3, 4), lambda a: (a + (a * a + 1).sqrt()).log()),
     unary("acosh", "Arccosh", positive(3, 4) + 1.2, lambda a: (a + (a * a - 1).sqrt()).log()),
     unary("atanh", "Arctanh", RNG.uniform(-0.9, 0.9, (3, 4)), lambda a: ((1 + a) / (1 - a)).log() / 2),
@@ -59,8 +61,32 @@ SURFACE_CASES = [
         lambda a, b: (b * a.log()).exp(),
         lambda a, b: a**b,
     ),
-    Case("number_to_the_power", "PowerOf", lambda a: 2**a, [normal(3, 4)], F.exp2, lambda a: 2**a),
-    Case("remainder", "Subtract", lambda a: a % 0.7, [normal(3, 4)], None, lambda a: a % 0.7),
+    Case(
+        "number_to_the_power",
+        "PowerOf",
+        F.exp2,
+        [normal(3, 4)],
+        lambda a: (a * math.log(2)).exp(),
+        lambda a: 2**a,
+    ),
+    *(
+        Case(
+            name,
+            makes,
+            lambda a, b, name=name: getattr(F, name)(a, b),
+            [normal(3, 4), away_from_zero(4)],
+            None,
+            lambda a, b, name=name: getattr(torch_index([]).__class__, name)(a, b),
+        )
+        for name, makes in [
+            ("remainder", "Remainder"),
+            ("fmod", "Remainder"),
+        ]
+    ),
+    Case("floor_divide", "FloorDivide", lambda a: a // 0.7, [normal(3, 4)], lambda a: F.div(a, 0.7, "floor")),
+    Case(
+        "softplus", "Softplus", F.softplus, [normal(3, 4)], lambda a: (1 + a.exp()).log(), torch_f("softplus")
+    ),
     Case("amin", "Min", lambda a: a.amin(1), [normal(3, 4)], lambda a: -(-a).amax(1), lambda a: a.amin(1)),
     Case(
         "prod",
@@ -284,7 +310,7 @@ SURFACE_CASES = [
     ),
     *(
         Case(name, "Multiply", getattr(F, name), [normal(3, 4) * 2], None, torch_f(name))
-        for name in ("silu", "softplus", "logsigmoid", "mish", "hardswish", "selu", "celu", "elu", "softsign")
+        for name in ("silu", "logsigmoid", "mish", "hardswish", "selu", "celu", "elu", "softsign")
     ),
     Case("leaky_relu", "Where", F.leaky_relu, [away_from_zero(3, 4)], None, torch_f("leaky_relu")),
     Case("relu6", "Clamp", F.relu6, [normal(3, 4) * 4], None, torch_f("relu6")),

@@ -5,8 +5,8 @@ import math
 from ..errors import OptionError, quote
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import exp, where
-from .pointwise import clamp, log1p
+from .elementwise import where
+from .pointwise import Pointwise, clamp
 
 
 class Tanh(Function):
@@ -97,6 +97,16 @@ def sigmoid_composed(x: Tensor) -> Tensor:
     return 1.0 / (1.0 + (-x).exp())
 
 
+class Softplus(Pointwise):
+    """y = ln(1 + eˣ);  y' = σ(x) = e^(−ln(1 + e⁻ˣ)), so that no exponential overflows."""
+
+    def value(self, x: Array) -> Array:
+        return self.xp.logaddexp(x.dtype.type(0), x)
+
+    def slope(self, x: Array, y: Array) -> Array:
+        return self.xp.exp(-self.xp.logaddexp(x.dtype.type(0), -x))
+
+
 def relu(x: Tensor) -> Tensor:
     """Rectified linear unit."""
     return ReLU()(x)
@@ -125,8 +135,7 @@ def silu(x: Tensor) -> Tensor:
 
 def softplus(x: Tensor, beta: float = 1.0) -> Tensor:
     """ln(1 + e^(βx)) / β, without overflow."""
-    z = beta * x
-    return (relu(z) + log1p(exp(-z.abs()))) / beta
+    return Softplus()(beta * x) / beta
 
 
 def logsigmoid(x: Tensor) -> Tensor:

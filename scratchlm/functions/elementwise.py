@@ -82,15 +82,16 @@ class Multiply(Binary):
 
 
 class Divide(Binary):
-    """y = a / b;  ∂L/∂a = ∂L/∂y / b, ∂L/∂b = −a/b² · ∂L/∂y."""
+    """y = a / b;  ∂L/∂a = ∂L/∂y / b, ∂L/∂b = −y/b · ∂L/∂y."""
 
     def formula(self, a: Array, b: Array) -> Array:
-        self.save(a, b)
-        return a / b
+        y = a / b
+        self.save(b, y)
+        return y
 
     def backward(self, grad_y: Array) -> tuple[Array, Array]:
-        a, b = self.saved
-        return self.pair(grad_y / b, -a / (b * b) * grad_y)
+        b, y = self.saved
+        return self.pair(grad_y / b, -y / b * grad_y)
 
 
 class Negative(Function):

@@ -108,6 +108,32 @@ class Smaller(Larger):
         return self.xp.minimum(a, b)
 
 
+class FloorDivide(Binary):
+    """y = ⌊a / b⌋: stairs, so no gradient."""
+
+    def formula(self, a: Array, b: Array) -> Array:
+        return self.xp.floor_divide(a, b)
+
+    def backward(self, grad_y: Array) -> tuple[Array, Array]:
+        return self.pair(0 * grad_y, 0 * grad_y)
+
+
+class Remainder(Binary):
+    """y = a − q b, q = ⌊a / b⌋, or a / b cut towards 0 ("fmod");  ∂L/∂a = ∂L/∂y, ∂L/∂b = −q ∂L/∂y."""
+
+    def __init__(self, rest: str):
+        self.rest = rest
+
+    def formula(self, a: Array, b: Array) -> Array:
+        self.save(a, b)
+        return getattr(self.xp, self.rest)(a, b)
+
+    def backward(self, grad_y: Array) -> tuple[Array, Array]:
+        a, b = self.saved
+        q = self.xp.trunc(a / b) if self.rest == "fmod" else self.xp.floor_divide(a, b)
+        return self.pair(grad_y, -q * grad_y)
+
+
 def abs(x: Tensor) -> Tensor:
     """|x|."""
     return Abs()(x)
@@ -167,7 +193,7 @@ def expm1(x: Tensor) -> Tensor:
 
 def exp2(x: Tensor) -> Tensor:
     """2ˣ."""
-    return (floating(x) * math.log(2)).exp()
+    return power(2.0, floating(x))
 
 
 def log1p(x: Tensor) -> Tensor:
@@ -231,21 +257,17 @@ def logaddexp(a: Any, b: Any) -> Tensor:
 
 def floor_divide(a: Any, b: Any) -> Tensor:
     """⌊a / b⌋, in whole numbers for whole numbers."""
-    a, b = operands(a, b)
-    if a.dtype.kind not in "iu":
-        return floor(divide(a, b))
-    multiply(a, b)  # refuses shapes that do not broadcast
-    return truth(a, a.data // b.data)
+    return FloorDivide()(*operands(a, b))
 
 
 def remainder(a: Any, b: Any) -> Tensor:
     """a − b ⌊a / b⌋: with the sign of b, as Python's %."""
-    return subtract(a, multiply(b, floor_divide(a, b)))
+    return Remainder("remainder")(*operands(a, b))
 
 
 def fmod(a: Any, b: Any) -> Tensor:
     """a − b trunc(a / b): with the sign of a, as C's."""
-    return subtract(a, multiply(b, div(a, b, "trunc")))
+    return Remainder("fmod")(*operands(a, b))
 
 
 def lerp(x: Tensor, end: Any, weight: Any) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import OptionError, ShapeError, refuse_words
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import floating
+from .elementwise import floating, where
 from .places import Extremes, gather
 from .pointwise import clamp, maximum, minimum, sqrt, truth
 from .shape import axis_of
@@ -204,7 +204,13 @@ def var(
 
 def std(x: Tensor, axis: Axis = None, keepdims: bool = False, **options: Any) -> Tensor:
     """√var, with its arguments."""
-    return sqrt(var(x, axis, keepdims, **options))
+    return _root(var(x, axis, keepdims, **options))
+
+
+def _root(total: Tensor) -> Tensor:
+    """√ of a sum of squares, with slope 0 where all of them are 0: that of x² there, in place of 0 · ∞."""
+    zero = total == 0
+    return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
 
 
 def std_mean(x: Tensor, *args: Any, **options: Any) -> tuple[Tensor, Tensor]:
@@ -219,7 +225,7 @@ def norm(x: Tensor, p: float = 2, axis: Axis = None, keepdims: bool = False, **p
     axis, keepdims = named(axis, keepdims, pytorch)
     refuse_words("norm", p)
     if p == 2:
-        return sqrt(sum(x * x, axis, keepdims))
+        return _root(sum(x * x, axis, keepdims))
     if p == 0:
         return sum((x != 0).astype(x.dtype), axis, keepdims)
     if p in (math.inf, -math.inf):

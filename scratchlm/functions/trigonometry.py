@@ -5,7 +5,7 @@ import math
 from ..function import Array
 from ..tensor import Tensor
 from .elementwise import floating
-from .pointwise import Pointwise, expm1
+from .pointwise import Pointwise
 
 
 class Sin(Pointwise):
@@ -46,6 +46,26 @@ class Arctan(Pointwise):
 
     def slope(self, x: Array, y: Array) -> Array:
         return 1 / (1 + x * x)
+
+
+class Sinh(Pointwise):
+    """y = (eˣ − e⁻ˣ) / 2;  y' = cosh x."""
+
+    def value(self, x: Array) -> Array:
+        return self.xp.sinh(x)
+
+    def slope(self, x: Array, y: Array) -> Array:
+        return self.xp.cosh(x)
+
+
+class Cosh(Pointwise):
+    """y = (eˣ + e⁻ˣ) / 2;  y' = sinh x."""
+
+    def value(self, x: Array) -> Array:
+        return self.xp.cosh(x)
+
+    def slope(self, x: Array, y: Array) -> Array:
+        return self.xp.sinh(x)
 
 
 class Arcsinh(Pointwise):
@@ -109,14 +129,13 @@ def atan(x: Tensor) -> Tensor:
 
 
 def sinh(x: Tensor) -> Tensor:
-    """(eˣ − e⁻ˣ) / 2, by way of eˣ − 1."""
-    z = expm1(x)
-    return (z + z / (z + 1)) / 2
+    """(eˣ − e⁻ˣ) / 2."""
+    return Sinh()(floating(x))
 
 
 def cosh(x: Tensor) -> Tensor:
     """(eˣ + e⁻ˣ) / 2."""
-    return (floating(x).exp() + (-floating(x)).exp()) / 2
+    return Cosh()(floating(x))
 
 
 def asinh(x: Tensor) -> Tensor:
