@@ -22,6 +22,7 @@ from . import creation, functions
 from . import cuda as cuda
 from . import nn as nn
 from . import optim as optim
+from . import utils as utils
 from .device import Device as Device
 from .device import default_device as default_device
 from .device import get_device as get_device

@@ -18,7 +18,7 @@ from .activations import SiLU as SiLU
 from .activations import Softmax as Softmax
 from .activations import Softplus as Softplus
 from .activations import Tanh as Tanh
-from .attention import MultiheadAttention as MultiheadAttention
+from .attention import Attention as Attention
 from .attention import TransformerBlock as TransformerBlock
 from .cells import GRUCell as GRUCell
 from .cells import LSTMCell as LSTMCell
@@ -48,6 +48,12 @@ from .module import Parameter as Parameter
 from .recurrent import GRU as GRU
 from .recurrent import LSTM as LSTM
 from .recurrent import RNN as RNN
+from .transformer import MultiheadAttention as MultiheadAttention
+from .transformer import Transformer as Transformer
+from .transformer import TransformerDecoder as TransformerDecoder
+from .transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from .transformer import TransformerEncoder as TransformerEncoder
+from .transformer import TransformerEncoderLayer as TransformerEncoderLayer
 
 
 def __getattr__(name: str) -> Any:

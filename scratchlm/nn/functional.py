@@ -1,3 +1,6 @@
-"""The functions by PyTorch's path: `import scratchlm.nn.functional as F`."""
+"""The functions by PyTorch's path and calls: `import scratchlm.nn.functional as F`."""
 
 from ..functions import *
+from .calls import embedding as embedding  # type: ignore[assignment]
+from .calls import layer_norm as layer_norm  # type: ignore[assignment]
+from .calls import rms_norm as rms_norm  # type: ignore[assignment]
