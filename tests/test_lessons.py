@@ -1,6 +1,7 @@
 """Every lesson runs as it is and has the form that lessons/README.md promises."""
 
 import ast
+import math
 import os
 import re
 import subprocess
@@ -80,10 +81,12 @@ def test_exercises(lesson: Path) -> None:
     numbers = re.findall(r"^# exercise (\d+\.\d+): \S", source, flags=re.MULTILINE)
     assert numbers, "a lesson has an exercise"
     assert numbers == [f"{number}.{k}" for k in range(1, len(numbers) + 1)], "exercises are numbered in order"
-    messages = [
-        (node.lineno, ast.unparse(node.msg))
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Assert) and node.msg
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args]
+    checks = [
+        (node.lineno, node.args[0].value)
+        for node in calls
+        if ast.unparse(node.func) in ("check", "check_close", "check_shape")
+        and isinstance(node.args[0], ast.Constant)
     ]
     lines = source.splitlines()
     for exercise in numbers:
@@ -91,9 +94,12 @@ def test_exercises(lesson: Path) -> None:
         end = next(k for k, line in enumerate(lines, 1) if k > start and line.strip() == END)
         between = lines[start : end - 1]
         assert not any(line.startswith("# exercise") for line in between), f"{exercise} has no solution"
-        checks = [line for line, message in messages if f"exercise {exercise}" in message]
-        assert checks, f"no assert names exercise {exercise}"
-        assert min(checks) > end, f"exercise {exercise} is checked before it is done"
+        next_cell = next(
+            (k for k, line in enumerate(lines, 1) if k > end and line.startswith("# %%")), math.inf
+        )
+        places = [line for line, checked in checks if checked == exercise]
+        assert places, f"no check names exercise {exercise}"
+        assert end < min(places) <= max(places) < next_cell, f"exercise {exercise} is checked in its own cell"
     ast.parse(without_solutions(source))
 
 

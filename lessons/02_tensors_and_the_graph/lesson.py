@@ -3,19 +3,16 @@
 #
 # Formulas: F4, [tanh], [sgd]
 #
-# **The question.** A program turns numbers $\theta$ (the parameters) into one number $L$ (the loss). We want
-# to know for every parameter at once: if I turn it up a little, does $L$ rise or fall, and how fast? For a
+# **The question.** A program turns numbers θ (the parameters) into one number L (the loss). We want
+# to know for every parameter at once: if I turn it up a little, does L rise or fall, and how fast? For a
 # language model these are millions of derivatives. How can they cost no more than about two further runs of
 # the program?
 #
 # Letters: $B$ batch, $D$ features; $L$ the loss, $\theta$ all parameters, $\alpha$ the learning rate.
 
 # %%
-import inspect
 import math
-import os
 import sys
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,21 +21,8 @@ import scratchlm as sl
 from scratchlm import autograd, optim
 from scratchlm.functions import elementwise
 from scratchlm.kernels import reference
+from scratchlm.lesson import check_close, save_picture, show_code
 from scratchlm.nn import Parameter
-
-NOTEBOOK = "get_ipython" in globals()
-HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()
-PICTURES = Path(os.environ.get("SCRATCHLM_PICTURES", HERE / "pictures"))
-if not NOTEBOOK:
-    plt.switch_backend("Agg")  # needs no screen
-
-
-def save_picture(figure, name):
-    """Write the picture to a file; in a notebook, show it too."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PICTURES / name, dpi=110, bbox_inches="tight")
-    print(f"  picture: {name}")
-    plt.show() if NOTEBOOK else plt.close(figure)
 
 # %% [markdown]
 # ## The derivation: every user sends back its share
@@ -206,9 +190,9 @@ assert recursion.startswith("RecursionError"), "a chain deeper than the limit sh
 
 # %%
 print("\nThe engine's code\n")
-print(inspect.getsource(elementwise.Multiply))
-print(inspect.getsource(reference.tanh_backward))
-print(inspect.getsource(autograd.output_first))
+show_code(elementwise.Multiply)
+show_code(reference.tanh_backward)
+show_code(autograd.output_first)
 
 a, b = sl.tensor(2.0, requires_grad=True), sl.tensor(3.0, requires_grad=True)
 c = a * b
@@ -244,8 +228,10 @@ class Cube(sl.Function):
         # --- solution end
 
 x = sl.tensor([1.0, -2.0, 0.5], requires_grad=True)
-(Cube()(x) + (x * x * x)).sum().backward()  # the same twice: a derived and a composed version
-assert np.allclose(x.grad.numpy(), 2 * 3 * x.numpy() ** 2), "exercise 2.1: the gradient of x³ is wrong"
+y = Cube()(x)
+check_close("2.1", "Cube()(x)", y, [1.0, -8.0, 0.125], "x³ of 1, −2 and ½")
+(y * sl.tensor([1.0, 10.0, 100.0])).sum().backward()  # each number has a gradient of its own
+check_close("2.1", "x.grad", x.grad, [3.0, 120.0, 75.0], "x̄ = 3x² ȳ, and ȳ is 1, 10, 100 here")
 
 # %% [markdown]
 # ## A check that knows nothing of graphs: finite differences
@@ -311,9 +297,13 @@ def sum_back(grad, shape):
 
 
 rng = np.random.default_rng(0)
-for shape in ((), (3,), (1, 3), (2, 1), (4, 1, 1), (4, 2, 3)):
+for shape in ((), (3,), (1, 3), (2, 1), (4, 1, 1), (1, 2, 1), (4, 2, 3)):
     grad = rng.standard_normal((4, 2, 3))
-    assert np.allclose(sum_back(grad, shape), elementwise.sum_to(grad, shape)), f"exercise 2.2: shape {shape}"
+    name = f"sum_back(grad (4, 2, 3), {shape})"
+    check_close(
+        "2.2", name, sum_back(grad.copy(), shape), elementwise.sum_to(grad, shape),
+        "sum over what was repeated",
+    )
 
 X, bias = sl.tensor(rng.standard_normal((4, 3))), sl.tensor(np.zeros(3), requires_grad=True)
 ((X + bias) * X).sum().backward()
@@ -362,7 +352,7 @@ def descend(alpha, steps, forget=True):
 
 
 print("\nThe engine's code for F4\n")
-print(inspect.getsource(reference.sgd_step))
+show_code(reference.sgd_step)
 print(f"Gradient descent on a line: limit for the learning rate 2/λ = {limit:.3f}")
 grid_w, grid_b = np.meshgrid(np.linspace(-1.5, 3.5, 60), np.linspace(-2.5, 2.5, 60))
 bowl = 0.5 * ((grid_w[..., None] * x_data + grid_b[..., None] - y_data) ** 2).mean(axis=-1)

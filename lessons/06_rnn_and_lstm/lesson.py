@@ -11,10 +11,7 @@
 # $\partial L/\partial x$.
 
 # %%
-import inspect
 import math
-import os
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,21 +20,7 @@ import scratchlm as sl
 from scratchlm import functions as F
 from scratchlm import nn
 from scratchlm.kernels import reference
-
-NOTEBOOK = "get_ipython" in globals()
-HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()
-PICTURES = Path(os.environ.get("SCRATCHLM_PICTURES", HERE / "pictures"))
-if not NOTEBOOK:
-    plt.switch_backend("Agg")  # needs no screen
-
-
-def save_picture(figure, name):
-    """Write the picture to a file; in a notebook, show it too."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PICTURES / name, dpi=110, bbox_inches="tight")
-    print(f"  picture: {name}")
-    plt.show() if NOTEBOOK else plt.close(figure)
-
+from scratchlm.lesson import check_close, save_picture, show_code
 
 # %% [markdown]
 # ## The plain recurrent network
@@ -89,8 +72,8 @@ h0 = np.tanh(x0.numpy())
 h1 = np.tanh(x1.numpy() + h0 @ U.numpy().T)
 delta1, grad_h0 = rnn_step_backward(np.ones((B, H)), h1, U.numpy())
 delta0, _ = rnn_step_backward(grad_h0, h0, U.numpy())
-assert np.allclose(delta1, x1.grad.numpy()), "exercise 6.1: δ₁ is wrong (δ is also the gradient of x + …)"
-assert np.allclose(delta0, x0.grad.numpy()), "exercise 6.1: what goes back to h₀ is wrong"
+check_close("6.1", "δ₁", delta1, x1.grad, "tanh has slope 1 − h²; δ is also the gradient of the input x")
+check_close("6.1", "δ₀", delta0, x0.grad, "what goes back to h₀ is δ₁ by U: h₀ stands before Uᵀ, so δ₁ U")
 
 # %% [markdown]
 # **Measured.** Random inputs, a random loss on the last state; how large is the gradient of the input $k$
@@ -187,6 +170,12 @@ def forget_bias_for(k):
     # --- solution end
 
 
+for k in (1, 10, 50):
+    left = (1 / (1 + math.exp(-forget_bias_for(k)))) ** k
+    check_close(
+        "6.2", f"σ(b)^{k} for b = forget_bias_for({k})", left, 0.5, "half of the gradient is to be left"
+    )
+
 print("\nLSTM: the gradient 20 and 50 steps back")
 for forget_bias in (0.0, 2.0, forget_bias_for(50)):
     layer_weights = [sl.tensor(size * rng.standard_normal((4 * H, H))) for size in (0.02, 0.001)]
@@ -202,7 +191,7 @@ for forget_bias in (0.0, 2.0, forget_bias_for(50)):
     print(f"  b = {forget_bias:.2f}: {measured[20]:8.1e} {measured[50]:8.1e}    ", end="")
     print(f"σ(b)^k: {keep**20:8.1e} {keep**50:8.1e}")
     assert 0.5 < measured[50] / keep**50 < 2, "the gradient should fall like σ(b)^k"
-assert 0.35 < measured[50] < 0.7, "exercise 6.2: about half should be left after 50 steps"
+assert 0.35 < measured[50] < 0.7, "about half should be left after 50 steps"
 
 figure, panels = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True)
 for panel, title, curves in zip(panels, ("plain RNN", "LSTM"), (rnn_curves, lstm_curves), strict=True):
@@ -314,8 +303,8 @@ assert worst_error(gradients, INPUTS, DIRECT) < 1e-8, "the derivation by hand is
 
 # %%
 print("\nThe engine's code\n")
-print(inspect.getsource(reference.lstm_cell_backward))
-print(inspect.getsource(reference.lstm_backward))
+show_code(reference.lstm_cell_backward)
+show_code(reference.lstm_backward)
 
 table = np.array([WEIGHTS[gate] for gate in "ifgo"])  # (4, 3): w, u, b
 W, U, b = table[:, :1], table[:, 1:2], table[:, 2]  # (4H, D), (4H, H), (4H), with D = H = 1
@@ -374,6 +363,13 @@ def reorder(array, given):
     # --- solution end
 
 
+numbered = np.repeat(np.arange(4.0), 2)[:, None] * [1, 10]  # (4H, 2) with H = 2
+for given in ("iofg", "ifgo", "gofi"):
+    right = np.repeat([float(given.index(gate)) for gate in "ifgo"], 2)[:, None] * [1, 10]
+    check_close(
+        "6.3", f"reorder(array, {given!r})", reorder(numbered, given), right, "blocks i, f, g, o, H rows each"
+    )
+
 sl.manual_seed(6)
 ours, loaded = nn.LSTM(5, 7), nn.LSTM(5, 7)
 theirs = {}
@@ -387,4 +383,4 @@ for what, state in (("as they are", theirs), ("reordered", mended)):
     loaded.load_state_dict(state)  # no error in either case
     difference = np.abs(loaded(x)[0].numpy() - ours(x)[0].numpy()).max()
     print(f"  {what:12s} {difference:.1e}")
-    assert (difference < 1e-6) == (what == "reordered"), "exercise 6.3: only one order gives the same h"
+    assert (difference < 1e-6) == (what == "reordered"), "only one order gives the same h"

@@ -13,6 +13,7 @@ from .bench import bench, growth
 from .doctor import doctor
 from .experiments import bias, memorisation, overfit, reproduce
 from .kernel import kernel
+from .lessons import lesson, lessons
 from .train import finetune, recipes, train
 from .use import chat, evaluate, generate, predict
 
@@ -36,7 +37,7 @@ def cli() -> None:
 
 for command in (
     *(train, finetune, recipes, doctor, generate, predict, chat, evaluate),
-    *(overfit, memorisation, bias, reproduce, bench, growth, kernel),
+    *(overfit, memorisation, bias, reproduce, bench, growth, kernel, lessons, lesson),
 ):
     cli.add_command(command)
 
