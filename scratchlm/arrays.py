@@ -21,6 +21,16 @@ COMPARISONS = {
 }
 
 
+class Size(int):
+    """A number of elements that knows the shape."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+
 def as_array(data: Any, device: Device) -> Any:
     """The array of a tensor, or of whatever can be made one; Python floats become float32.
 
@@ -76,3 +86,29 @@ def compare(sign: str, tensor: Any, other: Any) -> Any:
     except TypeError:
         kinds = f"{a.dtype} and {getattr(b, 'dtype', type(b).__name__)}"
         raise DtypeError(f"{sign} takes True and False, or integers, got {kinds}.") from None
+
+
+# A tensor's method for the function of NumPy's behind array + tensor, array < tensor and the like.
+REFLECTED = {
+    "add": "__radd__", "subtract": "__rsub__", "multiply": "__rmul__", "divide": "__rtruediv__",
+    "floor_divide": "__rfloordiv__", "remainder": "__rmod__", "power": "__rpow__", "matmul": "__rmatmul__",
+    "equal": "__eq__", "not_equal": "__ne__", "less": "__gt__", "less_equal": "__ge__",
+    "greater": "__lt__", "greater_equal": "__le__", "bitwise_and": "__rand__", "bitwise_or": "__ror__",
+    "bitwise_xor": "__rxor__",
+}  # fmt: skip
+
+
+def beside_arrays(tensor: Any, ufunc: Any, method: str, *inputs: Any, out: tuple = (), **options: Any) -> Any:
+    """What NumPy does where it meets a tensor: array + tensor is a tensor, array += tensor stays an array.
+
+    Raises:
+        DtypeError: another function of NumPy's, which would lose the graph, or fill a tensor unseen.
+    """
+    if method == "__call__" and not any(hasattr(part, "_function") for part in out):
+        if out:
+            return ufunc(*plain(inputs), out=out, **options)
+        if ufunc.__name__ in REFLECTED and not hasattr(inputs[0], "_function") and not options:
+            return getattr(tensor, REFLECTED[ufunc.__name__])(inputs[0])
+    raise DtypeError(
+        f"NumPy's {ufunc.__name__} takes arrays, not tensors: call scratchlm's function, or give it .numpy()."
+    )

@@ -4,26 +4,17 @@ Eager: every operation computes at once and can be stepped through. What is reme
 chain `tensor._function.inputs → tensor._function.inputs → …`, the computation graph.
 """
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .arrays import as_array, beside, compare
+from .arrays import Size, as_array, beside, beside_arrays, compare
 from .autograd import Version, walk_back
 from .device import Device, get_device, to_host
 from .errors import DtypeError, GraphError, ShapeError, unknown
 from .modes import is_grad_enabled
-
-
-class Size(int):
-    """A number of elements that knows the shape."""
-
-    shape: tuple[int, ...]
-
-    def __call__(self, dim: int | None = None) -> Any:
-        """The shape, or the length of one axis."""
-        return self.shape if dim is None else self.shape[dim]
 
 
 class Tensor:
@@ -43,8 +34,7 @@ class Tensor:
     __slots__ = (
         "__weakref__", "_data", "_function", "_index", "_version", "device", "grad", "requires_grad",
     )  # fmt: skip
-    __array_priority__ = 1000  # so that array * tensor calls Tensor.__rmul__, not NumPy element by element
-    __array_ufunc__ = None
+    __array_ufunc__ = beside_arrays  # so that array * tensor is a tensor, not an array of tensors
 
     def __init__(self, data: Any, requires_grad: bool = False, device: "str | Device | None" = None) -> None:
         self.device = get_device(device)
@@ -141,6 +131,15 @@ class Tensor:
     def __float__(self) -> float:
         return float(self.item())
 
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return operator.index(self.item())  # type: ignore[arg-type]  # which refuses floats
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
     def __getattr__(self, name: str) -> Any:
         """The methods below are set at the end of this file; this is for names that there are not."""
         if name.startswith("__"):
@@ -157,7 +156,9 @@ class Tensor:
         return f"tensor({body}{extra})"
 
     # ---------------------------------------------------------------- the graph
-    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = False, create_graph: bool = False
+    ) -> None:
         """Leave ∂self/∂leaf in the `.grad` of every leaf that requires it (added to what is there).
 
         Args:
@@ -166,8 +167,10 @@ class Tensor:
 
         Raises:
             GraphError: nothing was recorded, self is not a scalar and no gradient is given, the graph is
-                already freed, or a saved array was changed in place.
+                already freed, a saved array was changed in place, or create_graph is wanted.
         """
+        if create_graph:
+            raise GraphError("create_graph asks for second derivatives, left out here: see docs/pytorch.md.")
         if not self.requires_grad:
             raise GraphError(
                 "backward() from a tensor that depends on no parameter: set requires_grad=True on what you "
@@ -187,11 +190,13 @@ class Tensor:
         if self._function is None:
             self._accumulate(grad, owned=False)
         else:
-            walk_back(self._function, self._index, grad, retain_graph)
+            walk_back(self._function, self._index, grad, bool(retain_graph))
 
     def _accumulate(self, grad: Any, owned: bool) -> None:
         """Add to `.grad`. `owned`: nobody else holds this array, so it may be kept without a copy."""
         if self.grad is not None:
+            if not isinstance(self.grad, Tensor):
+                raise DtypeError(f".grad is a {type(self.grad).__name__}: set it to a Tensor, or to None.")
             if self.grad._data.shape != grad.shape:
                 raise ShapeError(
                     f"The gradient of a tensor of shape {self.shape} has shape {self.grad.shape}: set .grad "
@@ -214,8 +219,10 @@ class Tensor:
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
-        """Switch gradients of a leaf on or off, in place."""
+        """Switch gradients of a leaf on or off, in place. Those of a recorded result are on already."""
         if self._function is not None:
+            if requires_grad:
+                return self
             raise GraphError("requires_grad_ is for leaves: use detach() to cut a result off from its graph.")
         if requires_grad and self.dtype.kind != "f":
             raise DtypeError(f"Only float tensors have gradients, this one is {self.dtype}.")
@@ -223,11 +230,6 @@ class Tensor:
         return self
 
     # ---------------------------------------------------------------- changes in place
-    def copy_(self, source: Any) -> "Tensor":
-        """Overwrite all elements, in place."""
-        self[...] = source
-        return self
-
     def _in_place(self, result: "Tensor") -> "Tensor":
         """What `x += y` does with x + y: overwrite x where nothing is recorded, else stand for it."""
         if self.is_leaf and (self.requires_grad or not result.requires_grad):
@@ -262,7 +264,7 @@ class Tensor:
         try:
             value = list(value) if isinstance(value, tuple) else value  # tuples are indices of several axes
             self._data[beside(self, index)] = beside(self, value)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, TypeError) as error:
             raise ShapeError(
                 f"Assigning to part of a tensor of shape {self.shape} failed: {error}."
             ) from None
@@ -327,6 +329,9 @@ class Tensor:
     def __rmatmul__(self, other: Any) -> "Tensor":
         return F.matmul(other, self)
 
+    def __pos__(self) -> "Tensor":
+        return self
+
     def __neg__(self) -> "Tensor":
         return F.negative(self)
 
@@ -382,15 +387,6 @@ class Tensor:
     def mT(self) -> "Tensor":
         """The last two axes exchanged: each matrix transposed."""
         return F.transpose(self, -1, -2)
-
-
-def tensor(
-    data: Any, requires_grad: bool = False, device: "str | Device | None" = None, dtype: Any = None
-) -> Tensor:
-    """Make a Tensor with memory of its own (what is passed to `Tensor` itself is shared)."""
-    array = data.data if isinstance(data, Tensor) else data
-    array = array.copy() if hasattr(array, "dtype") else array
-    return Tensor(array if dtype is None else to_host(array).astype(dtype), requires_grad, device)
 
 
 # Last, because these modules need Tensor. Each function whose first argument is x or a is a method, too.

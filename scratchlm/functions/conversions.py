@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError, refuse_words
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor
 from .elementwise import add, astype, multiply
 
 
@@ -46,7 +46,7 @@ def type(x: Tensor, dtype: Any = None) -> Any:
 
 def clone(x: Tensor) -> Tensor:
     """A copy in memory of its own, still part of the graph."""
-    return add(x, 0) if x.requires_grad else tensor(x, device=x.device)
+    return add(x, 0) if x.requires_grad else Tensor._of(x.data.copy(), x.device)
 
 
 def contiguous(x: Tensor) -> Tensor:
@@ -105,6 +105,12 @@ def div_(x: Tensor, other: Any) -> Tensor:
 def clamp_(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """All elements cut to the range [min, max], in place."""
     return x.copy_(x.detach().clamp(min, max))
+
+
+def copy_(x: Tensor, source: Any) -> Tensor:
+    """All elements overwritten, in place."""
+    x[...] = source
+    return x
 
 
 def fill_(x: Tensor, value: Any) -> Tensor:
