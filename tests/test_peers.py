@@ -100,3 +100,78 @@ def test_second_derivatives_are_left_out_and_it_says_so(device):
         w.sum().backward(create_graph=True)
     w.sum().backward(None, None)
     assert w.grad.tolist() == [1, 1]
+
+
+# ---------------------------------------------------------------- where a formula has a kink, a pole, a tie
+KINKS = {
+    "softplus": lambda torch, x: torch.nn.functional.softplus(x),
+    "logsigmoid": lambda torch, x: torch.nn.functional.logsigmoid(x),
+    "relu6": lambda torch, x: torch.nn.functional.relu6(x),
+    "hardtanh": lambda torch, x: torch.nn.functional.hardtanh(x),
+    "hardsigmoid": lambda torch, x: torch.nn.functional.hardsigmoid(x),
+    "hardswish": lambda torch, x: torch.nn.functional.hardswish(x),
+    "clamp": lambda torch, x: x.clamp(-1, 1),
+    "clamp by tensors": lambda torch, x: x.clamp(min=torch.zeros(9), max=torch.ones(9)),
+    "scores": lambda torch, x: torch.nn.functional.binary_cross_entropy_with_logits(x, torch.zeros(9)),
+    "probabilities": lambda torch, x: torch.nn.functional.binary_cross_entropy(
+        x.clamp(0, 1), torch.linspace(0, 1, 9)
+    ),
+    "length 0": lambda torch, x: (0 * x).norm(),
+    "length 0 of cubes": lambda torch, x: (0 * x).norm(p=3),
+    "lengths of rows": lambda torch, x: (x.relu().view(3, 3)).norm(dim=1),
+    "largest as length": lambda torch, x: x.norm(p=math.inf),
+    "least as length": lambda torch, x: x[:4].norm(p=-math.inf),
+    "count as length": lambda torch, x: (x + 0 * x.norm(p=0)) * x.norm(p=0),
+    "spread of equal numbers": lambda torch, x: (0 * x).std(),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_values_and_gradients_at_kinks_are_pytorchs(name, device):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    found = []
+    for library in (sl, torch):
+        x = library.tensor([-6.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0], requires_grad=True)
+        y = KINKS[name](library, x)
+        y.sum().backward()
+        found.append((y.tolist(), x.grad.tolist()))
+    (value, grad), (expected, expected_grad) = found
+    assert value == pytest.approx(expected, rel=1e-6, abs=1e-7)
+    assert grad == pytest.approx(expected_grad, rel=1e-6, abs=1e-7)
+
+
+# ---------------------------------------------------------------- whole numbers and truths
+WHOLE = {
+    "a truth and a number": lambda torch: torch.tensor([True, False]) + 1,
+    "a truth times a number": lambda torch: torch.tensor([True]) * np.int64(3),
+    "a power of a truth": lambda torch: torch.tensor([True]) ** 2,
+    "two truths": lambda torch: torch.tensor([True]) + True,
+    "a sum of bytes": lambda torch: torch.tensor([200, 100], dtype=torch.uint8).sum(),
+    "a product of bytes": lambda torch: torch.tensor([200, 100], dtype=torch.uint8).prod(),
+    "sums of bytes": lambda torch: torch.tensor([200, 100], dtype=torch.uint8).cumsum(0),
+    "products of bytes": lambda torch: torch.tensor([200, 100], dtype=torch.uint8).cumprod(0),
+    "relu": lambda torch: torch.tensor([-2, 3]).relu(),
+    "relu6": lambda torch: torch.nn.functional.relu6(torch.tensor([-2, 9])),
+    "sigmoid": lambda torch: torch.tensor([-2, 3]).sigmoid(),
+    "tanh": lambda torch: torch.tensor([-2, 3]).tanh(),
+    "linear": lambda torch: torch.nn.functional.linear(
+        torch.tensor([[1, 2]]), torch.tensor([[3, 4]]), torch.tensor([5])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_numbers_give_pytorchs_types_and_values(name, device):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    y, expected = WHOLE[name](sl), WHOLE[name](torch).numpy()
+    assert y.dtype == expected.dtype
+    assert y.numpy() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_number_that_does_not_fit_is_refused(device):
+    for x, number in ((sl.tensor([1], dtype=sl.uint8), 300), (sl.tensor([1]), 2**70)):
+        for call in (lambda x, n: x + n, lambda x, n: n * x, lambda x, n: x**n):
+            with pytest.raises(DtypeError, match=rf"{number} is outside u?int\d+: convert the tensor first"):
+                call(x, number)
+    with pytest.raises(DtypeError, match="True and False has no meaning"):
+        1 - sl.tensor([True])

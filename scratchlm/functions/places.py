@@ -30,7 +30,7 @@ class Cumsum(Function):
         self.axis = axis
 
     def forward(self, x: Array) -> Array:
-        return self.xp.cumsum(x, axis=self.axis)
+        return self.xp.cumsum(x, axis=self.axis, dtype=total_type(x))
 
     def backward(self, grad_y: Array) -> Array:
         from_the_end = self.xp.cumsum(self.xp.flip(grad_y, self.axis), axis=self.axis)
@@ -287,6 +287,11 @@ def nonzero(x: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------- running totals
+def total_type(array: Array) -> Any:
+    """The type of sums and products: of whole numbers, which would not fit into a smaller one, int64."""
+    return array.dtype if array.dtype.kind == "f" else np.dtype(np.int64)
+
+
 def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Sums of all elements so far along one axis."""
     axis = axis_of(x, axis if dim is None else dim, "cumsum")  # type: ignore[arg-type]
@@ -296,7 +301,7 @@ def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Ten
 def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Products of all elements so far along one axis, one multiplication after the other."""
     axis = axis_of(x, axis if dim is None else dim, "cumprod")  # type: ignore[arg-type]
-    parts = list(unbind(x, axis))
+    parts = list(unbind(x.astype(total_type(x.data)), axis))
     for k in range(1, len(parts)):
         parts[k] = parts[k - 1] * parts[k]
     return stack(parts, axis) if parts else x

@@ -194,8 +194,8 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if min is None and max is None:
         raise OptionError("clamp needs min, max or both.")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        x = x if min is None else maximum(x, min)
-        return x if max is None else minimum(x, max)
+        x = x if min is None else where(x < min, min, x)
+        return x if max is None else where(x > max, max, x)
     refuse_words("clamp", *(bound for bound in (min, max) if bound is not None))
     if x.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
         x = floating(x)
@@ -240,11 +240,13 @@ def floor_divide(a: Any, b: Any) -> Tensor:
 
 def remainder(a: Any, b: Any) -> Tensor:
     """a − b ⌊a / b⌋: with the sign of b, as Python's %."""
+    a, b = operands(a, b)
     return subtract(a, multiply(b, floor_divide(a, b)))
 
 
 def fmod(a: Any, b: Any) -> Tensor:
     """a − b trunc(a / b): with the sign of a, as C's."""
+    a, b = operands(a, b)
     return subtract(a, multiply(b, div(a, b, "trunc")))
 
 

@@ -3,15 +3,16 @@
 `dim` and `keepdim` are PyTorch's names for `axis` and `keepdims`.
 """
 
+import math
 from numbers import Integral
 from typing import Any
 
 from ..errors import OptionError, ShapeError, refuse_words
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import floating
-from .places import Extremes, gather
-from .pointwise import clamp, maximum, minimum, sqrt, truth
+from .elementwise import floating, where
+from .places import Extremes, gather, total_type
+from .pointwise import clamp, maximum, minimum, truth
 from .shape import axis_of
 
 Axis = int | tuple[int, ...] | None
@@ -56,7 +57,7 @@ class Sum(Reduction):
     def forward(self, x: Array) -> Array:
         self.check(x)
         self.shape = x.shape
-        return x.sum(axis=self.axis, keepdims=self.keepdims)
+        return x.sum(axis=self.axis, keepdims=self.keepdims, dtype=total_type(x))
 
     def backward(self, grad_y: Array) -> Array:
         return self.spread(grad_y, self.shape)
@@ -107,7 +108,7 @@ class Product(Reduction):
     def forward(self, x: Array) -> Array:
         self.check(x)
         self.save(x)
-        return x.prod(axis=self.axis, keepdims=self.keepdims)
+        return x.prod(axis=self.axis, keepdims=self.keepdims, dtype=total_type(x))
 
     def backward(self, grad_y: Array) -> Array:
         (x,) = self.saved
@@ -199,7 +200,7 @@ def var(
 
 def std(x: Tensor, axis: Axis = None, keepdims: bool = False, **options: Any) -> Tensor:
     """√var, with its arguments."""
-    return sqrt(var(x, axis, keepdims, **options))
+    return _root(var(x, axis, keepdims, **options))
 
 
 def std_mean(x: Tensor, *args: Any, **options: Any) -> tuple[Tensor, Tensor]:
@@ -210,12 +211,24 @@ def std_mean(x: Tensor, *args: Any, **options: Any) -> tuple[Tensor, Tensor]:
 
 
 def norm(x: Tensor, p: float = 2, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
-    """(Σ |x|ᵖ)^(1/p) over axes: the length of a vector for p = 2."""
+    """(Σ |x|ᵖ)^(1/p) over axes: the length of a vector for p = 2; the largest |x| for ∞, the smallest for −∞,
+    the number of x ≠ 0 for 0."""
     axis, keepdims = named(axis, keepdims, pytorch)
     refuse_words("norm", p)
+    x = floating(x)
     if p == 2:
-        return sqrt(sum(x * x, axis, keepdims))
-    return sum(x.abs() ** p, axis, keepdims) ** (1 / p)
+        return _root(sum(x * x, axis, keepdims))
+    if math.isinf(p):
+        return (amax if p > 0 else amin)(x.abs(), axis, keepdims)
+    if p == 0:
+        return sum((x != 0).astype(x.dtype), axis, keepdims)
+    return _root(sum(x.abs() ** p, axis, keepdims), 1 / p)
+
+
+def _root(total: Tensor, power: float = 0.5) -> Tensor:
+    """A root; its slope at 0, where it has none, is 0: of a length 0, of the deviation of equal numbers."""
+    zero = total.data == 0
+    return where(zero, 0.0, where(zero, 1.0, total) ** power)
 
 
 def normalize(
