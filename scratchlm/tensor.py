@@ -344,11 +344,11 @@ class Tensor:
     def __invert__(self) -> "Tensor":
         return self ^ (True if self.dtype == bool else -1)
 
-    def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return Tensor._of(compare("==", self, other), self.device)
+    def __eq__(self, other: object) -> Any:
+        return False if other is None else Tensor._of(compare("==", self, other), self.device)
 
-    def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return Tensor._of(compare("!=", self, other), self.device)
+    def __ne__(self, other: object) -> Any:
+        return True if other is None else Tensor._of(compare("!=", self, other), self.device)
 
     def __lt__(self, other: Any) -> "Tensor":
         return Tensor._of(compare("<", self, other), self.device)

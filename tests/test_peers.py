@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scratchlm as sl
-from scratchlm.errors import DtypeError, GraphError
+from scratchlm.errors import DtypeError, GraphError, ShapeError
 
 # ---------------------------------------------------------------- a tensor of one number is a number
 NUMBERS = {
@@ -175,3 +175,94 @@ def test_a_number_that_does_not_fit_is_refused(device):
                 call(x, number)
     with pytest.raises(DtypeError, match="True and False has no meaning"):
         1 - sl.tensor([True])
+
+
+# ---------------------------------------------------------------- no axes, no elements
+ALONG_NO_AXIS = {
+    "argmax": lambda torch, x: x.argmax(0),
+    "argmin": lambda torch, x: x.argmin(-1, keepdim=True),
+    "max": lambda torch, x: x.max(dim=0).values,
+    "place of the max": lambda torch, x: x.max(dim=-1, keepdim=True).indices,
+    "cumsum": lambda torch, x: x.cumsum(0),
+    "cumprod": lambda torch, x: x.cumprod(-1),
+    "cummax": lambda torch, x: x.cummax(0).values,
+    "place of cummin": lambda torch, x: x.cummin(dim=0).indices,
+    "logcumsumexp": lambda torch, x: x.logcumsumexp(0),
+    "topk": lambda torch, x: x.topk(1).values,
+    "sort": lambda torch, x: x.sort(dim=0, descending=True, stable=True).values,
+    "flip": lambda torch, x: x.flip(0),
+    "transpose": lambda torch, x: x.transpose(0, -1),
+    "t": lambda torch, x: x.t(),
+    "squeeze": lambda torch, x: x.squeeze(0),
+    "gather": lambda torch, x: x.gather(0, torch.tensor(0)),
+    "scatter": lambda torch, x: x.scatter(0, torch.tensor(0), torch.tensor(5.0)),
+    "scatter_add": lambda torch, x: x.scatter_add(0, torch.tensor(0), torch.tensor(5.0)),
+    "index_select": lambda torch, x: x.index_select(0, torch.tensor([0])),
+    "dropout of all": lambda torch, x: torch.nn.functional.dropout(x, 1.0),
+    "row of a table": lambda torch, x: torch.nn.functional.embedding(torch.tensor(1), x.expand(2, 3)),
+}
+OF_NOTHING = {
+    "amax": lambda torch, x: x.amax(1),
+    "max": lambda torch, x: x.max(dim=1, keepdim=True).values,
+    "argmin": lambda torch, x: x.argmin(1),
+    "sum": lambda torch, x: x.sum(0),
+    "softmax": lambda torch, x: x.softmax(1),
+    "product": lambda torch, x: x.t() @ x,
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "shape"),
+    [(call, ()) for call in ALONG_NO_AXIS.values()] + [(call, (0, 3)) for call in OF_NOTHING.values()],
+    ids=[*ALONG_NO_AXIS, *(f"{name} of nothing" for name in OF_NOTHING)],
+)
+def test_a_tensor_without_axes_or_elements_is_no_exception(call, shape, device):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    found = []
+    for library in (sl, torch):
+        x = library.full(shape, -2.0, requires_grad=True)
+        y = call(library, x)
+        if y.is_floating_point():
+            y.sum().backward()
+            found.append(x.grad.numpy())
+        found.append(y.detach().numpy())
+    for one, other in zip(found[: len(found) // 2], found[len(found) // 2 :], strict=True):
+        assert (one.shape, one.dtype, one.tolist()) == (other.shape, other.dtype, other.tolist())
+
+
+def test_the_largest_of_nothing_is_refused(device):
+    for call in (lambda x: x.amax(0), lambda x: x.max(), lambda x: x.argmax(0), lambda x: x.argmin()):
+        with pytest.raises(ShapeError, match=r"needs at least one element, the tensor has shape \(0, 3\)"):
+            call(sl.zeros(0, 3))
+
+
+# ---------------------------------------------------------------- names
+NAMES = {
+    **{name: (lambda torch, name=name: getattr(torch.tensor([1, 2, 3]), name)(torch.tensor([2.0, 2.0, 2.0])))
+       for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    "equal": lambda torch: torch.tensor(torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2]))),
+    "other shapes": lambda torch: torch.tensor(torch.equal(torch.ones(2), torch.ones(2, 1))),
+    "dot": lambda torch: torch.dot(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])),
+    "mv": lambda torch: torch.tensor([[1.0, 2.0]]).mv(torch.tensor([3.0, 4.0])),
+    "outer": lambda torch: torch.outer(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0, 5.0])),
+    "t": lambda torch: torch.arange(6).view(2, 3).t(),
+    "stride": lambda torch: torch.tensor(torch.zeros(2, 3, 4).transpose(0, 2).stride()),
+    "stride of an axis": lambda torch: torch.tensor(torch.zeros(2, 3).stride(-2)),
+    "in order": lambda torch: torch.tensor(torch.zeros(2, 3).is_contiguous()),
+    "not in order": lambda torch: torch.tensor(torch.zeros(2, 3).t().is_contiguous()),
+    "None": lambda torch: torch.tensor([torch.zeros(2) == None, torch.zeros(2) != None]),  # noqa: E711
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_pytorchs_means_the_same(name, device):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    y, expected = NAMES[name](sl), NAMES[name](torch).numpy()
+    assert (y.shape, y.dtype, y.tolist()) == (expected.shape, expected.dtype, expected.tolist())
+
+
+def test_vectors_and_matrices_are_told_apart():
+    with pytest.raises(ShapeError, match=r"outer takes two vectors, got shapes \(2, 2\) and \(2,\)"):
+        sl.outer(sl.ones(2, 2), sl.ones(2))
+    with pytest.raises(ShapeError, match=r"t\(\) transposes a matrix, got shape \(1, 2, 3\)"):
+        sl.ones(1, 2, 3).t()

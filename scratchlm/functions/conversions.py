@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import GraphError, refuse_words
 from ..tensor import Tensor
 from .elementwise import add, astype, multiply
+from .shape import axis_of
 
 
 def float(x: Tensor) -> Tensor:
@@ -52,6 +53,22 @@ def clone(x: Tensor) -> Tensor:
 def contiguous(x: Tensor) -> Tensor:
     """x itself: kernels here take any order in memory."""
     return x
+
+
+def is_contiguous(x: Tensor) -> Any:
+    """Whether elements that follow each other are neighbours in memory."""
+    return x.data.flags.c_contiguous
+
+
+def stride(x: Tensor, dim: Any = None) -> Any:
+    """How many elements further in memory the next one of each axis is, or of one axis."""
+    steps = tuple(step // x.data.itemsize for step in x.data.strides)
+    return steps if dim is None else steps[axis_of(x, dim, "stride")]
+
+
+def is_floating_point(x: Tensor) -> Any:
+    """Whether the elements are floats."""
+    return x.dtype.kind == "f"
 
 
 def cpu(x: Tensor) -> Tensor:

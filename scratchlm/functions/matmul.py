@@ -114,4 +114,12 @@ def linear_composed(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
     return y if bias is None else y + bias
 
 
-mm = bmm = matmul  # PyTorch's other names
+def outer(a: Tensor, b: Tensor) -> Tensor:
+    """Each element of one vector times each of another: (M), (N) → (M, N)."""
+    a, b = operands(a, b)
+    if a.ndim != 1 or b.ndim != 1:
+        raise ShapeError(f"outer takes two vectors, got shapes {a.shape} and {b.shape}.")
+    return a.unsqueeze(1) * b
+
+
+mm = bmm = mv = dot = matmul  # PyTorch's other names

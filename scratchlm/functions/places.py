@@ -13,7 +13,7 @@ from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import where
 from .pointwise import logaddexp, truth
-from .shape import axis_of, flip, several, stack, unbind
+from .shape import axis_of, flip, scalars_too, several, stack, unbind
 
 
 class Extremes(NamedTuple):
@@ -91,6 +91,7 @@ def places(x: Tensor, dim: int, index: Any, name: str) -> tuple[Array, ...]:
     return tuple(given if k == axis else part for k, part in enumerate(grid))
 
 
+@scalars_too
 def gather(x: Tensor, dim: int, index: Any) -> Tensor:
     """y_ij = x_(i, index_ij) for dim = 1 of a matrix: one element for each of the index."""
     return x[places(x, dim, index, "gather")]
@@ -106,12 +107,14 @@ def _source(x: Tensor, index: tuple[Array, ...], src: Any) -> Tensor:
     return src[tuple(slice(0, n) for n in shape)].astype(x.dtype)
 
 
+@scalars_too
 def scatter_add(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
     """x with src_ij added at (i, index_ij) for dim = 1 of a matrix; several at one place add up."""
     where_to = places(x, dim, index, "scatter_add")
     return ScatterAdd(where_to)(x, _source(x, where_to, src))
 
 
+@scalars_too
 def scatter(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
     """x with src_ij (or a number) at (i, index_ij) for dim = 1 of a matrix."""
     where_to = places(x, dim, index, "scatter")
@@ -120,6 +123,8 @@ def scatter(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
 
 def index_select(x: Tensor, dim: int, index: Any) -> Tensor:
     """The parts of x that a list of places along one axis names."""
+    if x.ndim == 0:
+        return gather(x.reshape(1), dim, index).reshape(())
     return x[(slice(None),) * axis_of(x, dim, "index_select") + (index,)]
 
 
@@ -248,14 +253,18 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
 
 
 # ---------------------------------------------------------------- order
-def sort(x: Tensor, dim: int = -1, descending: bool = False, *, axis: int | None = None) -> Extremes:
-    """Values along one axis in order, and the places where they were; equal ones keep their order."""
+def sort(
+    x: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, *, axis: int | None = None
+) -> Extremes:
+    """Values along one axis in order, and the places where they were; equal ones always keep their order."""
     dim = dim if axis is None else axis
     order = argsort(x, dim, descending)
     return Extremes(gather(x, dim, order) if x.ndim else x, order)
 
 
-def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, axis: int | None = None) -> Tensor:
+def argsort(
+    x: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, *, axis: int | None = None
+) -> Tensor:
     """The places of values along one axis, in order."""
     dim = dim if axis is None else axis
     if x.ndim == 0:
@@ -267,6 +276,7 @@ def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, axis: int | N
     return truth(x, x.device.xp.flip(x.shape[axis] - 1 - turned, axis))
 
 
+@scalars_too
 def topk(
     x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, axis: int | None = None
 ) -> Extremes:
@@ -292,12 +302,14 @@ def total_type(array: Array) -> Any:
     return array.dtype if array.dtype.kind == "f" else np.dtype(np.int64)
 
 
+@scalars_too
 def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Sums of all elements so far along one axis."""
     axis = axis_of(x, axis if dim is None else dim, "cumsum")  # type: ignore[arg-type]
     return Cumsum(axis)(x)
 
 
+@scalars_too
 def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Products of all elements so far along one axis, one multiplication after the other."""
     axis = axis_of(x, axis if dim is None else dim, "cumprod")  # type: ignore[arg-type]
@@ -307,6 +319,7 @@ def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Te
     return stack(parts, axis) if parts else x
 
 
+@scalars_too
 def logcumsumexp(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """ln of the sums of e^x so far along one axis, without overflow."""
     axis = axis_of(x, axis if dim is None else dim, "logcumsumexp")  # type: ignore[arg-type]
@@ -316,11 +329,13 @@ def logcumsumexp(x: Tensor, axis: int | None = None, *, dim: int | None = None) 
     return stack(parts, axis) if parts else x
 
 
+@scalars_too
 def cummax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Extremes:
     """The largest element so far along one axis, and its last place."""
     return _running(x, axis if dim is None else dim, "maximum")
 
 
+@scalars_too
 def cummin(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Extremes:
     """The smallest element so far along one axis, and its last place."""
     return _running(x, axis if dim is None else dim, "minimum")

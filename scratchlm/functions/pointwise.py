@@ -261,6 +261,41 @@ def truth(x: Tensor, array: Array) -> Tensor:
     return Tensor._of(array, x.device)
 
 
+def eq(a: Any, b: Any) -> Any:
+    """True where a = b."""
+    return a == b
+
+
+def ne(a: Any, b: Any) -> Any:
+    """True where a ≠ b."""
+    return a != b
+
+
+def lt(a: Any, b: Any) -> Any:
+    """True where a < b."""
+    return a < b
+
+
+def le(a: Any, b: Any) -> Any:
+    """True where a ≤ b."""
+    return a <= b
+
+
+def gt(a: Any, b: Any) -> Any:
+    """True where a > b."""
+    return a > b
+
+
+def ge(a: Any, b: Any) -> Any:
+    """True where a ≥ b."""
+    return a >= b
+
+
+def equal(a: Tensor, b: Tensor) -> bool:
+    """Whether both have one shape and equal elements."""
+    return a.shape == getattr(b, "shape", None) and bool((a == b).data.all())
+
+
 def isnan(x: Tensor) -> Tensor:
     """True where x is not a number."""
     return truth(x, x.device.xp.isnan(x.data))

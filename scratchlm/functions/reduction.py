@@ -84,9 +84,12 @@ class Max(Reduction):
 
     def forward(self, x: Array) -> Array:
         self.check(x)
-        if x.size == 0:
-            raise ShapeError(f"{self.name} needs at least one element, the tensor has shape {x.shape}.")
-        y = getattr(x, self.extreme)(axis=self.axis, keepdims=self.keepdims)
+        try:
+            y = getattr(x, self.extreme)(axis=self.axis, keepdims=self.keepdims)
+        except ValueError:  # nothing along the axis
+            raise ShapeError(
+                f"{self.name} needs at least one element, the tensor has shape {x.shape}."
+            ) from None
         self.save(x, y)
         return y
 
@@ -251,11 +254,11 @@ def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False, **pytorch
 
 def _place(name: str, x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
     if axis is not None:
-        axis_of(x, axis, name)
-    if x.size == 0 or (axis is not None and x.shape[axis] == 0):
+        axis = axis_of(x if x.ndim else x.reshape(1), axis, name)
+    if 0 in (x.shape if axis is None else x.shape[axis : axis + 1]):
         raise ShapeError(f"{name} needs at least one element, the tensor has shape {x.shape}.")
-    found = getattr(x.data, name)(axis=axis)
-    if keepdims:
+    found = getattr(x.data, name)(axis=axis if x.ndim else None)
+    if keepdims and x.ndim:
         found = found.reshape([1] * x.ndim) if axis is None else x.device.xp.expand_dims(found, axis)
     return truth(x, found)
 

@@ -4,9 +4,10 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from ..errors import OptionError, ShapeError, refuse_fractions
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import astype, sum_to
+
+Operation = TypeVar("Operation", bound=Callable[..., Any])
 
 
 class Reshape(Function):
@@ -175,6 +178,20 @@ def axis_of(x: Array | Tensor, axis: int, name: str) -> int:
     return int(axis) % x.ndim
 
 
+def scalars_too(function: Operation) -> Operation:
+    """An operation along an axis, also for tensors without axes: they go in as rows of one, and back."""
+
+    @wraps(function)
+    def call(x: Tensor, *args: Any, **options: Any) -> Any:
+        if getattr(x, "ndim", 1):
+            return function(x, *args, **options)
+        rows = [reshape(t, 1) if isinstance(t, Tensor) and t.ndim == 0 else t for t in (x, *args)]
+        y = function(*rows, **options)
+        return type(y)(*[reshape(part, ()) for part in y]) if isinstance(y, tuple) else reshape(y, ())
+
+    return call  # type: ignore[return-value]
+
+
 def several(numbers: tuple[Any, ...], what: str = "") -> tuple[Any, ...]:
     """Things given one by one, or together in a tuple or list; whole numbers, where it is said for what."""
     found = tuple(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)) else numbers
@@ -230,12 +247,20 @@ def transpose(x: Tensor, *axes: int) -> Tensor:
     return swapaxes(x, *axes)
 
 
+@scalars_too
 def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
     """Two axes exchanged."""
     order = list(range(x.ndim))
     one, other = axis_of(x, axis1, "transpose"), axis_of(x, axis2, "transpose")
     order[one], order[other] = other, one
     return Transpose(tuple(order))(x)
+
+
+def t(x: Tensor) -> Tensor:
+    """A matrix transposed; a vector as it is."""
+    if x.ndim > 2:
+        raise ShapeError(f"t() transposes a matrix, got shape {x.shape}: use transpose(axis, axis).")
+    return x.T
 
 
 def movedim(x: Tensor, source: int, destination: int) -> Tensor:
@@ -269,6 +294,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     return GetItem(index)(x)
 
 
+@scalars_too
 def squeeze(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Without one axis of length 1; without all of them for None."""
     axis = axis if dim is None else dim
@@ -342,6 +368,7 @@ def unbind(x: Tensor, axis: int = 0, *, dim: int | None = None) -> tuple[Tensor,
     return tuple(x[(slice(None),) * axis + (k,)] for k in range(x.shape[axis]))
 
 
+@scalars_too
 def flip(x: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
     """Axes read backwards."""
     turned = {axis_of(x, axis, "flip") for axis in several(axes or (dims,))}

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import functions as F
 from ..device import Device
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..tensor import Tensor
 from .cells import State, Weights, no_bias
 from .layers import checked_lengths, uniform, whole
@@ -55,8 +55,7 @@ class Recurrent(Module):
         bidirectional: bool = False,
         device: "str | Device | None" = None,
     ):
-        if not 0 <= dropout < 1:
-            raise OptionError(f"Dropout probability is {dropout}, expected 0 ≤ p < 1.")
+        F.check_probability(dropout)
         self.input_size = whole("input_size", input_size)
         self.hidden_size = whole("hidden_size", hidden_size)
         self.num_layers = whole("num_layers", num_layers)
