@@ -173,8 +173,13 @@ def test_a_number_that_does_not_fit_is_refused(device):
         for call in (lambda x, n: x + n, lambda x, n: n * x, lambda x, n: x**n):
             with pytest.raises(DtypeError, match=rf"{number} is outside u?int\d+: convert the tensor first"):
                 call(x, number)
-    with pytest.raises(DtypeError, match="True and False has no meaning"):
-        1 - sl.tensor([True])
+
+
+def test_minus_of_truths_needs_a_float_beside_them(device):
+    for call in (lambda mask: 1 - mask, lambda mask: mask - [1], lambda mask: mask - mask):
+        with pytest.raises(DtypeError, match="True and False has no meaning"):
+            call(sl.tensor([True]))
+    assert (sl.tensor([True]) - 0.25).tolist() == [0.75]
 
 
 # ---------------------------------------------------------------- no axes, no elements

@@ -264,8 +264,10 @@ def add(a: Any, b: Any) -> Tensor:
 
 def subtract(a: Any, b: Any) -> Tensor:
     """a − b, with broadcasting."""
-    refuse_truths("a - b", "use a ^ b", a, b)
-    return Subtract()(*operands(a, b))
+    one, other = operands(a, b)
+    beside_whole = isinstance(a, int) or isinstance(b, int)  # 1 - mask
+    refuse_truths("a - b", "use a ^ b", *((a, b) if beside_whole else (one,)))
+    return Subtract()(one, other)
 
 
 def multiply(a: Any, b: Any) -> Tensor:
