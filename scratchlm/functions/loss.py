@@ -71,8 +71,8 @@ class CrossEntropy(ClassLoss):
 
     def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0):
         super().__init__(ignore_index, reduction)
-        if not 0 <= label_smoothing < 1:
-            raise OptionError(f"label_smoothing is {label_smoothing}, expected 0 ≤ ε < 1.")
+        if not 0 <= label_smoothing <= 1:
+            raise OptionError(f"label_smoothing is {label_smoothing}, expected 0 ≤ ε ≤ 1.")
         self.smoothing = label_smoothing
 
     def forward(self, logits: Array, targets: Array) -> Array:
