@@ -256,9 +256,9 @@ class Tensor:
         return self._in_place(self**other)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if self.requires_grad and is_grad_enabled():
+        if is_grad_enabled() and (self.requires_grad or getattr(value, "requires_grad", False)):
             raise GraphError(
-                "An in-place change of a tensor that is part of a graph would falsify its gradient: "
+                "An in-place change of a tensor, or by one, that is part of a graph would falsify gradients: "
                 "do it inside no_grad(), or build a new tensor with where() or cat()."
             )
         try:

@@ -271,3 +271,37 @@ def test_vectors_and_matrices_are_told_apart():
         sl.outer(sl.ones(2, 2), sl.ones(2))
     with pytest.raises(ShapeError, match=r"t\(\) transposes a matrix, got shape \(1, 2, 3\)"):
         sl.ones(1, 2, 3).t()
+
+
+OPTIONS = {
+    "sum of a type": lambda torch: torch.tensor([[1, 2]]).sum(dim=1, dtype=torch.float32),
+    "mean of a type": lambda torch: torch.tensor([1.0, 2.0]).mean(dtype=torch.float64),
+    "prod of a type": lambda torch: torch.tensor([1, 2]).prod(0, dtype=torch.float64),
+    "cumsum of a type": lambda torch: torch.tensor([1, 2]).cumsum(0, dtype=torch.float32),
+    "cumprod of a type": lambda torch: torch.tensor([3, 2]).cumprod(dim=0, dtype=torch.float32),
+    "a multiple added": lambda torch: torch.add(torch.tensor([3.0]), torch.tensor([1.0]), alpha=2),
+    "a multiple taken": lambda torch: torch.tensor([3.0]).sub(torch.tensor([1.0]), alpha=0.5),
+    "and": lambda torch: torch.logical_and(torch.tensor([1, 2, 0]), torch.tensor([4.0, 0.0, 0.0])),
+    "or": lambda torch: torch.logical_or(torch.tensor([1, 2, 0]), torch.tensor([4.0, 0.0, 0.0])),
+    "either": lambda torch: torch.tensor([1, 2, 0]).logical_xor(torch.tensor([4, 0, 0])),
+    "a mask in place": lambda torch: torch.zeros(3).masked_fill_(torch.tensor([True, False, True]), 2.5),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_option_of_pytorchs_means_the_same(name, device):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    y, expected = OPTIONS[name](sl), OPTIONS[name](torch).numpy()
+    assert (y.shape, y.dtype, y.tolist()) == (expected.shape, expected.dtype, expected.tolist())
+
+
+def test_what_has_a_gradient_is_not_put_into_what_has_none(device):
+    """Its gradient would be lost, and nobody would see it."""
+    w, y = sl.tensor(1.0, requires_grad=True), sl.zeros(2)
+    for change in (lambda: y.__setitem__(0, w), lambda: y.copy_(w * 2)):
+        with pytest.raises(GraphError, match="by one, that is part of a graph would falsify gradients"):
+            change()
+    with sl.no_grad():
+        y[0] = w
+    y[1] = w.detach()
+    assert y.tolist() == [1, 1]

@@ -124,6 +124,11 @@ def clamp_(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return x.copy_(x.detach().clamp(min, max))
 
 
+def masked_fill_(x: Tensor, mask: Any, value: Any) -> Tensor:
+    """A number where the mask is True, in place."""
+    return x.copy_(x.detach().masked_fill(mask, value))
+
+
 def copy_(x: Tensor, source: Any) -> Tensor:
     """All elements overwritten, in place."""
     x[...] = source

@@ -257,13 +257,17 @@ def refuse_truths(sign: str, instead: str, *given: Any) -> None:
         raise DtypeError(f"{sign} of True and False has no meaning: {instead}, or .astype(np.float32) first.")
 
 
-def add(a: Any, b: Any) -> Tensor:
-    """a + b, with broadcasting."""
+def add(a: Any, b: Any, alpha: Any = 1) -> Tensor:
+    """a + alpha·b, with broadcasting."""
+    if type(alpha) is not int or alpha != 1:
+        b = multiply(alpha, b)
     return Add()(*operands(a, b))
 
 
-def subtract(a: Any, b: Any) -> Tensor:
-    """a − b, with broadcasting."""
+def subtract(a: Any, b: Any, alpha: Any = 1) -> Tensor:
+    """a − alpha·b, with broadcasting."""
+    if type(alpha) is not int or alpha != 1:
+        b = multiply(alpha, b)
     one, other = operands(a, b)
     beside_whole = isinstance(a, int) or isinstance(b, int)  # 1 - mask
     refuse_truths("a - b", "use a ^ b", *((a, b) if beside_whole else (one,)))

@@ -303,15 +303,17 @@ def total_type(array: Array) -> Any:
 
 
 @scalars_too
-def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
-    """Sums of all elements so far along one axis."""
+def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """Sums of all elements so far along one axis; `dtype`: of what element type they are."""
+    x = x if dtype is None else x.astype(dtype)
     axis = axis_of(x, axis if dim is None else dim, "cumsum")  # type: ignore[arg-type]
     return Cumsum(axis)(x)
 
 
 @scalars_too
-def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
-    """Products of all elements so far along one axis, one multiplication after the other."""
+def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """Products of all elements so far along one axis, one after the other; `dtype` as above."""
+    x = x if dtype is None else x.astype(dtype)
     axis = axis_of(x, axis if dim is None else dim, "cumprod")  # type: ignore[arg-type]
     parts = list(unbind(x.astype(total_type(x.data)), axis))
     for k in range(1, len(parts)):

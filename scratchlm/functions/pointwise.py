@@ -324,6 +324,21 @@ def allclose(a: Tensor, b: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal
     return bool(isclose(a, b, rtol, atol, equal_nan).data.all())
 
 
+def logical_and(a: Tensor, b: Any) -> Tensor:
+    """True where neither is 0."""
+    return (a != 0) & (b != 0)
+
+
+def logical_or(a: Tensor, b: Any) -> Tensor:
+    """True where one of both is not 0."""
+    return (a != 0) | (b != 0)
+
+
+def logical_xor(a: Tensor, b: Any) -> Tensor:
+    """True where just one of both is not 0."""
+    return (a != 0) ^ (b != 0)
+
+
 def logical_not(x: Tensor) -> Tensor:
     """True where x is 0."""
     return truth(x, x.data == 0)

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import OptionError, ShapeError, refuse_words
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import floating, where
+from .elementwise import astype, floating, where
 from .places import Extremes, gather, total_type
 from .pointwise import clamp, maximum, minimum, truth
 from .shape import axis_of
@@ -131,14 +131,16 @@ def named(axis: Any, keepdims: bool, pytorch: dict[str, Any]) -> tuple[Any, bool
     return pytorch.get("dim", axis), bool(keepdims or pytorch.get("keepdim", False))
 
 
-def sum(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
-    """Sum over axes; over all for None."""
-    return Sum(*named(axis, keepdims, pytorch))(x)
+def sum(x: Tensor, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **pytorch: Any) -> Tensor:
+    """Sum over axes; over all for None. `dtype`: of what element type the terms are."""
+    return Sum(*named(axis, keepdims, pytorch))(x if dtype is None else astype(x, dtype))
 
 
-def mean(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
-    """Mean over axes; over all for None. Integers have a float32 mean."""
-    return Mean(*named(axis, keepdims, pytorch))(floating(x))
+def mean(
+    x: Tensor, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **pytorch: Any
+) -> Tensor:
+    """Mean over axes, with the options of `sum`. Integers have a float32 mean."""
+    return Mean(*named(axis, keepdims, pytorch))(floating(x if dtype is None else astype(x, dtype)))
 
 
 def amax(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
@@ -172,9 +174,12 @@ def _extreme(over: Any, of_two: Any, place: Any, x: Tensor, axis: Any, keepdims:
     return Extremes(values, indices) if keepdims else Extremes(values.squeeze(dim), indices.squeeze(dim))
 
 
-def prod(x: Tensor, axis: int | None = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
-    """Product along one axis, or of all elements."""
+def prod(
+    x: Tensor, axis: int | None = None, keepdims: bool = False, *, dtype: Any = None, **pytorch: Any
+) -> Tensor:
+    """Product along one axis, or of all elements, with the options of `sum`."""
     axis, keepdims = named(axis, keepdims, pytorch)
+    x = x if dtype is None else astype(x, dtype)
     if axis is not None and x.ndim:
         return Product(axis, keepdims)(x)
     y = Product(0)(x.reshape(-1))
