@@ -1,8 +1,6 @@
 """Layers with parameters. Names, shapes and initial values as in PyTorch, so that weights move both ways."""
 
-from typing import Any
-
-from ..errors import unknown as _unknown
+from ..errors import answering as _answering
 from ..modes import evaluating as evaluating
 from . import functional as functional
 from . import init as init
@@ -57,9 +55,4 @@ from .recurrent import GRU as GRU
 from .recurrent import LSTM as LSTM
 from .recurrent import RNN as RNN
 
-
-def __getattr__(name: str) -> Any:
-    """For names that there are not."""
-    if name.startswith("__"):
-        raise AttributeError(name)  # protocols that somebody asks for
-    raise _unknown("scratchlm.nn", name, globals())
+__getattr__ = _answering("scratchlm.nn", globals())

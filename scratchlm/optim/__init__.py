@@ -1,5 +1,6 @@
 """Optimizers, gradient clipping and learning-rate schedules."""
 
+from ..errors import answering as _answering
 from .clipping import clip_grad_norm_ as clip_grad_norm_
 from .clipping import clip_grad_value_ as clip_grad_value_
 from .optimizer import SGD as SGD
@@ -15,3 +16,5 @@ from .scheduler import ExponentialLR as ExponentialLR
 from .scheduler import LambdaLR as LambdaLR
 from .scheduler import LRScheduler as LRScheduler
 from .scheduler import StepLR as StepLR
+
+__getattr__ = _answering("scratchlm.optim", globals())
