@@ -253,7 +253,7 @@ def floating(x: Tensor) -> Tensor:
 
 def refuse_truths(sign: str, instead: str, *given: Any) -> None:
     """Minus of True and False has no meaning."""
-    if any(getattr(x, "dtype", None) == np.bool_ for x in given):
+    if any(getattr(getattr(x, "dtype", None), "kind", None) == "b" for x in given):
         raise DtypeError(f"{sign} of True and False has no meaning: {instead}, or .astype(np.float32) first.")
 
 
