@@ -131,9 +131,9 @@ LAYER_CASES = [
     Case(
         "embedding",
         "Embedding",
-        F.embedding,
+        lambda w, ids: F.embedding(ids, w),
         [normal(5, 3), np.array([[0, 4, 4], [1, 4, 0]])],
-        F.embedding_composed,
+        lambda w, ids: F.embedding_composed(ids, w),
         lambda w, ids: torch_f("embedding")(ids, w),
     ),
     Case(

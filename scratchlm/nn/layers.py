@@ -115,7 +115,7 @@ class Embedding(Module):
 
     def forward(self, ids: Any) -> Tensor:
         """Token ids (…) → (…, embedding_dim)."""
-        return F.embedding(self.weight, ids, self.padding_idx)
+        return F.embedding(ids, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""
@@ -127,8 +127,7 @@ class Dropout(Module):
     """Zeroes each element with probability p while training, scales the others by 1/(1−p)    [dropout]."""
 
     def __init__(self, p: float = 0.5):
-        if not 0 <= p < 1:
-            raise OptionError(f"Dropout probability is {p}, expected 0 ≤ p < 1.")
+        F.check_probability(p)
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
