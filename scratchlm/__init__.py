@@ -21,6 +21,7 @@ from . import creation, functions
 from . import cuda as cuda
 from . import nn as nn
 from . import optim as optim
+from . import utils as utils
 from .creation import tensor as tensor
 from .device import Device as Device
 from .device import default_device as default_device

@@ -107,7 +107,7 @@ def test_the_block_is_pytorchs(device, rng, causal, lengths):
 
 def test_attention_to_a_memory_is_pytorchs(device, rng):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
-    peer, mine = torch.nn.MultiheadAttention(8, 2, batch_first=True), nn.MultiheadAttention(8, 2)
+    peer, mine = torch.nn.MultiheadAttention(8, 2, batch_first=True), nn.Attention(8, 2)
     mine.load_state_dict(peer.state_dict())
     x, memory = (rng.standard_normal((2, n, 8)).astype(np.float32) for n in (3, 5))
     expected, _ = peer(*(torch.from_numpy(a) for a in (x, memory, memory)))

@@ -33,7 +33,7 @@ MASKS = {
 def both(**options):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
     torch.manual_seed(3)
-    ours = nn.MultiheadAttention(D, H, **options)
+    ours = nn.Attention(D, H, **options)
     theirs = torch.nn.MultiheadAttention(D, H, batch_first=True, **options)
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs, torch
@@ -60,7 +60,7 @@ def test_masks_are_pytorchs(name, cross, device):
 @pytest.mark.parametrize("lengths", [None, [6, 3]])
 @pytest.mark.parametrize("causal", [False, True])
 def test_lengths_and_causal_beside_a_mask_hide_what_they_hide_alone(lengths, causal, device):
-    attention, nothing = nn.MultiheadAttention(D, H), np.zeros((S, S), bool)
+    attention, nothing = nn.Attention(D, H), np.zeros((S, S), bool)
     x = sl.tensor(MEMORY)
     expected, _ = attention(x, lengths=lengths, causal=causal)
     found, _ = attention(x, lengths=lengths, causal=causal, attn_mask=nothing)
@@ -73,7 +73,7 @@ def test_dropout_is_on_the_weights_while_training(device):
     expected = theirs(*[torch.tensor(X)] * 3)[0].detach().numpy()
     for masks in ({}, {"attn_mask": np.zeros((T, T), bool)}):
         same(ours(sl.tensor(X), **masks)[0].numpy(), expected, through(ours, T))
-    one = nn.MultiheadAttention(D, 1, dropout=0.5)  # values and output are the input itself
+    one = nn.Attention(D, 1, dropout=0.5)  # values and output are the input itself
     identity = np.concatenate([np.zeros((2 * D, D)), np.eye(D)]).astype(np.float32)
     one.load_state_dict({"in_proj_weight": identity, "out_proj.weight": np.eye(D)}, strict=False)
     one.load_state_dict({"out_proj.bias": np.zeros(D)}, strict=False)
@@ -84,7 +84,7 @@ def test_dropout_is_on_the_weights_while_training(device):
 
 
 def test_what_is_no_mask_is_refused(device):
-    attention, x = nn.MultiheadAttention(D, H), sl.tensor(X)
+    attention, x = nn.Attention(D, H), sl.tensor(X)
     with pytest.raises(ShapeError, match=r"attn_mask needs the shape \(4, 4\) or \(4, 4, 4\), got \(3, 4\)"):
         attention(x, attn_mask=np.zeros((3, 4), bool))
     with pytest.raises(ShapeError, match=r"key_padding_mask needs the shape \(2, 4\), got \(4, 2\)"):
@@ -92,9 +92,9 @@ def test_what_is_no_mask_is_refused(device):
     with pytest.raises(ShapeError, match="lengths from 1 to 4, one for each of 2"):
         attention(x, lengths=[0, 4], attn_mask=np.zeros((4, 4), bool))
     with pytest.raises(OptionError, match=r"Dropout probability is 1\.5"):
-        nn.MultiheadAttention(D, H, dropout=1.5)
+        nn.Attention(D, H, dropout=1.5)
     with pytest.raises(OptionError, match=r"embed_dim is 8\.0"):
-        nn.MultiheadAttention(8.0, H)
+        nn.Attention(8.0, H)
 
 
 # ---------------------------------------------------------------- blocks

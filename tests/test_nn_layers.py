@@ -83,9 +83,9 @@ def test_outputs_and_gradients_are_pytorchs(name, device):
 
 
 def test_norms_refuse_other_axes(device):
-    with pytest.raises(ShapeError, match=r"LayerNorm normalises the last axes \(3, 4\), got \(4, 3, 5\)"):
+    with pytest.raises(ShapeError, match=r"layer_norm normalises the last axes \(3, 4\), got \(4, 3, 5\)"):
         nn.LayerNorm((3, 4))(sl.tensor(X))
-    with pytest.raises(ShapeError, match=r"RMSNorm .* \(4,\), got \(4, 3, 5\)"):
+    with pytest.raises(ShapeError, match=r"rms_norm .* \(4,\), got \(4, 3, 5\)"):
         nn.RMSNorm(4)(sl.tensor(X))
 
 

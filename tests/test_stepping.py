@@ -53,7 +53,7 @@ CASES = {  # each formula with kernels of its own
         AdditiveAttention,
         lambda: F.additive_attention(x(1, 2, 3), x(1, 2, 3), x(1, 2, 3), x(3)),
     ),
-    "embedding": (Embedding, lambda: F.embedding([1, 2], x(4, 3))),
+    "embedding": (Embedding, lambda: F.embedding(x(4, 3), [1, 2])),
     "linear": (Linear, lambda: F.linear(x(2, 3), x(4, 3), x(4))),
     "matmul": (MatMul, lambda: F.matmul(x(2, 3), x(3, 4))),
     "layer_norm": (LayerNorm, lambda: F.layer_norm(x(2, 3), x(3), x(3))),

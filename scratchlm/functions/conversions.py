@@ -8,7 +8,7 @@ from ..device import Device, get_device
 from ..errors import GraphError, refuse_words
 from ..random import random_state
 from ..tensor import Tensor
-from .elementwise import add, astype, multiply
+from .elementwise import add, astype, multiply, operands
 from .shape import axis_of, to_device
 
 
@@ -57,6 +57,11 @@ def to(x: Tensor, target: Any, dtype: Any = None) -> Tensor:
     if device is x.device:
         return x
     return to_device(x, device) if x._function else Tensor(x, x.requires_grad, device)
+
+
+def type_as(x: Tensor, other: Any) -> Tensor:
+    """In the element type of another tensor."""
+    return astype(x, operands(x, other)[1].dtype)
 
 
 def clone(x: Tensor) -> Tensor:

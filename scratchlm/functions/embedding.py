@@ -43,7 +43,7 @@ class Embedding(Function):
         return grad_weight, None
 
 
-def embedding(ids: Any, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def embedding(weight: Tensor, ids: Any, padding_idx: int | None = None) -> Tensor:
     """Rows of `weight` (V, D) for token ids (…): (…, D). The row of `padding_idx` gets no gradient.
 
     Raises:
@@ -53,6 +53,6 @@ def embedding(ids: Any, weight: Tensor, padding_idx: int | None = None) -> Tenso
     return Embedding(padding_idx)(weight, ids)
 
 
-def embedding_composed(ids: Tensor, weight: Tensor) -> Tensor:
+def embedding_composed(weight: Tensor, ids: Tensor) -> Tensor:
     """The same out of a primitive operation: indexing, whose gradient adds too."""
     return weight[ids]

@@ -134,10 +134,10 @@ class LinearCrossEntropy(ClassLoss):
 def cross_entropy(
     logits: Tensor,
     targets: Any,
+    weight: Any = None,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-    weight: Any = None,
 ) -> Tensor:
     """Mean, sum or each (none) of −ln softmax(logits)[target]: logits (N, V), targets (N) integers.
 
@@ -266,7 +266,7 @@ def linear_cross_entropy_composed(
     reduction: str = "mean",
 ) -> Tensor:
     """The same as two layers."""
-    return cross_entropy(linear(x, weight, bias), targets, ignore_index, reduction)
+    return cross_entropy(linear(x, weight, bias), targets, None, ignore_index, reduction)
 
 
 def perplexity(loss: float) -> float:

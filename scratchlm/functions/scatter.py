@@ -135,6 +135,16 @@ def scatter(x: Tensor, dim: int, index: Any, src: Any, *, reduce: str | None = N
     return Scatter(where_to)(x, _source(x, where_to, src))
 
 
+def scatter_(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
+    """`scatter`, in place."""
+    return x.copy_(scatter(x.detach(), dim, index, src))
+
+
+def scatter_add_(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
+    """`scatter_add`, in place."""
+    return x.copy_(scatter_add(x.detach(), dim, index, src))
+
+
 @numbers_too
 def scatter_reduce(
     x: Tensor, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True

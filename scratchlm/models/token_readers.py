@@ -23,7 +23,7 @@ from ..tensor import Tensor
 Reader = Callable[[Any, Any], tuple[Any, Any] | None]
 
 PARTS_OF_A_BLOCK = (
-    nn.TransformerBlock, nn.MultiheadAttention, nn.Linear, nn.Linear, nn.Linear, nn.LayerNorm, nn.LayerNorm,
+    nn.TransformerBlock, nn.Attention, nn.Linear, nn.Linear, nn.Linear, nn.LayerNorm, nn.LayerNorm,
     nn.Dropout,
 )  # fmt: skip
 

@@ -25,7 +25,7 @@ from .activations import Softmin as Softmin
 from .activations import Softplus as Softplus
 from .activations import Softsign as Softsign
 from .activations import Tanh as Tanh
-from .attention import MultiheadAttention as MultiheadAttention
+from .attention import Attention as Attention
 from .attention import TransformerBlock as TransformerBlock
 from .cells import GRUCell as GRUCell
 from .cells import LSTMCell as LSTMCell
@@ -55,5 +55,11 @@ from .module import Parameter as Parameter
 from .recurrent import GRU as GRU
 from .recurrent import LSTM as LSTM
 from .recurrent import RNN as RNN
+from .transformer import MultiheadAttention as MultiheadAttention
+from .transformer import Transformer as Transformer
+from .transformer import TransformerDecoder as TransformerDecoder
+from .transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from .transformer import TransformerEncoder as TransformerEncoder
+from .transformer import TransformerEncoderLayer as TransformerEncoderLayer
 
 __getattr__ = _answering("scratchlm.nn", globals())

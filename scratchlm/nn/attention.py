@@ -17,14 +17,15 @@ from .layers import Dropout, LayerNorm, Linear, checked_lengths, whole
 from .module import Module, Parameter
 
 Cache = tuple[Tensor, Tensor]  # keys and values of earlier tokens, each (B, S, D)
-ACTIVATIONS = {"gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, "tanh"), "relu": F.relu}
+ACTIVATIONS: dict[str, Any] = {"gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, "tanh"), "relu": F.relu}
 
 
-class MultiheadAttention(Module):
+class Attention(Module):
     """Attention with H heads side by side, each on D/H features of its own    [attention].
 
     Parameters as in torch.nn.MultiheadAttention: in_proj_weight (3D, D) for q, k, v, in_proj_bias (3D),
     out_proj. Dropout is on the weights P, while training; without it and without a mask P is never stored.
+    MultiheadAttention is the same by PyTorch's call.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class MultiheadAttention(Module):
         embed_dim: int,
         num_heads: int,
         dropout: float = 0.0,
+        bias: bool = True,
         device: "str | Device | None" = None,
     ):
         whole("embed_dim", embed_dim)
@@ -44,8 +46,9 @@ class MultiheadAttention(Module):
         bound = (6 / (4 * embed_dim)) ** 0.5  # Glorot and Bengio's, as PyTorch takes it for (3D, D)
         drawn = random_state.generator.uniform(-bound, bound, (3 * embed_dim, embed_dim))
         self.in_proj_weight = Parameter(drawn.astype("float32"), device=device)
-        self.in_proj_bias = Parameter((0 * drawn[:, 0]).astype("float32"), device=device)
-        self.out_proj = Linear(embed_dim, embed_dim, device=device)
+        zeros = np.zeros(3 * embed_dim, np.float32)
+        self.in_proj_bias = Parameter(zeros, device=device) if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, device=device)
 
     def forward(
         self,
@@ -72,7 +75,7 @@ class MultiheadAttention(Module):
         Returns the output (B, T, D), and keys and values including x's (None unless kept).
         """
         if x.ndim != 3:
-            raise ShapeError(f"MultiheadAttention takes (batch, time, features), got {x.shape}.")
+            raise ShapeError(f"{type(self).__name__} takes (batch, time, features), got {x.shape}.")
         D = x.shape[-1]
         stored = attn_mask is not None or key_padding_mask is not None or (self.dropout > 0 and self.training)
         if memory is None:
@@ -83,8 +86,8 @@ class MultiheadAttention(Module):
                 return self.out_proj(y), seen
             q, k, v = F.split(qkv, D, axis=-1)
         else:
-            q = F.linear(x, self.in_proj_weight[:D], self.in_proj_bias[:D])
-            k, v = F.split(F.linear(memory, self.in_proj_weight[D:], self.in_proj_bias[D:]), D, axis=-1)
+            q = self._project(x, slice(0, D))
+            k, v = F.split(self._project(memory, slice(D, 3 * D)), D, axis=-1)
         if cache is not None:
             k, v = F.cat([cache[0], k], axis=1), F.cat([cache[1], v], axis=1)
         heads = self._heads(q), self._heads(k), self._heads(v)  # (B, H, ·, D/H)
@@ -99,6 +102,11 @@ class MultiheadAttention(Module):
         y = y.permute(0, 2, 1, 3).reshape(*x.shape)
         return self.out_proj(y), (k, v) if keep else None
 
+    def _project(self, x: Tensor, rows: slice) -> Tensor:
+        """x by some rows of in_proj: those of q, k or v."""
+        bias = None if self.in_proj_bias is None else self.in_proj_bias[rows]
+        return F.linear(x, self.in_proj_weight[rows], bias)
+
     def _mask(self, q: Tensor, S: int, lengths: Any, causal: bool, attn: Any, padding: Any) -> Tensor | None:
         """What all masks together add to the scores (B, H, T, S); None where there is none."""
         B, H, T, _ = q.shape
@@ -107,7 +115,7 @@ class MultiheadAttention(Module):
         of_keys: Shapes = {(B, S): (B, 1, 1, S)}
         masks = [("attn_mask", attn, of_scores), ("key_padding_mask", padding, of_keys)]
         if lengths is not None:
-            counts = checked_lengths(lengths, B, S, "MultiheadAttention")
+            counts = checked_lengths(lengths, B, S, type(self).__name__)
             masks.append(("lengths", np.arange(S) >= counts[:, None], of_keys))
         if causal:
             masks.append(("causal", np.arange(S) > np.arange(T)[:, None] + S - T, of_scores))
@@ -136,6 +144,16 @@ class MultiheadAttention(Module):
         return f"{self.in_proj_weight.shape[1]}, {self.num_heads}"
 
 
+def checked_activation(name: Any) -> Any:
+    """The function of that name, or of the caller's own."""
+    if callable(name):
+        return name
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        near, known = did_you_mean(str(name), ACTIVATIONS), ", ".join(ACTIVATIONS)
+        raise OptionError(f"activation is {quote(name)}{near}, expected one of {known}.")
+    return ACTIVATIONS[name]
+
+
 class TransformerBlock(Module):
     """x + attention(norm x), then x + MLP(norm x): the pre-norm block.
 
@@ -154,14 +172,11 @@ class TransformerBlock(Module):
         norm_first: bool = True,
         activation: str = "gelu",
     ):
-        if activation not in ACTIVATIONS:
-            near = did_you_mean(str(activation), ACTIVATIONS)
-            known = ", ".join(ACTIVATIONS)
-            raise OptionError(f"activation is {quote(activation)}{near}, expected one of {known}.")
+        checked_activation(activation)
         self.norm_first = norm_first
         self.activation = activation
         hidden = dim_feedforward or 4 * d_model
-        self.self_attn = MultiheadAttention(d_model, nhead, device=device)
+        self.self_attn = Attention(d_model, nhead, device=device)
         self.linear1 = Linear(d_model, hidden, device=device)
         self.linear2 = Linear(hidden, d_model, device=device)
         self.norm1 = LayerNorm(d_model, device=device)
@@ -176,7 +191,7 @@ class TransformerBlock(Module):
         cache: Cache | None = None,
         keep: bool = True,
     ) -> tuple[Tensor, Cache | None]:
-        """x (B, T, D) → the same shape, and the keys and values; arguments as for MultiheadAttention."""
+        """x (B, T, D) → the same shape, and the keys and values; arguments as for Attention."""
         read = self.norm1(x) if self.norm_first else x
         y, seen = self.self_attn(read, None, lengths, causal, cache, keep)
         if self.norm_first:

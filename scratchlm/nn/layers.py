@@ -1,6 +1,5 @@
 """Layers with parameters, initialised as in PyTorch, from the engine's own generator (`manual_seed`)."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from ..device import Device, to_host
 from ..errors import OptionError, ShapeError, quote
 from ..random import random_state
 from ..tensor import Tensor
+from . import calls
 from .module import Module, Parameter
 
 
@@ -115,7 +115,7 @@ class Embedding(Module):
 
     def forward(self, ids: Any) -> Tensor:
         """Token ids (…) → (…, embedding_dim)."""
-        return F.embedding(ids, self.weight, self.padding_idx)
+        return F.embedding(self.weight, ids, self.padding_idx)
 
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""
@@ -140,26 +140,11 @@ class Dropout(Module):
 
 
 class Norm(Module):
-    """What LayerNorm and RMSNorm share: the last axes of the input as one row, and back."""
+    """What LayerNorm and RMSNorm share: the last axes of the input are one row."""
 
     def __init__(self, normalized_shape: int | Sequence[int]):
         lengths = (normalized_shape,) if isinstance(normalized_shape, int | np.integer) else normalized_shape
         self.normalized_shape = tuple(whole("normalized_shape", n) for n in lengths)
-
-    def rows(self, x: Tensor) -> Tensor:
-        """x (…, *normalized_shape) → (…, D)."""
-        n = len(self.normalized_shape)
-        if n == 0 or x.shape[-n:] != self.normalized_shape:
-            raise ShapeError(
-                f"{type(self).__name__} normalises the last axes {self.normalized_shape}, got {x.shape}."
-            )
-        return x if n == 1 else x.reshape(*x.shape[:-n], math.prod(self.normalized_shape))
-
-    def flat(self, parameter: Parameter | None, rows: Tensor, number: int) -> Tensor:
-        """A parameter (D) for rows (…, D); the number D times where there is none."""
-        if parameter is None:
-            return Tensor(rows.device.xp.full(rows.shape[-1], number, rows.dtype), device=rows.device)
-        return parameter if parameter.ndim == 1 else parameter.reshape(-1)
 
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""
@@ -189,10 +174,7 @@ class LayerNorm(Norm):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, *normalized_shape), the same shape."""
-        rows = self.rows(x)
-        weight, bias = self.flat(self.weight, rows, 1), self.flat(self.bias, rows, 0)
-        y = F.layer_norm(rows, weight, bias, self.eps)
-        return y if rows is x else y.reshape(x.shape)
+        return calls.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 class RMSNorm(Norm):
@@ -212,8 +194,7 @@ class RMSNorm(Norm):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, *normalized_shape), the same shape."""
-        rows = self.rows(x)
-        return F.rms_norm(rows, self.flat(self.weight, rows, 1), self.eps).reshape(x.shape)
+        return calls.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
 
 class Identity(Module):

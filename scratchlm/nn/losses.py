@@ -49,7 +49,7 @@ class CrossEntropyLoss(Weighted):
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
         """A scalar, or (N) for reduction 'none'."""
         options = self.ignore_index, self.reduction, self.label_smoothing
-        return F.cross_entropy(logits, targets, *options, weight=self.weight)
+        return F.cross_entropy(logits, targets, self.weight, *options)
 
 
 class NLLLoss(Weighted):

@@ -16,7 +16,7 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        parameters: Parameters,
+        params: Parameters,
         lr: float = 1e-2,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
@@ -24,7 +24,7 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
     ):
         check_number("initial_accumulator_value", initial_accumulator_value, 0)
-        super().__init__(parameters, lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
+        super().__init__(params, lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
         for square in self.buffers["square"]:
             square += initial_accumulator_value
 
@@ -56,7 +56,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        parameters: Parameters,
+        params: Parameters,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -65,7 +65,7 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ):
         options = {"alpha": alpha, "eps": eps, "momentum": momentum, "centered": centered}
-        super().__init__(parameters, lr=lr, weight_decay=weight_decay, **options)
+        super().__init__(params, lr=lr, weight_decay=weight_decay, **options)
 
     def check(self, group: dict[str, Any]) -> None:
         """0 ≤ alpha < 1, eps ≥ 0, 0 ≤ momentum < 1."""

@@ -1,0 +1,3 @@
+"""PyTorch's `utils`, as far as programs on text use it: `utils.data`."""
+
+from . import data as data
