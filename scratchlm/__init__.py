@@ -15,7 +15,6 @@ if not Path(__file__).with_name("kernels").is_dir():
 
 # "A as A": type checkers then know that A is for users; packages below do the same.
 from .tensor import Tensor as Tensor  # first: it brings in the functions that its methods call
-from .tensor import tensor as tensor
 
 # isort: split
 from . import creation, functions
@@ -23,6 +22,7 @@ from . import cuda as cuda
 from . import nn as nn
 from . import optim as optim
 from . import utils as utils
+from .creation import tensor as tensor
 from .device import Device as Device
 from .device import default_device as default_device
 from .device import get_device as get_device

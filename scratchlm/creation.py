@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .device import Device, to_host
 from .errors import DtypeError, OptionError, ShapeError, quote, refuse_fractions
 from .random import Generator, random_state
 from .tensor import Tensor
@@ -18,6 +19,15 @@ def _shape(lengths: Any) -> tuple[int, ...]:
     if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
         raise ShapeError(f"A shape is of whole numbers from 0 on, got {quote(shape)}.")
     return tuple(int(n) for n in shape)
+
+
+def tensor(
+    data: Any, requires_grad: bool = False, device: "str | Device | None" = None, dtype: Any = None
+) -> Tensor:
+    """Make a Tensor with memory of its own (what is passed to `Tensor` itself is shared)."""
+    array = data.data if isinstance(data, Tensor) else data
+    array = array.copy() if hasattr(array, "dtype") else array
+    return Tensor(array if dtype is None else to_host(array).astype(dtype), requires_grad, device)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Tensor:

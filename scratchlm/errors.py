@@ -6,7 +6,7 @@ line prints that sentence alone and ends with exit code 2.
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -71,6 +71,17 @@ def unknown(where: str, name: str, known: Iterable[str]) -> UnknownName:
         f"{where} has no '{name}'{did_you_mean(name, known)}: docs/pytorch.md lists what there is for "
         "PyTorch's names."
     )
+
+
+def answering(where: str, known: Mapping[str, object]) -> Callable[[str], object]:
+    """A module's `__getattr__`: the answer of `unknown` to names that it has not."""
+
+    def missing(name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)  # protocols that somebody asks for
+        raise unknown(where, name, known)
+
+    return missing
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -161,7 +161,9 @@ class Tensor:
         return f"tensor({body}{extra})"
 
     # ---------------------------------------------------------------- the graph
-    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = False, create_graph: bool = False
+    ) -> None:
         """Leave ∂self/∂leaf in the `.grad` of every leaf that requires it (added to what is there).
 
         Args:
@@ -170,8 +172,10 @@ class Tensor:
 
         Raises:
             GraphError: nothing was recorded, self is not a scalar and no gradient is given, the graph is
-                already freed, or a saved array was changed in place.
+                already freed, a saved array was changed in place, or create_graph is wanted.
         """
+        if create_graph:
+            raise GraphError("create_graph asks for second derivatives, left out here: see docs/pytorch.md.")
         if not self.requires_grad:
             raise GraphError(
                 "backward() from a tensor that depends on no parameter: set requires_grad=True on what you "
@@ -191,11 +195,13 @@ class Tensor:
         if self._function is None:
             self._accumulate(grad, owned=False)
         else:
-            walk_back(self._function, self._index, grad, retain_graph)
+            walk_back(self._function, self._index, grad, bool(retain_graph))
 
     def _accumulate(self, grad: Any, owned: bool) -> None:
         """Add to `.grad`. `owned`: nobody else holds this array, so it may be kept without a copy."""
         if self.grad is not None:
+            if not isinstance(self.grad, Tensor):
+                raise DtypeError(f".grad is a {type(self.grad).__name__}: set it to a Tensor, or to None.")
             if self.grad._data.shape != grad.shape:
                 raise ShapeError(
                     f"The gradient of a tensor of shape {self.shape} has shape {self.grad.shape}: set .grad "
@@ -218,8 +224,10 @@ class Tensor:
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
-        """Switch gradients of a leaf on or off, in place."""
+        """Switch gradients of a leaf on or off, in place. Those of a recorded result are on already."""
         if self._function is not None:
+            if requires_grad:
+                return self
             raise GraphError("requires_grad_ is for leaves: use detach() to cut a result off from its graph.")
         if requires_grad and self.dtype.kind != "f":
             raise DtypeError(f"Only float tensors have gradients, this one is {self.dtype}.")
@@ -253,9 +261,9 @@ class Tensor:
         return self._in_place(self**other)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if self.requires_grad and is_grad_enabled():
+        if is_grad_enabled() and (self.requires_grad or getattr(value, "requires_grad", False)):
             raise GraphError(
-                "An in-place change of a tensor that is part of a graph would falsify its gradient: "
+                "An in-place change of a tensor, or by one, that is part of a graph would falsify gradients: "
                 "do it inside no_grad(), or build a new tensor with where() or cat()."
             )
         try:
@@ -333,11 +341,11 @@ class Tensor:
     def __invert__(self) -> "Tensor":
         return self ^ (True if self.dtype == bool else -1)
 
-    def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return Tensor._of(compare("==", self, other), self.device)
+    def __eq__(self, other: object) -> Any:
+        return False if other is None else Tensor._of(compare("==", self, other), self.device)
 
-    def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return Tensor._of(compare("!=", self, other), self.device)
+    def __ne__(self, other: object) -> Any:
+        return True if other is None else Tensor._of(compare("!=", self, other), self.device)
 
     def __lt__(self, other: Any) -> "Tensor":
         return Tensor._of(compare("<", self, other), self.device)
@@ -382,15 +390,6 @@ class Tensor:
     def mT(self) -> "Tensor":
         """The last two axes exchanged: each matrix transposed."""
         return F.transpose(self, -1, -2)
-
-
-def tensor(
-    data: Any, requires_grad: bool = False, device: "str | Device | None" = None, dtype: Any = None
-) -> Tensor:
-    """Make a Tensor with memory of its own (what is passed to `Tensor` itself is shared)."""
-    array = data.data if isinstance(data, Tensor) else data
-    array = array.copy() if hasattr(array, "dtype") else array
-    return Tensor(array if dtype is None else to_host(array).astype(dtype), requires_grad, device)
 
 
 # Last, because these modules need Tensor. Each function whose first argument is x or a is a method, too.

@@ -320,10 +320,10 @@ SURFACE_CASES = [
     ),
     Case(
         "bce",
-        "Log",
+        "BinaryCrossEntropy",
         F.binary_cross_entropy,
         [RNG.uniform(0.1, 0.9, (3, 4)), RNG.uniform(0, 1, (3, 4))],
-        None,
+        F.binary_cross_entropy_composed,
         torch_f("binary_cross_entropy"),
     ),
     Case(

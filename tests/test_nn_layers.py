@@ -1,6 +1,8 @@
 """Norms, embeddings, activations, losses and initial values, held to PyTorch's: outputs and gradients."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from .tolerance import rounding, same
 X = np.random.default_rng(3).standard_normal((4, 3, 5)).astype(np.float32)
 BOUND = rounding(15, 4)  # rows of at most 15 numbers, each about as large as 4 in X
 
+NO_OPTIONS = ("ReLU6", "SELU", "Mish", "Softsign", "Hardsigmoid", "Hardswish")
 LAYERS = {
     "layer norm": lambda m: m.LayerNorm(5),
     "layer norm of two axes": lambda m: m.LayerNorm((3, 5)),
@@ -24,6 +27,10 @@ LAYERS = {
     "rms norm of two axes": lambda m: m.RMSNorm((3, 5), eps=0.2),
     "rms norm without weight": lambda m: m.RMSNorm(5, elementwise_affine=False),
     "silu": lambda m: m.SiLU(),
+    **{name: (lambda m, name=name: getattr(m, name)()) for name in NO_OPTIONS},
+    "celu": lambda m: m.CELU(0.5),
+    "hardtanh": lambda m: m.Hardtanh(-0.4, 0.7),
+    "softmin": lambda m: m.Softmin(dim=0),
     "leaky relu": lambda m: m.LeakyReLU(),
     "leaky relu, steeper": lambda m: m.LeakyReLU(0.3),
     "elu": lambda m: m.ELU(alpha=0.5),
@@ -52,6 +59,13 @@ def both(make):
             parameter.copy_(torch.randn(parameter.shape))
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs, torch
+
+
+def test_each_activation_of_the_page_for_readers_of_pytorch_is_a_layer():
+    text = (Path(__file__).parents[1] / "docs" / "pytorch.md").read_text(encoding="utf-8")
+    named = re.search(r"\*\*Activations:\*\* `([^`]*)`", text)
+    layers = {name.lower() for name in vars(nn)}
+    assert {name.replace("_", "") for name in named[1].split()} - {"swish"} <= layers  # PyTorch has SiLU
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -135,7 +149,11 @@ LOG_P = (SCORES - np.log(np.exp(SCORES).sum(1, keepdims=True))).astype(np.float3
 P = np.exp(LOG_P)
 OTHER = RNG.uniform(0.1, 0.9, (6, 4)).astype(np.float32)
 LOSSES = {
-    "CrossEntropyLoss": (SCORES, TARGETS, [{}, {"weight": WEIGHT}, {"label_smoothing": 0.2}]),
+    "CrossEntropyLoss": (
+        SCORES,
+        TARGETS,
+        [{}, {"weight": WEIGHT}, {"label_smoothing": 0.2}, {"label_smoothing": 1.0}],
+    ),
     "NLLLoss": (SCORES, TARGETS, [{}, {"weight": WEIGHT}]),
     "BCELoss": (P, OTHER, [{}, {"weight": WEIGHT}]),
     "BCEWithLogitsLoss": (SCORES, OTHER, [{}, {"weight": WEIGHT}, {"pos_weight": WEIGHT}]),

@@ -38,6 +38,28 @@ def test_layers_in_a_list_are_refused_where_it_is_set(kept):
         Net(make())
 
 
+def test_a_list_of_layers_that_have_names_beside_it_is_no_loss():
+    """So do DeZero's models and minitorch's modules."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            self.layers, self.biases = [], []
+            for k in range(2):
+                self.add_module(f"l{k}", linear())
+                self.layers.append(getattr(self, f"l{k}"))
+            self.register_parameter("bias", nn.Parameter([1.0]))
+            self.biases.append(self.bias)
+            self.first = [self.l0.weight, {"last": self.l1}]
+
+    net = Net()
+    assert [name for name, _ in net.named_parameters()] == [
+        "bias", "l0.weight", "l0.bias", "l1.weight", "l1.bias"
+    ]  # fmt: skip
+    net.layers.append(linear())
+    with pytest.raises(OptionError, match=r"Net\.layers is a list with a Linear in it"):
+        list(net.parameters())
+
+
 @pytest.mark.parametrize("use", [nn.Module.state_dict, lambda net: list(net.parameters())])
 @pytest.mark.parametrize("deep", [False, True])
 def test_layers_appended_later_are_refused_where_parameters_are_asked_for(use, deep):

@@ -80,10 +80,14 @@ def compare(ours, theirs, x, found, peer, expected):
 
 @pytest.mark.parametrize("with_state", [False, True], ids=["from zero", "from a state"])
 @pytest.mark.parametrize("name", CELLS)
-def test_cells_are_pytorchs(name, with_state, device):
+@pytest.mark.parametrize("alone", [False, True], ids=["of a batch", "of one row"])
+def test_cells_are_pytorchs(name, alone, with_state, device):
     ours, theirs, torch = both(CELLS[name])
-    x, peer = sl.tensor(X[0], requires_grad=True), torch.tensor(X[0], requires_grad=True)
+    rows = X[0, 0] if alone else X[0]
+    x, peer = sl.tensor(rows, requires_grad=True), torch.tensor(rows, requires_grad=True)
     state = start(ours, ())
+    if alone:
+        state = given(state, lambda h: h[0])
     extra = ([given(state, sl.tensor)], [given(state, torch.tensor)]) if with_state else ([], [])
     compare(ours, theirs, x, ours(x, *extra[0]), peer, theirs(peer, *extra[1]))
 
@@ -96,6 +100,12 @@ def test_layers_are_pytorchs(name, with_state, device):
     state = start(ours, (ours.num_layers * len(ours.directions),))
     extra = ([given(state, sl.tensor)], [given(state, torch.tensor)]) if with_state else ([], [])
     compare(ours, theirs, x, ours(x, *extra[0]), peer, theirs(peer, *extra[1]))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_takes_one_step(name):
+    with pytest.raises(ShapeError, match=r"Cell takes an input \(batch, .*\), got \(6, 5, 3\)"):
+        CELLS[name](nn)(sl.tensor(X))
 
 
 # ---------------------------------------------------------------- sequences of several lengths

@@ -85,13 +85,15 @@ def test_training_by_plain_tensors_as_in_pytorch(device):
 
 
 # ---------------------------------------------------------------- names and misuse
-@pytest.mark.parametrize("place", [sl, sl.zeros(1), F], ids=["module", "tensor", "functions"])
+PLACES = {"module": sl, "tensor": sl.zeros(1), "functions": F, "functional": functional}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_an_unknown_name_is_answered_with_ours(place):
-    if place is not F:
-        with pytest.raises(UnknownName, match=r"did you mean 'softmax'"):
-            place.sofmax  # noqa: B018
-        with pytest.raises(UnknownName, match=r"left out on purpose, see docs/pytorch\.md"):
-            place.conv2d  # noqa: B018
+    with pytest.raises(UnknownName, match=r"did you mean 'softmax'"):
+        place.sofmax  # noqa: B018
+    with pytest.raises(UnknownName, match=r"left out on purpose, see docs/pytorch\.md"):
+        place.conv2d  # noqa: B018
     assert not hasattr(place, "nothing_like_it")
     assert copy.copy(sl.zeros(2)).tolist() == [0, 0]
 
@@ -166,6 +168,13 @@ def test_draws_of_ones_own_generator_leave_the_engines_alone(device):
     assert sl.rand(2).tolist() == first
     with pytest.raises(OptionError, match=r"generator is 5, expected a scratchlm\.Generator"):
         sl.rand(2, generator=5)
+
+
+def test_an_unknown_layer_or_optimizer_is_answered_with_ours():
+    with pytest.raises(UnknownName, match=r"scratchlm\.nn has no 'Softmaxx' \(did you mean 'Softmax'\?\)"):
+        nn.Softmaxx  # noqa: B018
+    with pytest.raises(UnknownName, match=r"scratchlm\.optim has no 'Adamx' \(did you mean 'Adam'\?\)"):
+        optim.Adamx  # noqa: B018
 
 
 X = sl.ones(2, 3)

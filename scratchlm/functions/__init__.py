@@ -5,6 +5,7 @@ operations, from which autograd derives the gradient: the twin that tests hold t
 `Softmax` is the formula itself.
 """
 
+from ..errors import answering as _answering
 from .activation import *
 from .additive_attention import *
 from .attention import *
@@ -39,3 +40,5 @@ METHODS = {
     and not name.endswith("_composed")
     and name not in HELPERS
 }
+
+__getattr__ = _answering("scratchlm.functions", globals())

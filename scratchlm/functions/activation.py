@@ -5,7 +5,7 @@ import math
 from ..errors import OptionError, quote
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import where
+from .elementwise import floating, where
 from .pointwise import Pointwise, clamp
 
 
@@ -78,7 +78,7 @@ class GELU(Function):
 
 def tanh(x: Tensor) -> Tensor:
     """Hyperbolic tangent."""
-    return Tanh()(x)
+    return Tanh()(floating(x))
 
 
 def tanh_composed(x: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ def tanh_composed(x: Tensor) -> Tensor:
 
 def sigmoid(x: Tensor) -> Tensor:
     """Logistic function."""
-    return Sigmoid()(x)
+    return Sigmoid()(floating(x))
 
 
 def sigmoid_composed(x: Tensor) -> Tensor:
@@ -108,8 +108,8 @@ class Softplus(Pointwise):
 
 
 def relu(x: Tensor) -> Tensor:
-    """Rectified linear unit."""
-    return ReLU()(x)
+    """Rectified linear unit; whole numbers stay whole."""
+    return ReLU()(x) if x.dtype.kind == "f" else clamp(x, 0)
 
 
 def relu_composed(x: Tensor) -> Tensor:
@@ -165,12 +165,12 @@ def selu(x: Tensor) -> Tensor:
 
 def relu6(x: Tensor) -> Tensor:
     """min(max(x, 0), 6)."""
-    return clamp(x, 0.0, 6.0)
+    return hardtanh(x, 0, 6)
 
 
-def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """x cut to [min_val, max_val]."""
-    return clamp(x, min_val, max_val)
+def hardtanh(x: Tensor, min_val: float = -1, max_val: float = 1) -> Tensor:
+    """x cut to [min_val, max_val]; unlike `clamp`, it passes no gradient at these ends."""
+    return where((x > min_val) & (x < max_val), x, clamp(x.detach(), min_val, max_val))
 
 
 def hardsigmoid(x: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ import numpy as np
 from ..device import Device, get_device
 from ..errors import GraphError, refuse_words
 from ..random import random_state
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor
 from .elementwise import add, astype, multiply, operands
-from .shape import to_device
+from .shape import axis_of, to_device
 
 
 def float(x: Tensor) -> Tensor:
@@ -66,12 +66,28 @@ def type_as(x: Tensor, other: Any) -> Tensor:
 
 def clone(x: Tensor) -> Tensor:
     """A copy in memory of its own, still part of the graph."""
-    return add(x, 0) if x.requires_grad else tensor(x, device=x.device)
+    return add(x, 0) if x.requires_grad else Tensor._of(x.data.copy(), x.device)
 
 
 def contiguous(x: Tensor) -> Tensor:
     """x itself: kernels here take any order in memory."""
     return x
+
+
+def is_contiguous(x: Tensor) -> Any:
+    """Whether elements that follow each other are neighbours in memory."""
+    return x.data.flags.c_contiguous
+
+
+def stride(x: Tensor, dim: Any = None) -> Any:
+    """How many elements further in memory the next one of each axis is, or of one axis."""
+    steps = tuple(step // x.data.itemsize for step in x.data.strides)
+    return steps if dim is None else steps[axis_of(x, dim, "stride")]
+
+
+def is_floating_point(x: Tensor) -> Any:
+    """Whether the elements are floats."""
+    return x.dtype.kind == "f"
 
 
 def cpu(x: Tensor) -> Tensor:
@@ -97,11 +113,6 @@ def numel(x: Tensor) -> Any:
 def nelement(x: Tensor) -> Any:
     """Number of elements."""
     return x.data.size
-
-
-def is_floating_point(x: Tensor) -> Any:
-    """Whether the elements are float16, float32 or float64."""
-    return x.dtype.kind == "f"
 
 
 def detach_(x: Tensor) -> Tensor:
@@ -147,6 +158,11 @@ def div_(x: Tensor, other: Any) -> Tensor:
 def clamp_(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """All elements cut to the range [min, max], in place."""
     return x.copy_(x.detach().clamp(min, max))
+
+
+def masked_fill_(x: Tensor, mask: Any, value: Any) -> Tensor:
+    """A number where the mask is True, in place."""
+    return x.copy_(x.detach().masked_fill(mask, value))
 
 
 def fill_(x: Tensor, value: Any) -> Tensor:

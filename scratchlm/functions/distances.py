@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from ..errors import OptionError, ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
 from .activation import softplus
 from .elementwise import floating, log, operands, where
-from .pointwise import clamp
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -45,6 +46,26 @@ class GaussianKL(Function):
     def backward(self, grad_kl: Array) -> tuple[Array, Array]:
         mean, variance = self.saved
         return mean * grad_kl, (variance - 1) / 2 * grad_kl
+
+
+class BinaryCrossEntropy(Function):
+    """ℓ = −b ln a − (1 − b) ln(1 − a), logarithms not below −100;  ∂ℓ/∂a = (a − b) / (a (1 − a)),
+    ∂ℓ/∂b = ln(1 − a) − ln a.
+
+    The divisor is not below 10⁻¹², as in PyTorch: where a is 0 or 1, the gradient stays a number.
+    """
+
+    def forward(self, a: Array, b: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            log_a = self.xp.maximum(self.xp.log(a), -100)
+            log_rest = self.xp.maximum(self.xp.log(1 - a), -100)
+        self.save(a, b, log_a, log_rest)
+        return -(b * log_a + (1 - b) * log_rest)
+
+    def backward(self, grad_losses: Array) -> tuple[Array, Array]:
+        a, b, log_a, log_rest = self.saved
+        grad_a = (a - b) / self.xp.maximum(a * (1 - a), 1e-12) * grad_losses
+        return grad_a, (log_rest - log_a) * grad_losses
 
 
 def mse_loss(a: Tensor, b: Tensor, reduction: str = "mean") -> Tensor:
@@ -109,8 +130,13 @@ def binary_cross_entropy(a: Tensor, b: Tensor, weight: Any = None, reduction: st
         raise OptionError(
             "binary_cross_entropy takes probabilities from 0 to 1: use …_with_logits for scores."
         )
-    losses = -(b * clamp(log(a), min=-100.0) + (1 - b) * clamp(log(1 - a), min=-100.0))
+    losses = BinaryCrossEntropy()(a, b)
     return reduced(losses if weight is None else losses * weight, reduction)
+
+
+def binary_cross_entropy_composed(a: Tensor, b: Tensor) -> Tensor:
+    """The same out of primitive operations, for probabilities that are neither 0 nor 1."""
+    return -(b * log(a) + (1.0 - b) * log(1.0 - a)).mean()
 
 
 def binary_cross_entropy_with_logits(

@@ -24,17 +24,24 @@ class Dropout(Function):
         return self.kernels.dropout(grad_y, self.p, self.seed, self.call)
 
 
+def check_probability(p: float) -> None:
+    """Refuse what is no probability."""
+    refuse_words("dropout", p)
+    if not 0 <= p <= 1:
+        raise OptionError(f"Dropout probability is {p}, expected 0 ≤ p ≤ 1.")
+
+
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """Zero each element with probability p and scale the others by 1/(1−p); nothing when not training.
 
     Raises:
-        OptionError: p is not in [0, 1).
+        OptionError: p is not in [0, 1].
     """
-    refuse_words("dropout", p)
-    if not 0 <= p < 1:
-        raise OptionError(f"Dropout probability is {p}, expected 0 ≤ p < 1.")
+    check_probability(p)
     if not training or p == 0:
         return x
+    if p == 1:
+        return 0.0 * x
     seed, call = random_state.next_call()
     return Dropout(p, seed, call)(x)
 

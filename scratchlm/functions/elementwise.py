@@ -222,6 +222,9 @@ def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
         target = np.dtype(np.float32)
     else:
         target = np.result_type(*known) if known else None
+        whole = [x for x in (a, b) if isinstance(x, (int, np.integer)) and not isinstance(x, bool)]
+        if whole and target == np.bool_:
+            target = np.dtype(np.int64)
 
     def convert(x: Any, beside: Any) -> Any:
         if isinstance(x, Tensor):
@@ -230,7 +233,12 @@ def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
         if device is None:
             return x
         if isinstance(x, (int, float)):
-            return Tensor(device.xp.full((), x, target), device=device)  # on a card: filled there, not copied
+            try:  # on a card: filled there, not copied
+                return Tensor(device.xp.full((), x, target), device=device)
+            except OverflowError:
+                raise DtypeError(
+                    f"{quote(x)} is outside {target}: convert the tensor first, say with .astype(float)."
+                ) from None
         array = as_array(x, device)  # refuses what is no number
         if not hasattr(x, "dtype"):
             array = upload(np.asarray(x, target), device)  # a list of floats: not by way of float32
@@ -244,22 +252,27 @@ def floating(x: Tensor) -> Tensor:
     return x if x.dtype.kind == "f" else astype(x, np.float32)
 
 
-def refuse_truths(sign: str, instead: str, x: Tensor) -> None:
+def refuse_truths(sign: str, instead: str, *given: Any) -> None:
     """Minus of True and False has no meaning."""
-    if x._data.dtype.kind == "b":
+    if any(getattr(getattr(x, "dtype", None), "kind", None) == "b" for x in given):
         raise DtypeError(f"{sign} of True and False has no meaning: {instead}, or .astype(np.float32) first.")
 
 
-def add(a: Any, b: Any) -> Tensor:
-    """a + b, with broadcasting."""
+def add(a: Any, b: Any, alpha: Any = 1) -> Tensor:
+    """a + alpha·b, with broadcasting."""
+    if type(alpha) is not int or alpha != 1:
+        b = multiply(alpha, b)
     return Add()(*operands(a, b))
 
 
-def subtract(a: Any, b: Any) -> Tensor:
-    """a − b, with broadcasting."""
-    a, b = operands(a, b)
-    refuse_truths("a - b", "use a ^ b", a)
-    return Subtract()(a, b)
+def subtract(a: Any, b: Any, alpha: Any = 1) -> Tensor:
+    """a − alpha·b, with broadcasting."""
+    if type(alpha) is not int or alpha != 1:
+        b = multiply(alpha, b)
+    one, other = operands(a, b)
+    beside_whole = isinstance(a, int) or isinstance(b, int)  # 1 - mask
+    refuse_truths("a - b", "use a ^ b", *((a, b) if beside_whole else (one,)))
+    return Subtract()(one, other)
 
 
 def multiply(a: Any, b: Any) -> Tensor:
@@ -286,7 +299,7 @@ def power(a: Any, b: Any) -> Tensor:
     """
     if isinstance(a, Tensor) and isinstance(b, (int, float, np.number)):
         whole = isinstance(b, (int, np.integer)) and b >= 0
-        return Power(b)(a if whole else floating(a))  # type: ignore[arg-type]
+        return Power(b)(operands(a, b)[0] if whole else floating(a))  # type: ignore[arg-type]
     a, b = operands(a, b)
     if isinstance(b, Tensor) and b.dtype.kind != "f" and (b.data < 0).any():
         a, b = operands(a, floating(b))

@@ -103,6 +103,8 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """X Wᵀ + b: x (…, D), weight (E, D), bias (E) → (…, E)."""
+    if all(isinstance(t, Tensor) and t.dtype.kind in "iu" for t in (x, weight)):
+        return linear_composed(x, weight, bias)
     return Linear()(x, weight) if bias is None else Linear()(x, weight, bias)
 
 

@@ -5,6 +5,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..device import to_host, upload
 from ..errors import DtypeError, OptionError, ShapeError, refuse_fractions
 from ..function import Array, Function
@@ -28,7 +30,7 @@ class Cumsum(Function):
         self.axis = axis
 
     def forward(self, x: Array) -> Array:
-        return self.xp.cumsum(x, axis=self.axis)
+        return self.xp.cumsum(x, axis=self.axis, dtype=total_type(x))
 
     def backward(self, grad_y: Array) -> Array:
         from_the_end = self.xp.cumsum(self.xp.flip(grad_y, self.axis), axis=self.axis)
@@ -57,6 +59,7 @@ def places(x: Tensor, dim: int, index: Any, name: str) -> tuple[Array, ...]:
     return tuple(given if k == axis else part for k, part in enumerate(grid))
 
 
+@numbers_too
 def gather(x: Tensor, dim: int, index: Any) -> Tensor:
     """y_ij = x_(i, index_ij) for dim = 1 of a matrix: one element for each of the index."""
     return x[places(x, dim, index, "gather")]
@@ -64,6 +67,8 @@ def gather(x: Tensor, dim: int, index: Any) -> Tensor:
 
 def index_select(x: Tensor, dim: int, index: Any) -> Tensor:
     """The parts of x that a list of places along one axis names."""
+    if x.ndim == 0:
+        return gather(x.reshape(1), dim, index).reshape(())
     return x[(slice(None),) * axis_of(x, dim, "index_select") + (index,)]
 
 
@@ -205,15 +210,19 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
 
 # ---------------------------------------------------------------- order
 @numbers_too
-def sort(x: Tensor, dim: int = -1, descending: bool = False, *, axis: int | None = None) -> Extremes:
-    """Values along one axis in order, and the places where they were; equal ones keep their order."""
+def sort(
+    x: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, *, axis: int | None = None
+) -> Extremes:
+    """Values along one axis in order, and the places where they were; equal ones always keep their order."""
     dim = dim if axis is None else axis
     order = argsort(x, dim, descending)
     return Extremes(gather(x, dim, order), order)
 
 
 @numbers_too
-def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, axis: int | None = None) -> Tensor:
+def argsort(
+    x: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, *, axis: int | None = None
+) -> Tensor:
     """The places of values along one axis, in order."""
     dim = dim if axis is None else axis
     axis = axis_of(x, dim, "sort")
@@ -244,18 +253,25 @@ def nonzero(x: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------- running totals
+def total_type(array: Array) -> Any:
+    """The type of sums and products: of whole numbers, which would not fit into a smaller one, int64."""
+    return array.dtype if array.dtype.kind == "f" else np.dtype(np.int64)
+
+
 @numbers_too
-def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
-    """Sums of all elements so far along one axis."""
+def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """Sums of all elements so far along one axis; `dtype`: of what element type they are."""
+    x = x if dtype is None else x.astype(dtype)
     axis = axis_of(x, axis if dim is None else dim, "cumsum")  # type: ignore[arg-type]
     return Cumsum(axis)(x)
 
 
 @numbers_too
-def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
-    """Products of all elements so far along one axis, one multiplication after the other."""
+def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """Products of all elements so far along one axis, one after the other; `dtype` as above."""
+    x = x if dtype is None else x.astype(dtype)
     axis = axis_of(x, axis if dim is None else dim, "cumprod")  # type: ignore[arg-type]
-    parts = list(unbind(x, axis))
+    parts = list(unbind(x.astype(total_type(x.data)), axis))
     for k in range(1, len(parts)):
         parts[k] = parts[k - 1] * parts[k]
     return stack(parts, axis) if parts else x

@@ -220,8 +220,8 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if min is None and max is None:
         raise OptionError("clamp needs min, max or both.")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        x = x if min is None else maximum(x, min)
-        return x if max is None else minimum(x, max)
+        x = x if min is None else where(x < min, min, x)
+        return x if max is None else where(x > max, max, x)
     refuse_words("clamp", *(bound for bound in (min, max) if bound is not None))
     if x.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
         x = floating(x)
@@ -307,6 +307,11 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
 def allclose(a: Tensor, b: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all pairs are close."""
     return bool(isclose(a, b, rtol, atol, equal_nan).data.all())
+
+
+def logical_xor(a: Tensor, b: Any) -> Tensor:
+    """True where just one of both is not 0."""
+    return (a != 0) ^ (b != 0)
 
 
 def logical_not(x: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ from typing import Any
 from ..errors import OptionError, ShapeError, refuse_words
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import floating, where
-from .places import Extremes, gather
-from .pointwise import clamp, maximum, minimum, sqrt, truth
+from .elementwise import astype, floating, where
+from .places import Extremes, gather, total_type
+from .pointwise import clamp, maximum, minimum, truth
 from .shape import axis_of
 
 Axis = int | tuple[int, ...] | None
@@ -57,7 +57,7 @@ class Sum(Reduction):
     def forward(self, x: Array) -> Array:
         self.check(x)
         self.shape = x.shape
-        return x.sum(axis=self.axis, keepdims=self.keepdims)
+        return x.sum(axis=self.axis, keepdims=self.keepdims, dtype=total_type(x))
 
     def backward(self, grad_y: Array) -> Array:
         return self.spread(grad_y, self.shape)
@@ -84,9 +84,12 @@ class Max(Reduction):
 
     def forward(self, x: Array) -> Array:
         self.check(x)
-        if x.size == 0:
-            raise ShapeError(f"{self.name} needs at least one element, the tensor has shape {x.shape}.")
-        y = getattr(x, self.extreme)(axis=self.axis, keepdims=self.keepdims)
+        try:
+            y = getattr(x, self.extreme)(axis=self.axis, keepdims=self.keepdims)
+        except ValueError:  # nothing along the axis
+            raise ShapeError(
+                f"{self.name} needs at least one element, the tensor has shape {x.shape}."
+            ) from None
         self.save(x, y)
         return y
 
@@ -108,7 +111,7 @@ class Product(Reduction):
     def forward(self, x: Array) -> Array:
         self.check(x)
         self.save(x)
-        return x.prod(axis=self.axis, keepdims=self.keepdims)
+        return x.prod(axis=self.axis, keepdims=self.keepdims, dtype=total_type(x))
 
     def backward(self, grad_y: Array) -> Array:
         (x,) = self.saved
@@ -128,14 +131,16 @@ def named(axis: Any, keepdims: bool, pytorch: dict[str, Any]) -> tuple[Any, bool
     return pytorch.get("dim", axis), bool(keepdims or pytorch.get("keepdim", False))
 
 
-def sum(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
-    """Sum over axes; over all for None."""
-    return Sum(*named(axis, keepdims, pytorch))(x)
+def sum(x: Tensor, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **pytorch: Any) -> Tensor:
+    """Sum over axes; over all for None. `dtype`: of what element type the terms are."""
+    return Sum(*named(axis, keepdims, pytorch))(x if dtype is None else astype(x, dtype))
 
 
-def mean(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
-    """Mean over axes; over all for None. Integers have a float32 mean."""
-    return Mean(*named(axis, keepdims, pytorch))(floating(x))
+def mean(
+    x: Tensor, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **pytorch: Any
+) -> Tensor:
+    """Mean over axes, with the options of `sum`. Integers have a float32 mean."""
+    return Mean(*named(axis, keepdims, pytorch))(floating(x if dtype is None else astype(x, dtype)))
 
 
 def amax(x: Tensor, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
@@ -173,9 +178,12 @@ def _pair(place: Any, x: Any, dim: int, keepdim: bool) -> Extremes:
     return Extremes(values, indices) if keepdim else Extremes(values.squeeze(dim), indices.squeeze(dim))
 
 
-def prod(x: Tensor, axis: int | None = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
-    """Product along one axis, or of all elements."""
+def prod(
+    x: Tensor, axis: int | None = None, keepdims: bool = False, *, dtype: Any = None, **pytorch: Any
+) -> Tensor:
+    """Product along one axis, or of all elements, with the options of `sum`."""
     axis, keepdims = named(axis, keepdims, pytorch)
+    x = x if dtype is None else astype(x, dtype)
     if axis is not None and x.ndim:
         return Product(axis, keepdims)(x)
     y = Product(0)(x.reshape(-1))
@@ -207,12 +215,6 @@ def std(x: Tensor, axis: Axis = None, keepdims: bool = False, **options: Any) ->
     return _root(var(x, axis, keepdims, **options))
 
 
-def _root(total: Tensor) -> Tensor:
-    """√ of a sum of squares, with slope 0 where all of them are 0: that of x² there, in place of 0 · ∞."""
-    zero = total == 0
-    return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
-
-
 def std_mean(x: Tensor, *args: Any, **options: Any) -> tuple[Tensor, Tensor]:
     """`std` and `mean` over the same axes, given as for `std`."""
     kept = {key: options[key] for key in ("axis", "dim", "keepdims", "keepdim") if key in options}
@@ -221,16 +223,24 @@ def std_mean(x: Tensor, *args: Any, **options: Any) -> tuple[Tensor, Tensor]:
 
 
 def norm(x: Tensor, p: float = 2, axis: Axis = None, keepdims: bool = False, **pytorch: Any) -> Tensor:
-    """(Σ |x|ᵖ)^(1/p) over axes: the length of a vector for p = 2, the count of what is not 0 for p = 0."""
+    """(Σ |x|ᵖ)^(1/p) over axes: the length of a vector for p = 2; the largest |x| for ∞, the smallest for −∞,
+    the number of x ≠ 0 for 0."""
     axis, keepdims = named(axis, keepdims, pytorch)
     refuse_words("norm", p)
+    x = floating(x)
     if p == 2:
         return _root(sum(x * x, axis, keepdims))
+    if math.isinf(p):
+        return (amax if p > 0 else amin)(x.abs(), axis, keepdims)
     if p == 0:
         return sum((x != 0).astype(x.dtype), axis, keepdims)
-    if p in (math.inf, -math.inf):
-        return amax(x.abs(), axis, keepdims) if p > 0 else amin(x.abs(), axis, keepdims)
-    return sum(x.abs() ** p, axis, keepdims) ** (1 / p)
+    return _root(sum(x.abs() ** p, axis, keepdims), 1 / p)
+
+
+def _root(total: Tensor, power: float = 0.5) -> Tensor:
+    """A root; its slope at 0, where it has none, is 0: of a length 0, of the deviation of equal numbers."""
+    zero = total.data == 0
+    return where(zero, 0.0, where(zero, 1.0, total) ** power)
 
 
 def normalize(
@@ -254,11 +264,11 @@ def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False, **pytorch
 def _place(name: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     x = x if isinstance(x, Tensor) else Tensor(x)
     if axis is not None:
-        axis_of(x, axis, name)
-    if x.size == 0 or (axis is not None and x.shape[axis] == 0):
+        axis = axis_of(x if x.ndim else x.reshape(1), axis, name)
+    if 0 in (x.shape if axis is None else x.shape[axis : axis + 1]):
         raise ShapeError(f"{name} needs at least one element, the tensor has shape {x.shape}.")
-    found = getattr(x.data, name)(axis=axis)
-    if keepdims:
+    found = getattr(x.data, name)(axis=axis if x.ndim else None)
+    if keepdims and x.ndim:
         found = found.reshape([1] * x.ndim) if axis is None else x.device.xp.expand_dims(found, axis)
     return truth(x, found)
 

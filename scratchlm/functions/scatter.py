@@ -11,7 +11,7 @@ from ..errors import OptionError, ShapeError, quote
 from ..function import Array, Function
 from ..tensor import Tensor
 from .places import places
-from .shape import axis_of
+from .shape import axis_of, numbers_too
 
 
 class ScatterAdd(Function):
@@ -116,12 +116,14 @@ def _source(x: Tensor, index: tuple[Array, ...], src: Any) -> Tensor:
     return src[tuple(slice(0, n) for n in shape)].astype(x.dtype)
 
 
+@numbers_too
 def scatter_add(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
     """x with src_ij added at (i, index_ij) for dim = 1 of a matrix; several at one place add up."""
     where_to = places(x, dim, index, "scatter_add")
     return ScatterAdd(where_to)(x, _source(x, where_to, src))
 
 
+@numbers_too
 def scatter(x: Tensor, dim: int, index: Any, src: Any, *, reduce: str | None = None) -> Tensor:
     """x with src_ij (or a number) at (i, index_ij) for dim = 1 of a matrix; reduce: "add" or "multiply"."""
     if reduce is not None:
@@ -143,6 +145,7 @@ def scatter_add_(x: Tensor, dim: int, index: Any, src: Any) -> Tensor:
     return x.copy_(scatter_add(x.detach(), dim, index, src))
 
 
+@numbers_too
 def scatter_reduce(
     x: Tensor, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
 ) -> Tensor:

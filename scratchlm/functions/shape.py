@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from ..errors import OptionError, ShapeError, refuse_fractions
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import astype, sum_to
+
+Operation = TypeVar("Operation", bound=Callable[..., Any])
 
 
 class Reshape(Function):
@@ -176,17 +178,18 @@ def axis_of(x: Array | Tensor, axis: int, name: str) -> int:
     return int(axis) % x.ndim
 
 
-def numbers_too(along: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function along an axis take a tensor without axes, as a row of one element."""
+def numbers_too(function: Operation) -> Operation:
+    """An operation along an axis, also for tensors without axes: they go in as rows of one, and back."""
 
-    @wraps(along)
-    def function(x: Tensor, *args: Any, **options: Any) -> Any:
-        if x.ndim:
-            return along(x, *args, **options)
-        y = along(x.reshape(1), *args, **options)
-        return y.reshape(()) if isinstance(y, Tensor) else type(y)(*(part.reshape(()) for part in y))
+    @wraps(function)
+    def call(x: Tensor, *args: Any, **options: Any) -> Any:
+        if getattr(x, "ndim", 1):
+            return function(x, *args, **options)
+        rows = [reshape(t, 1) if isinstance(t, Tensor) and t.ndim == 0 else t for t in (x, *args)]
+        y = function(*rows, **options)
+        return type(y)(*[reshape(part, ()) for part in y]) if isinstance(y, tuple) else reshape(y, ())
 
-    return function
+    return call  # type: ignore[return-value]
 
 
 def several(numbers: tuple[Any, ...], what: str = "") -> tuple[Any, ...]:
@@ -244,6 +247,7 @@ def transpose(x: Tensor, *axes: int) -> Tensor:
     return swapaxes(x, *axes)
 
 
+@numbers_too
 def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
     """Two axes exchanged."""
     order = list(range(x.ndim))
@@ -283,6 +287,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     return GetItem(index)(x)
 
 
+@numbers_too
 def squeeze(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Without one axis of length 1; without all of them for None."""
     axis = axis if dim is None else dim
@@ -356,6 +361,7 @@ def unbind(x: Tensor, axis: int = 0, *, dim: int | None = None) -> tuple[Tensor,
     return tuple(x[(slice(None),) * axis + (k,)] for k in range(x.shape[axis]))
 
 
+@numbers_too
 def flip(x: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
     """Axes read backwards."""
     turned = {axis_of(x, axis, "flip") for axis in several(axes or (dims,))}

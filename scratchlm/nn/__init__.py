@@ -1,22 +1,29 @@
 """Layers with parameters. Names, shapes and initial values as in PyTorch, so that weights move both ways."""
 
-from typing import Any
-
-from ..errors import unknown as _unknown
+from ..errors import answering as _answering
 from ..modes import evaluating as evaluating
 from . import functional as functional
 from . import init as init
 from . import utils as utils
+from .activations import CELU as CELU
 from .activations import ELU as ELU
 from .activations import GELU as GELU
+from .activations import SELU as SELU
+from .activations import Hardsigmoid as Hardsigmoid
+from .activations import Hardswish as Hardswish
+from .activations import Hardtanh as Hardtanh
 from .activations import LeakyReLU as LeakyReLU
 from .activations import LogSigmoid as LogSigmoid
 from .activations import LogSoftmax as LogSoftmax
+from .activations import Mish as Mish
 from .activations import ReLU as ReLU
+from .activations import ReLU6 as ReLU6
 from .activations import Sigmoid as Sigmoid
 from .activations import SiLU as SiLU
 from .activations import Softmax as Softmax
+from .activations import Softmin as Softmin
 from .activations import Softplus as Softplus
+from .activations import Softsign as Softsign
 from .activations import Tanh as Tanh
 from .attention import Attention as Attention
 from .attention import TransformerBlock as TransformerBlock
@@ -55,9 +62,4 @@ from .transformer import TransformerDecoderLayer as TransformerDecoderLayer
 from .transformer import TransformerEncoder as TransformerEncoder
 from .transformer import TransformerEncoderLayer as TransformerEncoderLayer
 
-
-def __getattr__(name: str) -> Any:
-    """For names that there are not."""
-    if name.startswith("__"):
-        raise AttributeError(name)  # protocols that somebody asks for
-    raise _unknown("scratchlm.nn", name, globals())
+__getattr__ = _answering("scratchlm.nn", globals())

@@ -29,6 +29,14 @@ class ReLU(Module):
         return F.relu(x)
 
 
+class ReLU6(Module):
+    """min(max(x, 0), 6) as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return F.relu6(x)
+
+
 class GELU(Module):
     """x Φ(x) as a layer; approximate: "none" or "tanh"    [gelu]."""
 
@@ -46,6 +54,14 @@ class SiLU(Module):
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
         return F.silu(x)
+
+
+class Mish(Module):
+    """x tanh(softplus(x)) as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return F.mish(x)
 
 
 class LeakyReLU(Module):
@@ -70,6 +86,25 @@ class ELU(Module):
         return F.elu(x, self.alpha)
 
 
+class CELU(Module):
+    """x, and α(e^(x/α) − 1) where x < 0, as a layer."""
+
+    def __init__(self, alpha: float = 1.0):
+        self.alpha = alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return F.celu(x, self.alpha)
+
+
+class SELU(Module):
+    """λ elu(x, α) with two fixed numbers as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return F.selu(x)
+
+
 class Softplus(Module):
     """ln(1 + e^(βx)) / β as a layer."""
 
@@ -81,12 +116,47 @@ class Softplus(Module):
         return F.softplus(x, self.beta)
 
 
+class Softsign(Module):
+    """x / (1 + |x|) as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return F.softsign(x)
+
+
 class LogSigmoid(Module):
     """ln σ(x) as a layer."""
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
         return F.logsigmoid(x)
+
+
+class Hardtanh(Module):
+    """x cut to [min_val, max_val], as a layer."""
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0):
+        self.min_val, self.max_val = min_val, max_val
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return F.hardtanh(x, self.min_val, self.max_val)
+
+
+class Hardsigmoid(Module):
+    """min(max(x + 3, 0), 6) / 6 as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return F.hardsigmoid(x)
+
+
+class Hardswish(Module):
+    """x · hardsigmoid(x) as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return F.hardswish(x)
 
 
 class Softmax(Module):
@@ -109,3 +179,14 @@ class LogSoftmax(Module):
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
         return F.log_softmax(x, self.dim)
+
+
+class Softmin(Module):
+    """Softmax of −x along one axis as a layer."""
+
+    def __init__(self, dim: int = -1):
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return F.softmin(x, self.dim)

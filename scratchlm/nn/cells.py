@@ -1,7 +1,10 @@
 """One step of an LSTM, a GRU or a plain recurrent network, with PyTorch's parameter names and gate order."""
 
+from typing import Any
+
 from .. import functions as F
 from ..device import Device
+from ..errors import ShapeError
 from ..tensor import Tensor
 from .layers import uniform, whole
 from .module import Module, Parameter
@@ -48,6 +51,17 @@ class Cell(Module):
         """The state (B, H) before the first step."""
         return Tensor(x.device.xp.zeros((x.shape[0], self.hidden_size), x.dtype), device=x.device)
 
+    def alone(self, x: Tensor, state: Any) -> Any:
+        """One row x (D) and its state (H), as a batch of one."""
+        if x.ndim != 1:
+            raise ShapeError(
+                f"{type(self).__name__} takes an input (batch, features), or (features), got {x.shape}."
+            )
+        if state is not None:
+            state = tuple(s.unsqueeze(0) for s in state) if isinstance(state, tuple) else state.unsqueeze(0)
+        y = self(x.unsqueeze(0), state)
+        return tuple(part.squeeze(0) for part in y) if isinstance(y, tuple) else y.squeeze(0)
+
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""
         return f"{self.input_size}, {self.hidden_size}"
@@ -59,7 +73,9 @@ class LSTMCell(Cell):
     gates = 4
 
     def forward(self, x: Tensor, state: State | None = None) -> State:
-        """x (B, D) and state (h, c), each (B, H), zeros for None → the new (h, c)."""
+        """x (B, D) and state (h, c), each (B, H), zeros for None → the new (h, c); or all without B."""
+        if x.ndim != 2:
+            return self.alone(x, state)
         h, c = (self.zeros(x), self.zeros(x)) if state is None else state
         return F.lstm_cell(x, h, c, *self.weights())
 
@@ -70,7 +86,9 @@ class GRUCell(Cell):
     gates = 3
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> Tensor:
-        """x (B, D) and state h (B, H), zeros for None → the new h."""
+        """x (B, D) and state h (B, H), zeros for None → the new h; or all without B."""
+        if x.ndim != 2:
+            return self.alone(x, state)
         return F.gru_cell(x, self.zeros(x) if state is None else state, *self.weights())
 
 
@@ -91,6 +109,8 @@ class RNNCell(Cell):
         self.nonlinearity = nonlinearity
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> Tensor:
-        """x (B, D) and state h (B, H), zeros for None → the new h."""
+        """x (B, D) and state h (B, H), zeros for None → the new h; or all without B."""
+        if x.ndim != 2:
+            return self.alone(x, state)
         h = self.zeros(x) if state is None else state
         return F.rnn_cell(x, h, *self.weights(), self.nonlinearity)

@@ -127,8 +127,7 @@ class Dropout(Module):
     """Zeroes each element with probability p while training, scales the others by 1/(1−p)    [dropout]."""
 
     def __init__(self, p: float = 0.5):
-        if not 0 <= p < 1:
-            raise OptionError(f"Dropout probability is {p}, expected 0 ≤ p < 1.")
+        F.check_probability(p)
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:

@@ -31,16 +31,14 @@ def _once(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _inside(value: Any) -> "Module | Parameter | None":
-    """A layer or parameter in a plain list, tuple, set or dict, however deep."""
-    if not isinstance(value, list | tuple | set | dict):
-        return None
-    for part in value.values() if isinstance(value, dict) else value:
-        if isinstance(part, Module | Parameter):
-            return part
-        if (found := _inside(part)) is not None:
-            return found
-    return None
+def _inside(value: Any) -> Iterator["Module | Parameter"]:
+    """The layers and parameters in a plain list, tuple, set or dict, however deep."""
+    if isinstance(value, list | tuple | set | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            if isinstance(part, Module | Parameter):
+                yield part
+            else:
+                yield from _inside(part)
 
 
 class Module:
@@ -78,14 +76,18 @@ class Module:
         super().__setattr__(name, value)
 
     def _refuse_lost(self, name: str, value: Any) -> None:
-        """Refuse layers in a plain list or dict: nobody would find, train, save or move them."""
-        if (lost := _inside(value)) is not None:
+        """Refuse layers in a plain list or dict alone: nobody would find, train, save or move them."""
+        if (lost := next((part for part in _inside(value) if not self._has(part)), None)) is not None:
             keeper = "ModuleDict" if isinstance(value, dict) else "ModuleList"
             keeper = "ParameterList" if isinstance(lost, Parameter) else keeper
             raise OptionError(
                 f"{type(self).__name__}.{name} is a {type(value).__name__} with a {type(lost).__name__} "
                 f"in it, which would be neither trained nor saved: put it into nn.{keeper}(…)."
             )
+
+    def _has(self, part: "Module | Parameter") -> bool:
+        """Whether a layer or parameter has a name somewhere below this module."""
+        return any(part is found for module in self.modules() for found in (module, *vars(module).values()))
 
     # ---------------------------------------------------------------- parts by name
     def add_module(self, name: str, module: "Module | None") -> None:

@@ -58,8 +58,7 @@ class Recurrent(Module):
         proj_size: int = 0,
         device: "str | Device | None" = None,
     ):
-        if not 0 <= dropout < 1:
-            raise OptionError(f"Dropout probability is {dropout}, expected 0 ≤ p < 1.")
+        F.check_probability(dropout)
         self.input_size = whole("input_size", input_size)
         self.hidden_size = whole("hidden_size", hidden_size)
         self.num_layers = whole("num_layers", num_layers)

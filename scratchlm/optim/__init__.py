@@ -1,8 +1,6 @@
 """Optimizers, gradient clipping and learning-rate schedules."""
 
-from typing import Any
-
-from ..errors import unknown as _unknown
+from ..errors import answering as _answering
 from ..nn.utils.clipping import clip_grad_norm_ as clip_grad_norm_
 from ..nn.utils.clipping import clip_grad_value_ as clip_grad_value_
 from . import scheduler as scheduler
@@ -24,9 +22,4 @@ from .squares import RMSprop as RMSprop
 
 lr_scheduler = scheduler  # PyTorch's name for the module
 
-
-def __getattr__(name: str) -> Any:
-    """For names that there are not."""
-    if name.startswith("__"):
-        raise AttributeError(name)  # protocols that somebody asks for
-    raise _unknown("scratchlm.optim", name, globals())
+__getattr__ = _answering("scratchlm.optim", globals())

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from ..creation import tensor
 from ..errors import OptionError, ShapeError, check_number, refuse_fractions
 from ..functions import stack
 from ..random import Generator, random_state
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor
 
 
 class Dataset:
