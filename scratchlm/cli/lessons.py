@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -84,9 +85,9 @@ def without_solutions(source: str) -> str:
     return "".join(kept)
 
 
-def as_notebook(source: str) -> dict:
+def as_notebook(source: str) -> dict[str, Any]:
     """A percent file as a notebook of version 4.5: `# %% [markdown]` cells are text, the others code."""
-    cells = []
+    cells: list[dict[str, Any]] = []
     for k, part in enumerate(re.split(r"^# %%", source, flags=re.MULTILINE)[1:]):
         marker, _, body = part.partition("\n")
         text = marker.strip() == "[markdown]"
@@ -94,7 +95,11 @@ def as_notebook(source: str) -> dict:
             body = re.sub(r"^# ?", "", body, flags=re.MULTILINE)
         elif marker.strip():
             body = f"#{marker}\n{body}"
-        cell = {"cell_type": "markdown" if text else "code", "id": f"cell-{k}", "metadata": {}}
+        cell: dict[str, Any] = {
+            "cell_type": "markdown" if text else "code",
+            "id": f"cell-{k}",
+            "metadata": {},
+        }
         cell["source"] = body.strip("\n").splitlines(keepends=True)
         cells.append(cell if text else cell | {"execution_count": None, "outputs": []})
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

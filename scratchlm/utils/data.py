@@ -50,15 +50,16 @@ class Subset(Dataset):
 def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
     """Parts without a common example, of these lengths, or of these shares of all."""
     total = len(dataset)
-    if sum(lengths) <= 1 and total > 1:
-        lengths = [int(share * total) for share in lengths]
-        for k in range(total - sum(lengths)):  # what rounding left
-            lengths[k % len(lengths)] += 1
-    if sum(lengths) != total:
+    shares = sum(lengths) <= 1 and total > 1
+    counts = [int(length * total) if shares else int(length) for length in lengths]
+    if shares:
+        for k in range(total - sum(counts)):  # what rounding left
+            counts[k % len(counts)] += 1
+    if sum(counts) != total:
         raise OptionError(f"random_split got lengths {list(lengths)}, the dataset has {total} examples.")
     order = (generator or random_state).generator.permutation(total).tolist()
-    ends = np.cumsum(lengths).tolist()
-    return [Subset(dataset, order[end - n : end]) for n, end in zip(lengths, ends, strict=True)]
+    ends = np.cumsum(counts).tolist()
+    return [Subset(dataset, order[end - n : end]) for n, end in zip(counts, ends, strict=True)]
 
 
 def default_collate(examples: list[Any]) -> Any:
