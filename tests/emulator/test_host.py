@@ -34,11 +34,13 @@ def compilers(request, monkeypatch, tmp_path):
         ("", "float a[n]; a[0] = 1; x[0] = a[0];", "constant"),
         ("", "x[0] = rand();", "rand"),
         ("#include <stdlib.h>", 'x[0] = atoi("1");', "atoi"),
-        ("", "x[0] = INFINITY;", r"know `INFINITY` from <math.h> alone"),
-        ("", "x[0] = FLT_MAX;", r"know `FLT_MAX` from <float.h> alone"),
-        ("#include <float.h>", "n = INT_MAX;", r"know `INT_MAX` from <limits.h> alone"),
-        ("", "x[0] = M_PI;", r"know `M_PI` from <math.h> alone"),
-        ("", "uint32_t k = 1; x[0] = k;", r"know `uint32_t` from <stdint.h> alone"),
+        ("", "x[0] = INFINITY;", "CuPy's compiler does not know `INFINITY`: .* include <math.h>"),
+        ("", "x[0] = FLT_MAX;", "nvcc knows `FLT_MAX` from <float.h> alone"),
+        ("#include <float.h>", "n = INT_MAX;", "does not know `INT_MAX`: .* include <limits.h>"),
+        ("", "x[0] = M_PI;", "does not know `M_PI`"),
+        ("", "uint32_t k = 1; x[0] = k;", "does not know `uint32_t`"),
+        ("#include <cuda_runtime.h>", "x[0] = FLT_MAX;", "nvcc knows `FLT_MAX` from <float.h> alone: include"),
+        ("#include <vector>\nint main() {}", "x[0] = CUDART_PI_F;", "from <math_constants.h> alone"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("mode", ["fast", "check"])
@@ -54,6 +56,9 @@ def test_what_nvidias_compilers_refuse(compilers, mode, before, line, says):
     [
         ("#include <float.h>\n#include <math.h>", "x[0] = FLT_MAX < INFINITY ? 2 : M_PI;"),
         ("#include <cstdint>", "uint32_t k = 2; x[0] = k;"),
+        ("#include <cuda_runtime.h>", "x[0] = M_PI < INFINITY && INT_MAX > 1 ? 2 : NAN;"),
+        ("int main() { f<<<1, 1>>>(nullptr, 1); }", "x[0] = INFINITY > 1 ? 2 : 0;"),
+        ("#include <cooperative_groups.h>", "x[0] = FLT_MAX > 1 ? 2 : (uint32_t)n;"),
         ("#define INFINITY __int_as_float(0x7f800000)", "x[0] = INFINITY > 1 ? 2 : 0;"),
         ("typedef unsigned uint32_t;", "uint32_t k = 2; x[0] = k;"),
         ("const int N = 2; constexpr float half = 0.5f;", "float a[N] = {2}; x[0] = half * a[0] * N;"),

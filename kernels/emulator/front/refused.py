@@ -40,7 +40,7 @@ REFUSED = {
     r"\btex[123]D\w*|\bsurf[123]D\w*": "textures: read the array itself",
 }
 
-# What NVIDIA's compilers do not have of themselves, by the header that has it.
+# What CuPy's compiler, NVRTC, does not have of itself, by the header that has it.
 WORDS = {
     "float": r"(?:FLT|DBL)_(?:MAX|MIN|EPSILON|DIG|MANT_DIG)",
     "math": r"INFINITY|NAN|HUGE_VALF?"
@@ -49,9 +49,12 @@ WORDS = {
     "stdint": r"u?int(?:8|16|32|64|ptr)_t|INT(?:8|16|32|64)_M(?:AX|IN)|UINT(?:8|16|32|64)_MAX",
     "math_constants": r"CUDART_\w+",
 }
+# What nvcc has without a word: it begins each file with <cuda_runtime.h>, and that with <math.h> and <limits.h>.
+# Whether it has <stdint.h> too depends on what else is included, and on the host's library.
+OF_NVCC = {"math", "limits", "stdint"}
 
 
-def refuse_missing(text: str, included: set[str]) -> str:
+def refuse_missing(text: str, included: set[str], for_nvcc: bool) -> str:
     """Refuse the first word whose header is not among those `included`, as NVIDIA's compilers do.
 
     Returns something for each of the other words, for NVRTC, which has not even the headers.
@@ -59,6 +62,8 @@ def refuse_missing(text: str, included: set[str]) -> str:
     Raises:
         KernelError: there is one.
     """
+    known = included | OF_NVCC if for_nvcc else included
+    known |= {"float", "stdint"} if "cooperative_groups" in included else set()
     plain, given = re.sub(STRING, blank, text), []
     for header, words in WORDS.items():
         for word in dict.fromkeys(re.findall(rf"\b(?:{words})\b", plain)):
@@ -66,11 +71,13 @@ def refuse_missing(text: str, included: set[str]) -> str:
             own += rf"|\b(?:typedef\b[^;]*|using\s+|const\w*\s+\w+\s+){word}\b"
             if re.search(own, plain):
                 continue
-            if header not in included:
-                message = (
-                    f"NVIDIA's compilers know `{word}` from <{header}.h> alone: include that for nvcc; "
-                    "CuPy's compiler has no such file, so for both write the value or the type itself."
-                )
+            if header not in known:
+                message = f"nvcc knows `{word}` from <{header}.h> alone: include that."
+                if header in OF_NVCC:
+                    message = (
+                        f"CuPy's compiler does not know `{word}`: write the value or the type itself; "
+                        f"or, where nvcc compiles this file, include <{header}.h>."
+                    )
                 at = re.search(rf"\b{word}\b", plain).start()  # type: ignore[union-attr]
                 raise KernelError("compile", message, *place(text, at))
             given.append(_given(word))

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import KernelError
 from .host import bodies, device_part, without_idle_macros
 from .preprocess import HOSTS, KNOWN, blank, certain, chosen, expand, place, without_comments
-from .refused import WORDS, refuse, refuse_missing
+from .refused import refuse, refuse_missing
 
 DEFINED = r"(?m)^[ \t]*#[ \t]*define\b(?:\\\n|[^\n])*"
 OWNER = r"\w+(?:\[[^\[\]]*\])*\s*(?:\.|->)\s*"  # of a member
@@ -298,7 +298,7 @@ def read(code: str | Path) -> Source:
             message = f"{found[1]} is declared but nowhere defined: write its body."
             raise KernelError("compile", message, *place(text, found.start(1)))
     for_nvcc = bool(to_nvcc or host)
-    device = refuse_missing(text, set(WORDS) if for_nvcc else included) + text
+    device = refuse_missing(text, included, for_nvcc) + text
     kernels = _kernels(text)
     if not kernels:
         raise KernelError(
