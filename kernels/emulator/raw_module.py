@@ -137,6 +137,11 @@ class Emulator:
         if name not in self.source.kernels:
             known = ", ".join(self.source.kernels)
             raise KernelError("launch", f"{self.source.name} has no kernel {name}: it has {known}.")
+        if f"emu_codes_{list(self.source.kernels).index(name)}" not in self.image.symbols:
+            message = (
+                f"{name} is in a branch of #if that was not taken: define what it asks for, as with -DNAME."
+            )
+            raise KernelError("launch", message, *self.source.places[name])
         return self._functions.setdefault(name, KernelFunction(self, name))
 
     @cached_property

@@ -22,12 +22,15 @@ from .errors import KernelError
 from .front import Source, place, refuse, unclosed
 
 RUNTIME = Path(__file__).parent / "runtime"
+# CUDA's words, and the headers that a .cu includes by their names.
+WORDS = ["-include", str(RUNTIME / "cuda.h"), "-I", str(RUNTIME / "include")]
 GDB = RUNTIME / "gdb.txt"  # commands for gdb before a kernel is stepped through
 COMMON = ["-std=c++17", "-fPIC", "-nostdinc++", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
 COMMON += ["-fno-stack-protector"]  # which would end the process, where a fault of a kernel is to be reported
 # Steps are counted by a call in every basic block, so that an endless loop is noticed; not under gdb, where
 # a person decides. No contraction: the same bits in every mode.
 COUNTED, NO_FMA, SIZED = "-fsanitize-coverage=trace-pc", "-ffp-contract=off", "-Werror=vla"
+SMALL = {"emu_small<5, 10>": "__half", "emu_small<8, 7>": "__nv_bfloat16"}
 SANITIZERS = ["-fsanitize=thread", "-fsanitize=bounds"]
 UNWRITTEN = ["-Werror=uninitialized", "-Wno-sometimes-uninitialized", "-Wno-unknown-warning-option"]
 KEPT = 200 << 20  # bytes of compiled kernels; of one that is small, about 0.1 MB
@@ -92,10 +95,12 @@ def _run(arguments: list[str], source: Source | None) -> None:
         raise KernelError("compile", "This { is never closed: put its }.", *brace)
     places = [first, *re.finditer(r"^(?:In file included from )?(\S.*?):(\d+)[:,]", done.stderr, re.M)]
     # An error in cuda.h came from a line of the kernel's that stands around it.
-    own = (p for p in places if Path(p[1]).parent != RUNTIME and p[1] != "<built-in>")
+    own = (p for p in places if RUNTIME not in Path(p[1]).parents and p[1] != "<built-in>")
     at = next(own, first)
     refuse(source.device, (Path(at[1]).name, int(at[2])))  # it stood in a branch that the compiler has chosen
-    kind, says = "compile", first[3]
+    kind, says = "compile", re.sub(r" ?[{(]aka [^})]*[})]", "", first[3])
+    for written, type_ in SMALL.items():
+        says = says.replace(written, type_)
     if missing := re.match(r"'?([^':]+)'?(?:: No such file or directory| file not found)", says):
         raise KernelError(
             "unsupported",
@@ -115,6 +120,10 @@ def _run(arguments: list[str], source: Source | None) -> None:
         )
     elif array := re.match(r"variable.length array\w* (?:.(\w+). )?", says):
         says = f"the size of {array[1] or 'an array'} must be a constant, as that of every local array"
+    elif (none := re.search(r"deleted function .(?:void )?(\w+)", says)) and "EMU_NONE" in done.stderr:
+        says = f"there is no {none[1]} of 16-bit floats: write which type is meant, as in (float)x"
+    elif any(type_ in first[3] for type_ in SMALL):
+        says += "; write which type is meant, as in (float)x"
     elif "initialized" in says:
         kind, says = "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
     elif re.search("declaration of C function|conflicting types for", says):
@@ -131,7 +140,7 @@ def read_too_early(source: Source, options: tuple[str, ...]) -> tuple[str, str, 
     with tempfile.TemporaryDirectory() as work:
         text = Path(work) / "kernel.cpp"
         text.write_text(source.text, encoding="utf-8")
-        flags += ["-include", str(RUNTIME / "cuda.h"), "-S", "-o", os.devnull, str(text)]
+        flags += [*WORDS, "-S", "-o", os.devnull, str(text)]
         command = [*compiler(), *COMMON, *abi.definitions(), *flags]
         says = subprocess.run(command, capture_output=True, text=True).stderr
     found = re.search(r"^(.*?):(\d+):\d+: note: .(\w+). was declared here", says, re.M)
@@ -194,7 +203,7 @@ def _forget(folder: Path) -> None:
 
 def _runtime() -> list[Path]:
     """The objects of the runtime, the same for all modes."""
-    files = sorted([*RUNTIME.glob("*.h"), *RUNTIME.glob("*.cpp")])
+    files = sorted([*RUNTIME.rglob("*.h"), *RUNTIME.glob("*.cpp")])
     flags = [*COMMON, *abi.definitions(), abi.layout()]
     key = digest([_version(), *(file.read_bytes() for file in files), *map(str.encode, flags)])
 
@@ -230,7 +239,7 @@ def build(source: Source, mode: str, options: tuple[str, ...]) -> Path:
     def make(work: Path) -> Path:
         text, compiled, linked = work / "kernel.cpp", work / "kernel.o", work / "kernel.so"
         text.write_text(source.text, encoding="utf-8")
-        _run([*flags, "-include", str(RUNTIME / "cuda.h"), "-c", str(text), "-o", str(compiled)], source)
+        _run([*flags, *WORDS, "-c", str(text), "-o", str(compiled)], source)
         nvrtc.refuse(source, options)
         bound = ["-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", str(linked)]
         _run([str(compiled), *map(str, objects), *bound, "-lm"], source)

@@ -39,7 +39,7 @@ def compilers(request, monkeypatch, tmp_path):
         ("#include <float.h>", "n = INT_MAX;", "does not know `INT_MAX`: .* include <limits.h>"),
         ("", "x[0] = M_PI;", "does not know `M_PI`"),
         ("", "uint32_t k = 1; x[0] = k;", "does not know `uint32_t`"),
-        ("#include <cuda_runtime.h>", "x[0] = FLT_MAX;", "nvcc knows `FLT_MAX` from <float.h> alone: include"),
+        ("#include <cuda_runtime.h>", "x[0] = FLT_MAX;", "knows `FLT_MAX` from <float.h> alone: include"),
         ("#include <vector>\nint main() {}", "x[0] = CUDART_PI_F;", "from <math_constants.h> alone"),
     ],
 )  # fmt: skip
@@ -142,7 +142,7 @@ def test_what_would_run_elsewhere_or_not_at_all(code, says):
     assert (caught.value.refused, caught.value.line) == (True, 1)
 
 
-@pytest.mark.parametrize("word", ["__nv_bfloat16 v;", 'asm("exit;");'])
+@pytest.mark.parametrize("word", ["clock64();", 'asm("exit;");'])
 def test_words_that_cannot_run_count_where_the_compiler_comes_by(word):
     code = KERNEL.format(f"#if defined(SHORT)\n{word}\n#endif\n")
     Emulator(code)
@@ -187,3 +187,31 @@ int main() {
     x = np.zeros(4, np.float32)
     verdict = check(program, 1, 4, (x, np.int32(4)))
     assert not verdict.faults
+
+
+BRANCHES = """namespace part {
+__global__ void inside(float* x) { x[0] = 1; }
+}
+#ifdef WIDE
+__global__ void f(float* x) { x[0] = 2; }
+__global__ void wide(float* x) {}
+#else
+__global__ void f(float* x) {
+    x[0] = 3; } static const int stop = 4;
+#endif
+__global__ void last(float* x) {
+    x[stop] = 0;
+}
+"""
+
+
+def test_kernels_in_namespaces_and_in_branches():
+    x = np.zeros(4, np.float32)
+    for name, options, expected in (("inside", (), 1), ("f", (), 3), ("f", ("-DWIDE", "-Dstop=4"), 2)):
+        Emulator(BRANCHES, options).get_function(name)(1, 1, (x,))
+        assert x[0] == expected
+    with pytest.raises(KernelError, match="wide is in a branch of #if that was not taken") as caught:
+        Emulator(BRANCHES).get_function("wide")
+    assert (caught.value.refused, caught.value.line) == (True, 6)
+    verdict = check(BRANCHES, 1, 1, (x,), name="last")
+    assert [(fault.kind, fault.line) for fault in verdict.faults] == [("out of bounds", 12)]

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from scratchlm.kernels.emulator import Emulator, KernelError
+from scratchlm.kernels.emulator import Emulator, KernelError, check
 
 A, B = 0xF1234567, 0x89ABCDEF  # with the highest bit, and all bytes different
 
@@ -200,6 +200,92 @@ def test_reduce_of_cooperative_groups(mode):
     xor_and = np.bitwise_xor.reduce(rows, 1) + np.bitwise_and.reduce(rows, 1)
     expected = [rows.sum(1), rows.min(1), rows.max(1), xor_and, np.bitwise_or.reduce(rows, 1)]
     assert (y == np.stack(expected, 1).repeat(8, 0)).all()
+
+
+WARP = """__global__ void f(const int* x, const long long* l, const float* p, int* y) {
+    int i = threadIdx.x, v = x[i], all = 7, *row = y + 12 * i;
+    row[0] = __match_any_sync(~0u, v);
+    row[1] = __match_any_sync(~0u, l[i]);
+    row[2] = __match_any_sync(~0u, p[i]);
+    row[3] = __match_all_sync(~0u, v, &all), row[4] = all;
+    row[5] = __reduce_add_sync(~0u, v) + 1000 * __reduce_min_sync(~0u, v);
+    row[5] += 100000 * __reduce_max_sync(~0u, v);
+    row[6] = __reduce_min_sync(~0u, (unsigned)v), row[7] = __reduce_max_sync(~0u, (unsigned)v);
+    row[8] = __reduce_and_sync(~0u, v | 8), row[9] = __reduce_or_sync(~0u, v);
+    row[10] = __reduce_xor_sync(~0u, v);
+    if (i >= 20) return;
+    row[11] = __reduce_add_sync(0xfffffu, 1u) + 100 * (__match_all_sync(~0u, 5, &all) == 0xfffff && all);
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+@pytest.mark.parametrize("order", ["forward", "shuffled"])
+def test_matches_and_reductions_of_a_warp(mode, order):
+    x = np.random.default_rng(2).integers(-3, 4, 32).astype(np.int32)
+    far, p, y = x.astype(np.int64) << 40, x.astype(np.float32) / 3, np.zeros((32, 12), np.int32)
+    Emulator(WARP, mode=mode, order=order).get_function("f")(1, 32, (x, far, p, y))
+    same = ((x[:, None] == x) << np.arange(32)).sum(1).astype(np.uint32).view(np.int32)
+    u = x.astype(np.uint32)
+    assert (y[:, :3] == same[:, None]).all()
+    assert (y[:, 3:5] == 0).all()
+    assert (y[:, 5] == x.sum() + 1000 * x.min() + 100000 * x.max()).all()
+    rows = [u.min(), u.max(), np.bitwise_and.reduce(u | 8), np.bitwise_or.reduce(u), np.bitwise_xor.reduce(u)]
+    assert (y[:, 6:11].view(np.uint32) == rows).all()
+    assert y[:, 11].tolist() == [120] * 20 + [0] * 12
+
+
+@pytest.mark.parametrize("word", ["__match_any_sync(~0u, i)", "__reduce_add_sync(~0u, i)"])
+def test_a_mask_names_lanes_that_do_not_call(word):
+    code = f"__global__ void f(int* y) {{\n    int i = threadIdx.x;\n    if (i < 16) y[i] = {word};\n}}\n"
+    verdict = check(code, 1, 32, (np.zeros(32, np.int32),))
+    assert [(fault.kind, fault.line) for fault in verdict.faults] == [("missing lanes", 3)]
+    verdict = check(code.replace("~0u", "1u"), 1, 32, (np.zeros(32, np.int32),))
+    assert "its own lane is not in the mask" in str(verdict.faults[0])
+
+
+SCAN = """#include <cooperative_groups.h>
+#include <cooperative_groups/scan.h>
+namespace cg = cooperative_groups;
+__global__ void f(const int* x, int* y) {
+    auto tile = cg::tiled_partition<8>(cg::this_thread_block());
+    int v = x[threadIdx.x], *row = y + 4 * threadIdx.x;
+    row[0] = cg::inclusive_scan(tile, v), row[1] = cg::exclusive_scan(tile, v);
+    row[2] = cg::inclusive_scan(tile, v, cg::greater<int>());
+    row[3] = cg::exclusive_scan(tile, v, cg::plus<int>());
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_scans_of_cooperative_groups(mode):
+    x, y = np.random.default_rng(3).integers(-50, 50, 32).astype(np.int32), np.zeros((32, 4), np.int32)
+    Emulator(SCAN, mode=mode).get_function("f")(1, 32, (x, y))
+    rows = x.reshape(4, 8)
+    sums, most = rows.cumsum(1), np.maximum.accumulate(rows, 1)
+    assert (y == np.stack([sums, sums - rows, most, sums - rows], 2).reshape(32, 4)).all()
+
+
+TRAITS = """#include <type_traits>
+template <class T> using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
+template <class T, class = std::enable_if_t<std::is_integral<T>::value>>
+__device__ int kind(T) { return 1; }
+template <class T, std::enable_if_t<std::is_floating_point<T>::value, int> = 0>
+__device__ int kind(T) { return 2; }
+template <bool B> __device__ int chosen(std::bool_constant<B>) { return B ? 4 : 8; }
+__global__ void f(int* y) {
+    y[0] = sizeof(Sum<float>), y[1] = sizeof(Sum<int>), y[2] = kind(1u) + 10 * kind(1.0f);
+    y[3] = chosen(std::true_type()) + std::integral_constant<int, 32>::value;
+    std::remove_cv_t<const float> v = 1;
+    v += 1, y[4] = std::move(v);
+}
+"""
+
+
+def test_types_computed_from_types():
+    y = np.zeros(5, np.int32)
+    Emulator(TRAITS).get_function("f")(1, 1, (y,))
+    assert y.tolist() == [8, 4, 21, 36, 2]
 
 
 @pytest.mark.parametrize("mode", ["fast", "check"])

@@ -13,7 +13,8 @@ TOKEN = rf"{QUOTED}|^[ \t]*#(?:\\\n|[^\n])*|[{{}}();]"
 DEVICE = r"__(?:device|global|constant|shared|managed)__"
 # Types that no kernel can have; `std::` has what cuda.h gives it.
 FOREIGN = (
-    r"\bstd\s*::\s*(?!(?:u?int(?:8|16|32|64)_t|size_t|a?(?:sin|cos|tan)h?|abs|exp2?|log(?:2|10|1p)?|pow|sqrt|f\w+)\b)\w+"
+    r"\bstd\s*::\s*(?!(?:u?int(?:8|16|32|64)_t|size_t|a?(?:sin|cos|tan)h?|abs|exp2?|log(?:2|10|1p)?|pow|sqrt|f\w+"
+    r"|is_\w+|conditional(?:_t)?|enable_if(?:_t)?|remove_\w+|\w+_(?:constant|type)|move)\b)\w+"
     r"|\bFILE\b|\bthrust\s*::|\bcu(?:da|blas|blasLt|dnn|rand|fft|sparse)[A-Z]?\w*_t\b|\bcuda(?:Event|Stream|Error)\w*"
 )
 ASIDE = r"\b(?:__attribute__|__align__|alignas|__launch_bounds__|decltype|noexcept|explicit)\s*@"

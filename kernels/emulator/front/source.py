@@ -7,10 +7,22 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import KernelError
 from .host import bodies, device_part, without_idle_macros
-from .preprocess import HOSTS, KNOWN, blank, certain, chosen, expand, place, without_comments
+from .preprocess import (
+    HOSTS,
+    KNOWN,
+    OWN,
+    blank,
+    certain,
+    chosen,
+    expand,
+    full_place,
+    place,
+    without_comments,
+)  # fmt: skip
 from .refused import refuse, refuse_missing
 
 DEFINED = r"(?m)^[ \t]*#[ \t]*define\b(?:\\\n|[^\n])*"
@@ -196,15 +208,23 @@ HEAD = rf"\btemplate\s+(?:__global__\s+)?{BOUNDS}void\s+(?:__global__\s+)?"
 INSTANCE = rf"{HEAD}(\w+)\s*<([^;{{}}()]*)>\s*\(([^()]*)\)\s*;"
 
 
-def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...], int]]:
-    """Parameters, as they are written, position, parameters' names and heading's position of every kernel.
+class _Kernel(NamedTuple):
+    parameters: str  # as they are written
+    at: int  # position; of an instance, its own
+    names: tuple[str, ...]  # of the parameters
+    heading: int  # position; of an instance, the template's
+    end: int  # where its body, or its instance, ends
+
+
+def _kernels(text: str) -> list[tuple[str, _Kernel]]:
+    """Every kernel with its name; several of a name may stand in branches of #if.
 
     Of a template, every explicit instantiation is one: `template __global__ void f<float>(float*);`.
 
     Raises:
         KernelError: a kernel's heading cannot be read, or there are only templates, never instantiated.
     """
-    found: dict[str, tuple[str, int, tuple[str, ...], int]] = {}
+    found, ends = list[tuple[str, _Kernel]](), dict(bodies(text, KERNEL))
     templates: dict[str, tuple[tuple[str, ...], int]] = {}
     unmade: KernelError | None = None
     instances = list(re.finditer(INSTANCE, text))
@@ -230,11 +250,12 @@ def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...], int]]:
         elif made_of:
             templates[name] = _names(parameters), at
         elif end == "{":
-            found[name] = parameters, at, _names(parameters), at
+            last = ends.get(match.end() - 1, len(text) - 1)
+            found.append((name, _Kernel(parameters, at, _names(parameters), at, last + 1)))
     for match in instances:
         name = f"{match[1]}<{', '.join(' '.join(part.split()) for part in match[2].split(','))}>"
         names, heading = templates.get(match[1], (_names(match[3]), match.start()))
-        found[name] = match[3], match.start(), names, heading
+        found.append((name, _Kernel(match[3], match.start(), names, heading, match.end())))
     for match in re.finditer(r"__global__", text):
         row = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         if match.start() not in read_at and not row.lstrip().startswith("#"):
@@ -254,18 +275,20 @@ def _example(parameters: str) -> str:
     return ", ".join("4" if kind is None else "true" if kind[1] == "bool" else "float" for kind in kinds)
 
 
-def _entry(text: str, number: int, name: str, parameters: str, at: int) -> str:
+def _entry(text: str, number: int, name: str, kernel: _Kernel) -> str:
     """What Python calls for a kernel, and the codes of what it takes.
 
-    The parameters pick the kernel where functions have the same name; `#line` gives errors the user's line.
+    It stands behind the kernel, in the same namespace and branch of #if. The parameters pick the kernel where
+    functions have the same name; `#line` gives errors the user's line.
     """
-    file, line = place(text, at)
-    types = re.sub(r"=[^,]*", "", " ".join(parameters.split()))
+    (file, line), (path, after) = place(text, kernel.at), full_place(text, kernel.end)
+    types = re.sub(r"=[^,]*", "", " ".join(kernel.parameters.split()))
     return (
         f'\n#line {line} "{file}"\n'
         f"EMU_ENTRY void emu_call_{number}(void **emu_a) {{ emu_call((void (*)({types})){name}, emu_a); }} "
         f"EMU_ENTRY const char *const *emu_codes_{number}; "
         f"const char *const *emu_codes_{number} = emu_signature<void({types})>::codes;\n"
+        f'#line {after} "{path}"\n'
     )
 
 
@@ -289,7 +312,9 @@ def read(code: str | Path) -> Source:
         name for names in re.findall(rf"{include}(?:c?(\w+)|(\w+)\.h)>", text, re.M) for name in names
     }
     to_nvcc = re.search(rf"{include}{HOSTS}>", text, re.M)
-    text = re.sub(rf"{include}(?:{KNOWN}|{HOSTS})>", blank, text, flags=re.M)
+    if "cublas_v2" in included or "cublasLt" in included:  # they bring both
+        included |= {"cuda_fp16", "cuda_bf16"}
+    text = re.sub(rf"{include}(?!{OWN}>)(?:{KNOWN}|{HOSTS})>", blank, text, flags=re.M)
     text, host = device_part(text)
     text = without_idle_macros(text)  # a check of the host's calls, say
     refuse(certain(text))
@@ -299,7 +324,8 @@ def read(code: str | Path) -> Source:
             raise KernelError("compile", message, *place(text, found.start(1)))
     for_nvcc = bool(to_nvcc or host)
     device = refuse_missing(text, included, for_nvcc) + text
-    kernels = _kernels(text)
+    written = _kernels(text)
+    kernels = dict(written)
     if not kernels:
         raise KernelError(
             "compile", f'{name} has no kernel: write extern "C" __global__ void NAME(...) {{ ... }}.'
@@ -307,8 +333,15 @@ def read(code: str | Path) -> Source:
     if given := re.search(r"\b__shared__\b[^;(){}]*=", text):
         message = "A shared variable takes no initial value: let a thread write it, then put __syncthreads()."
         raise KernelError("compile", message, *place(text, given.end() - 1))
-    places = {name: place(text, heading) for name, (_, _, _, heading) in kernels.items()}
-    entries = [_entry(text, k, name, *kernel[:2]) for k, (name, kernel) in enumerate(kernels.items())]
+    places = {name: place(text, kernel.heading) for name, kernel in kernels.items()}
+    numbers = {name: k for k, name in enumerate(kernels)}
+    entries = [
+        (kernel.end, _entry(text, numbers[name], name, kernel))
+        for name, kernel in written
+        if kernel.parameters == kernels[name].parameters
+    ]
+    for end, entry in sorted(entries, reverse=True):
+        text = text[:end] + entry + text[end:]
     text = re.sub(
         r"\b(extern\s+|static\s+)?__shared__\s+([^;{}=()]*(?:\([^)]*\)[^;{}=()]*)?)(?=;)",
         _shared,
@@ -321,8 +354,8 @@ def read(code: str | Path) -> Source:
         text = f'{text[:begin]}{left} emu_returns(0, "", 0); {text[end:]}'
     # What stands in a macro may be anywhere: it counts as before every call.
     text = re.sub(DEFINED, lambda m: re.sub(r"\breturn\s*;", "return emu_returns(INT_MAX);", m[0]), text)
-    parameters = {name: names for name, (_, _, names, _) in kernels.items()}
-    return Source(name, text + "".join(entries), parameters, places, device, host, for_nvcc)
+    parameters = {name: kernel.names for name, kernel in kernels.items()}
+    return Source(name, text, parameters, places, device, host, for_nvcc)
 
 
 def _names(parameters: str) -> tuple[str, ...]:
