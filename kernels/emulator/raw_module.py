@@ -19,7 +19,7 @@ from .errors import KernelError
 from .front import Source, read
 from .staging import Memory, Staged
 from .symbols import Image
-from .toolchain import MODES, build
+from .toolchain import MODES, RELAXED, build
 from .variables import base_name, shared_arrays, variables
 
 SHARED_LIMIT, SHARED_OPT_IN = 48 << 10, 227 << 10  # bytes a block may have, as it is and by choice (sm_90)
@@ -74,7 +74,7 @@ class Emulator:
 
     Arguments:
         code: a path, the text of a .cu, or what `front.read` made of one.
-        options: for the preprocessor, such as "-Dreal=double".
+        options: for the preprocessor, such as "-Dreal=double"; and nvcc's --expt-relaxed-constexpr.
         mode: "fast", "check" (every access is checked) or "debug" (for gdb: not optimised, no time limit).
         order: in which threads and blocks run: "forward", "reversed" or "shuffled" (by `seed`).
         seconds: after which a launch is ended.
@@ -99,7 +99,7 @@ class Emulator:
                 f"and an order of {', '.join(abi.ORDERS)}.",
             )
         self.mode, self.order, self.seed, self.seconds, self.steps = mode, order, seed, seconds, steps
-        self.options = tuple(options)
+        self.options = tuple("-DEMU_OF_HOST=" if option == RELAXED else option for option in options)
         self.source = code if isinstance(code, Source) else read(code)
         self._functions: dict[str, KernelFunction] = {}
         self.path = build(self.source, mode, self.options)

@@ -31,6 +31,8 @@ COMMON += ["-fno-stack-protector"]  # which would end the process, where a fault
 # a person decides. No contraction: the same bits in every mode.
 COUNTED, NO_FMA, SIZED = "-fsanitize-coverage=trace-pc", "-ffp-contract=off", "-Werror=vla"
 SMALL = {"emu_small<5, 10>": "__half", "emu_small<8, 7>": "__nv_bfloat16"}
+NAMES = r"operator(?:\(\)|[^\w\s(‘’']+| \w+)|~?\w+"
+RELAXED = "--expt-relaxed-constexpr"  # kernels may call the host's constexpr functions
 SANITIZERS = ["-fsanitize=thread", "-fsanitize=bounds"]
 UNWRITTEN = ["-Werror=uninitialized", "-Wno-sometimes-uninitialized", "-Wno-unknown-warning-option"]
 KEPT = 200 << 20  # bytes of compiled kernels; of one that is small, about 0.1 MB
@@ -98,10 +100,7 @@ def _run(arguments: list[str], source: Source | None) -> None:
     own = (p for p in places if RUNTIME not in Path(p[1]).parents and p[1] != "<built-in>")
     at = next(own, first)
     refuse(source.device, (Path(at[1]).name, int(at[2])))  # it stood in a branch that the compiler has chosen
-    kind, says = "compile", re.sub(r" ?[{(]aka [^})]*[})]", "", first[3])
-    for written, type_ in SMALL.items():
-        says = says.replace(written, type_)
-    if missing := re.match(r"'?([^':]+)'?(?:: No such file or directory| file not found)", says):
+    if missing := re.match(r"'?([^':]+)'?(?:: No such file or directory| file not found)", first[3]):
         raise KernelError(
             "unsupported",
             f"The emulator has no <{missing[1]}>: leave it out, or put it and what needs it between "
@@ -109,26 +108,50 @@ def _run(arguments: list[str], source: Source | None) -> None:
             Path(at[1]).name,
             int(at[2]),
         )
-    if "emu_value" in says or ("in enclosing function" in says and "emu_value[" in done.stderr):
-        says = (
+    kind, says = _in_other_words(first[3], source, done.stderr)
+    raise KernelError(kind, f"The compiler says: {says}.", Path(at[1]).name, int(at[2]))
+
+
+def _in_other_words(says: str, source: Source, stderr: str) -> tuple[str, str]:
+    """The kind of what the compiler says, and the same in words that tell what to do."""
+    small = any(type_ in says for type_ in SMALL)
+    says = re.sub(r" ?[{(]aka [^})]*[})]", "", says)
+    for written, type_ in SMALL.items():
+        says = says.replace(written, type_)
+    if "emu_value" in says or ("in enclosing function" in says and "emu_value[" in stderr):
+        return "compile", (
             "a shared array's size must be a constant; extern __shared__ float s[] takes it from the launch"
         )
-    elif name := next((word for word in re.findall(r"\w+", says) if word in source.host), None):
+    if computed := re.search(r"call to .(?:[^(]* )?(?:\w+::)*(\w+).* declared with .*EMU_OF_HOST", says):
+        return "compile", (
+            f"{computed[1]} is a constexpr function of the host: put __host__ __device__ before it for "
+            f"kernels to call, or give nvcc and the emulator the option {RELAXED}"
+        )
+    if name := next((name for name in re.findall(NAMES, says) if name in source.host), None):
         others = {"function": "call", "variable": "use; or hand it over as an argument"}[source.host[name]]
-        says = (
+        return "compile", (
             f"{name} is a {source.host[name]} of the host: put __device__ before it for kernels to {others}"
         )
-    elif array := re.match(r"variable.length array\w* (?:.(\w+). )?", says):
-        says = f"the size of {array[1] or 'an array'} must be a constant, as that of every local array"
-    elif (none := re.search(r"deleted function .(?:void )?(\w+)", says)) and "EMU_NONE" in done.stderr:
-        says = f"there is no {none[1]} of 16-bit floats: write which type is meant, as in (float)x"
-    elif any(type_ in first[3] for type_ in SMALL):
-        says += "; write which type is meant, as in (float)x"
-    elif "initialized" in says:
-        kind, says = "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
-    elif re.search("declaration of C function|conflicting types for", says):
-        says += '; a function of C has this name: give yours another one, or leave out extern "C"'
-    raise KernelError(kind, f"The compiler says: {says}.", Path(at[1]).name, int(at[2]))
+    if array := re.match(r"variable.length array\w* (?:.(\w+). )?", says):
+        return (
+            "compile",
+            f"the size of {array[1] or 'an array'} must be a constant, as that of every local array",
+        )
+    if (none := re.search(r"deleted function .(?:void )?(\w+)", says)) and "EMU_NONE" in stderr:
+        return (
+            "compile",
+            f"there is no {none[1]} of 16-bit floats: write which type is meant, as in (float)x",
+        )
+    if small:
+        return "compile", f"{says}; write which type is meant, as in (float)x"
+    if "initialized" in says:
+        return "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
+    if re.search("declaration of C function|conflicting types for", says):
+        return (
+            "compile",
+            f'{says}; a function of C has this name: give yours another one, or leave out extern "C"',
+        )
+    return "compile", says
 
 
 def read_too_early(source: Source, options: tuple[str, ...]) -> tuple[str, str, int] | None:

@@ -29,6 +29,21 @@ def compilers(request, monkeypatch, tmp_path):
         ("struct P { float v; float g() const { return v; } };", "x[0] = P{1}.g();", "g is a function of"),
         ("struct P { float v; P(float v) : v(v) {} };", "x[0] = P(1).v;", "P is a function of the host"),
         ("float g(float v);", "x[0] = g(1);", "g is a function of the host"),
+        ("struct P { float v; operator float() { return v; } };", "P p{1}; x[0] = p;", "operator float is a"),
+        ("struct P { float v; ~P() {} };", "P p{1}; x[0] = p.v;", "~P is a function of the host: put"),
+        (
+            "struct P { float v; P operator+(P o) { return {v + o.v}; } };",
+            "P p{1}; x[0] = (p + p).v;",
+            r"operator\+ is a function of the host: put __device__ before it",
+        ),
+        (
+            "struct P { float v; };\nP operator-(P a, P b) { return {a.v - b.v}; }",
+            "P p{1}; x[0] = (p - p).v;",
+            "operator- is a function of the host: put __device__ before it",
+        ),
+        ("float h() { return 1; }\nconst float g[2] = {1, 2};", "x[0] = g[n];", "g is a constant array of"),
+        ("#include <cstdio>\nconstexpr int g[] = {1, 2};", "x[0] = g[1];", "nvcc keeps from kernels: put"),
+        ("#include <cstdlib>\nconst int g = atoi(\"3\");", "x[0] = g;", "g is a variable of the host"),
         ("float g = 2;", "x[0] = g;", "g is a variable of the host: put __device__ before it"),
         ("static int g[4] = {1, 2};", "x[0] = g[n];", "g is a variable of the host"),
         ("", "float a[n]; a[0] = 1; x[0] = a[0];", "constant"),
@@ -70,6 +85,16 @@ def test_what_nvidias_compilers_refuse(compilers, mode, before, line, says):
         ("__device__ float g();\nfloat g() { return 2; }", "x[0] = g();"),
         ("__constant__ float table[] = {1, 2}; __device__ int count;", "count = 1; x[0] = table[1];"),
         ("", "auto g = [](float v) { return v + 1; }; x[0] = g(1);"),
+        (
+            "#include <cstdlib>\nconst int g[] = {3, 2}; constexpr int h[] = {1, 2};",
+            "float a[h[1]], g[] = {1, 2}; constexpr int m = h[1]; a[1] = m; x[0] = a[1] * g[0];",
+        ),
+        ("int main() {}\nconstexpr int g(int v) { return 2 * v; }\nconst int h = g(1);", "x[0] = h;"),
+        ("#include <cstdio>", "uint u = 1; x[0] = u + sizeof(ushort) / 2;"),
+        ("struct P { __device__ virtual float g() = 0; __device__ virtual ~P() {} };\n"
+         "struct Q : P { __device__ float g() override { return 2; } };", "Q q; P* p = &q; x[0] = p->g();"),
+        ("__managed__ int g;", "for (int v : {1, 1}) g += v; x[0] = g;"),
+        ('#include "device_launch_parameters.h"\n#include "cuda_runtime.h"', "x[0] = INFINITY > 1 ? 2 : 0;"),
         ("", "static float kept; kept = 2; x[0] = kept;"),
     ],
 )  # fmt: skip
@@ -77,6 +102,23 @@ def test_what_they_take(compilers, before, line):
     x = np.zeros(4, np.float32)
     Emulator(f"{before}\n{KERNEL.format(line)}").get_function("f")(1, 1, (x, np.int32(4)))
     assert x[0] == 2
+
+
+CONSTEXPR = "constexpr int g(int v) { return 2 * v; }\n" + KERNEL.format("x[0] = g(n);")
+
+
+@pytest.mark.usefixtures("compilers")
+def test_constexpr_functions_are_the_hosts_unless_nvcc_is_told_otherwise():
+    with pytest.raises(
+        KernelError, match="g is a constexpr function of the host: put __host__ __de"
+    ) as caught:
+        Emulator("int main() {}\n" + CONSTEXPR, mode="check")
+    assert (caught.value.refused, caught.value.line) == (True, 4)
+    kernel = Emulator(
+        "int main() {}\n" + CONSTEXPR, ("--expt-relaxed-constexpr",), mode="check"
+    ).get_function("f")
+    kernel(1, 1, (x := np.zeros(4, np.float32), np.int32(4)))
+    assert x[0] == 8
 
 
 WHOLE = """#include <stdio.h>

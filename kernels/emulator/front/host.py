@@ -17,12 +17,16 @@ FOREIGN = (
     r"|is_\w+|conditional(?:_t)?|enable_if(?:_t)?|remove_\w+|\w+_(?:constant|type)|move)\b)\w+"
     r"|\bFILE\b|\bthrust\s*::|\bcu(?:da|blas|blasLt|dnn|rand|fft|sparse)[A-Z]?\w*_t\b|\bcuda(?:Event|Stream|Error)\w*"
 )
+CALLS = ("atof", "atoi", "clock", "getenv", "malloc", "rand", "strlen", "time")  # what no constant is made by
 ASIDE = r"\b(?:__attribute__|__align__|alignas|__launch_bounds__|decltype|noexcept|explicit)\s*@"
 LABEL = r"\s*(?:(?:public|private|protected)\s*:\s*)*"
 
 
-def device_part(text: str) -> tuple[str, dict[str, str]]:
-    """A .cu without its host's part, lines unchanged; the names left out: "function" or "variable"."""
+def device_part(text: str) -> tuple[str, dict[str, str], list[str]]:
+    """A .cu without its host's part, lines unchanged; the names left out: "function" or "variable".
+
+    And the constant arrays that stay, as constants may be computed from them.
+    """
     return _Reader(text).read()
 
 
@@ -70,7 +74,7 @@ def _plain(head: str) -> str:
 
 class _Reader:
     def __init__(self, text: str) -> None:
-        self.text, self.closing, self.host = text, _closing(text), dict[str, str]()
+        self.text, self.closing, self.host, self.arrays = text, _closing(text), dict[str, str](), list[str]()
         macros = dict(re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\b((?:\\\n|[^\n])*)", text, re.M))
         called = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\(", text, re.M)
         self.made = rf"(?:{'|'.join(called)})\s*@\s*;?\s*" if called else r"(?!)"
@@ -82,14 +86,14 @@ class _Reader:
         self.device = rf"\b(?:{'|'.join(names)})\b"
         self.left_out: list[tuple[int, int, str]] = []
 
-    def read(self) -> tuple[str, dict[str, str]]:
+    def read(self) -> tuple[str, dict[str, str], list[str]]:
         self._items(0, len(self.text), member=False)
         text = self.text
         for begin, end, instead in reversed(self.left_out):
             # Conditions of the preprocessor stay: they may reach further.
             gone = re.sub(r"^[ \t]*#(?:\\\n|[^\n])+|[^\n]", _kept, text[begin:end], flags=re.M)
             text = text[:begin] + instead + gone[len(instead) :] + text[end:]
-        return text, self.host
+        return text, self.host, self.arrays
 
     def _items(self, begin: int, end: int, member: bool) -> None:
         """Each declaration between two places."""
@@ -145,7 +149,11 @@ class _Reader:
                 self._leave_out(begin, end)
             return
         constant = re.search(r"\bconst(?:expr)?\b", plain) and not re.search(r"\*(?!\s*const)", plain)
-        if constant and not re.search(FOREIGN, head):
+        calls = re.search(
+            rf"\b(?:{'|'.join([*CALLS, *map(re.escape, self.host)])})\s*\(", head.partition("=")[2]
+        )
+        if constant and not calls and not re.search(FOREIGN, head):
+            self.arrays += re.findall(r"(\w+)\s*\[", plain.partition("=")[0])
             return
         left = re.sub(r"\{[^{}]*\}|=.*?(?=,|;|$)", "", re.sub(r"<[^<>]*>", "", plain))
         for found in re.findall(r"(\w+)\s*(?:\[[^\]]*\]\s*)*(?=[,;@])", left):
@@ -155,9 +163,14 @@ class _Reader:
     def _function(self, begin: int, end: int, plain: str, member: bool) -> None:
         head = self.text[begin : self.text.index("{", begin)]
         name = re.search(r"(~?\w+)\s*@", plain)
-        if re.search(self.device, head) or "constexpr" in plain or name is None or self._is_device(name[1]):
+        if re.search(self.device, head) or name is None or self._is_device(name[1]):
             return
-        self.host.setdefault(name[1], "function")
+        if constant := re.search(r"\bconstexpr\b", head):  # the compiler computes it, no kernel may call it
+            self.left_out.append((begin + constant.start(), begin + constant.end(), "EMU_OF_HOST constexpr"))
+            return
+        called = re.search(r"\boperator\s*(\(\s*\)|[^\s\w(]+)|\boperator \w+", head)
+        own = (f"operator{called[1]}" if called[1] else called[0]) if called else name[1]
+        self.host.setdefault(own, "function")
         if not member:
             self._leave_out(begin, end)
             return

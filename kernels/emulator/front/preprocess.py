@@ -31,14 +31,10 @@ def expand(path: Path, seen: set[Path] | None = None) -> str:
     except OSError as error:
         raise KernelError("launch", f"{path} cannot be read: {error.strerror}.") from None
     for number, line in enumerate(text.splitlines(), 1):
-        line = re.sub(rf'^(\s*#\s*include\s*)"({OWN})"', r"\1<\2>", line)
         found = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
-        if not found:
+        inner = path.parent / found[1] if found else path
+        if not found or (not inner.is_file() and re.fullmatch(f"{KNOWN}|{OWN}|{HOSTS}", found[1])):
             lines.append(line)
-            continue
-        inner = path.parent / found[1]
-        if not inner.is_file() and re.fullmatch(f"{KNOWN}|{HOSTS}", found[1]):
-            lines.append("")
             continue
         if not inner.is_file():
             raise KernelError("compile", f"There is no file {found[1]} to include.", path.name, number)

@@ -54,6 +54,17 @@ WORDS = {
 OF_NVCC = {"math", "limits", "stdint"}
 
 
+def names_of_nvcc(text: str) -> str:
+    """Declarations of the types that nvcc has from the host's <sys/types.h>, as far as a text uses them."""
+    kinds = {"uint": "int", "ushort": "short", "ulong": "long"}
+    used = [
+        k
+        for k in kinds
+        if re.search(rf"\b{k}\b", text) and not re.search(rf"\b(?:typedef\b[^;]*|using\s+){k}\b", text)
+    ]
+    return "".join(f"typedef unsigned {kinds[name]} {name};\n" for name in used)
+
+
 def refuse_missing(text: str, included: set[str], for_nvcc: bool) -> str:
     """Refuse the first word whose header is not among those `included`, as NVIDIA's compilers do.
 

@@ -23,7 +23,7 @@ from .preprocess import (
     place,
     without_comments,
 )  # fmt: skip
-from .refused import refuse, refuse_missing
+from .refused import names_of_nvcc, refuse, refuse_missing
 
 DEFINED = r"(?m)^[ \t]*#[ \t]*define\b(?:\\\n|[^\n])*"
 OWNER = r"\w+(?:\[[^\[\]]*\])*\s*(?:\.|->)\s*"  # of a member
@@ -110,6 +110,27 @@ class Source:
             at = body + found[0].start(1) if found else heading
             return ", ".join(re.sub(r"\[[^\]]*\]|\*\s*", "", m[1]) for m in found), *place(self.text, at)
         return "", "", 0
+
+    def refuse_arrays(self, names: list[str]) -> None:
+        """Refuse a kernel's use of one of the host's constant arrays, unless a constant is computed from it.
+
+        Raises:
+            KernelError: there is one.
+        """
+        for name in names:
+            for begin, body, end in self._functions:
+                function = self.text[begin:end]
+                own = _declares(self.text[body:end], name) or re.search(
+                    rf"[*&\s]{name}\s*[,)\[]", self.text[begin:body]
+                )
+                for used in () if own else re.finditer(rf"(?<![\w.>:]){name}\b", function):
+                    statement = re.split(r"[;{}]", function[: used.start()])[-1]
+                    if not re.search(r"\b(?:constexpr|static_assert|case)\b|^\s*[\w ]+\[[^\]=]*$", statement):
+                        message = (
+                            f"{name} is a constant array of the host, which nvcc keeps from kernels: put "
+                            "__constant__ before it."
+                        )
+                        raise KernelError("compile", message, *place(self.text, begin + used.start()))
 
     @cached_property
     def _functions(self) -> list[tuple[int, int, int]]:
@@ -307,6 +328,7 @@ def read(code: str | Path) -> Source:
     else:
         name, text = "<source>", '#line 1 "<source>"\n' + code.removeprefix("\ufeff") + "\n"
     text = chosen(without_comments(text))
+    text = re.sub(rf'^([ \t]*#[ \t]*include[ \t]*)"({KNOWN}|{OWN}|{HOSTS})"', r"\1<\2>", text, flags=re.M)
     include = r"^[ \t]*#[ \t]*include[ \t]*<"
     included = {
         name for names in re.findall(rf"{include}(?:c?(\w+)|(\w+)\.h)>", text, re.M) for name in names
@@ -315,7 +337,7 @@ def read(code: str | Path) -> Source:
     if "cublas_v2" in included or "cublasLt" in included:  # they bring both
         included |= {"cuda_fp16", "cuda_bf16"}
     text = re.sub(rf"{include}(?!{OWN}>)(?:{KNOWN}|{HOSTS})>", blank, text, flags=re.M)
-    text, host = device_part(text)
+    text, host, arrays = device_part(text)
     text = without_idle_macros(text)  # a check of the host's calls, say
     refuse(certain(text))
     for found in re.finditer(r'\bextern\s*"C"[^;{}()]*\b(\w+)\s*\([^;{}]*\)\s*;', text):
@@ -323,6 +345,7 @@ def read(code: str | Path) -> Source:
             message = f"{found[1]} is declared but nowhere defined: write its body."
             raise KernelError("compile", message, *place(text, found.start(1)))
     for_nvcc = bool(to_nvcc or host)
+    text = names_of_nvcc(text) + text if for_nvcc else text
     device = refuse_missing(text, included, for_nvcc) + text
     written = _kernels(text)
     kernels = dict(written)
@@ -355,7 +378,10 @@ def read(code: str | Path) -> Source:
     # What stands in a macro may be anywhere: it counts as before every call.
     text = re.sub(DEFINED, lambda m: re.sub(r"\breturn\s*;", "return emu_returns(INT_MAX);", m[0]), text)
     parameters = {name: kernel.names for name, kernel in kernels.items()}
-    return Source(name, text, parameters, places, device, host, for_nvcc)
+    source = Source(name, text, parameters, places, device, host, for_nvcc)
+    if for_nvcc:
+        source.refuse_arrays(arrays)
+    return source
 
 
 def _names(parameters: str) -> tuple[str, ...]:

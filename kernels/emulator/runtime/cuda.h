@@ -21,10 +21,16 @@ void *memset(void *to, int byte, size_t n);
 #define __device__
 #define __host__
 #define __constant__ static
+#define __managed__
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
 #define __align__(n) alignas(n)
 #define __launch_bounds__(...)
+// A constexpr function without __device__: computed by the compiler, or not at all. Not with the option of nvcc's that
+// Emulator takes as well.
+#ifndef EMU_OF_HOST
+#define EMU_OF_HOST __attribute__((noinline, error("EMU_OF_HOST")))
+#endif
 // Also where only its size is left of it.
 #define EMU_SHARED static __attribute__((used))
 // Helpers of this header that touch the kernel's memory report the access themselves.
@@ -124,6 +130,8 @@ template <class T> inline bool isfinite(T x) { return __builtin_isfinite((double
 namespace std {
 using ::abs, ::acos, ::asin, ::atan, ::atan2, ::cbrt, ::ceil, ::copysign, ::cos, ::cosh, ::erf, ::erfc, ::exp;
 using ::exp2, ::expm1, ::fabs, ::floor, ::fma, ::fmax, ::fmin, ::fmod, ::hypot, ::isfinite, ::isinf, ::isnan;
+using ::acosf, ::asinf, ::atan2f, ::atanf, ::ceilf, ::cosf, ::exp2f, ::expf, ::fabsf, ::floorf, ::fmaf, ::fmaxf;
+using ::fminf, ::fmodf, ::log10f, ::log2f, ::logf, ::powf, ::roundf, ::sinf, ::sqrtf, ::tanf, ::tanhf, ::truncf;
 using ::log, ::log10, ::log1p, ::log2, ::pow, ::rint, ::round, ::sin, ::sinh, ::sqrt, ::tan, ::tanh, ::trunc;
 using ::int16_t, ::int32_t, ::int64_t, ::int8_t, ::size_t, ::uint16_t, ::uint32_t, ::uint64_t, ::uint8_t;
 }  // namespace std

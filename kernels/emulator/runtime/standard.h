@@ -53,6 +53,18 @@ template <class T> constexpr bool is_floating_point_v = is_floating_point<T>::va
 template <class T> constexpr bool is_integral_v = is_integral<T>::value;
 template <class T> constexpr bool is_arithmetic_v = is_arithmetic<T>::value;
 
+// What the compiler makes of {1, 2, 3} in `for (int v : {1, 2, 3})`: it knows these two members.
+template <class T> class initializer_list {
+    const T *first = nullptr;
+    decltype(sizeof 0) count = 0;
+
+public:
+    constexpr initializer_list() = default;
+    constexpr decltype(sizeof 0) size() const { return count; }
+    constexpr const T *begin() const { return first; }
+    constexpr const T *end() const { return first + count; }
+};
+
 template <class T> constexpr remove_reference_t<T> &&move(T &&x) { return static_cast<remove_reference_t<T> &&>(x); }
 template <class T> constexpr T &&forward(remove_reference_t<T> &x) { return static_cast<T &&>(x); }
 }  // namespace std
