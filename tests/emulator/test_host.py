@@ -90,6 +90,11 @@ def test_what_nvidias_compilers_refuse(compilers, mode, before, line, says):
             "float a[h[1]], g[] = {1, 2}; constexpr int m = h[1]; a[1] = m; x[0] = a[1] * g[0];",
         ),
         ("int main() {}\nconstexpr int g(int v) { return 2 * v; }\nconst int h = g(1);", "x[0] = h;"),
+        ("#include <cmath>\nstatic const double g = log(2.0); const float h = std::exp(1.0f);", "x[0] = 2;"),
+        ("__device__ float4 v = {1, 2}; __constant__ float4 w[2]; __device__ dim3 d(1, 2);", "x[0] = v.y;"),
+        ("struct P { int v; __device__ constexpr P(int v) : v(v) {} };\n__device__ P p(2);", "x[0] = p.v;"),
+        ("typedef float real;\n__constant__ real g = real(2); __device__ int h = int(sizeof(g));", "x[0] = g;"),
+        ("struct P { int v = 2; __device__ int g() { return v; } };\n__device__ P p;", "x[0] = p.g();"),
         ("#include <cstdio>", "uint u = 1; x[0] = u + sizeof(ushort) / 2;"),
         ("struct P { __device__ virtual float g() = 0; __device__ virtual ~P() {} };\n"
          "struct Q : P { __device__ float g() override { return 2; } };", "Q q; P* p = &q; x[0] = p->g();"),
@@ -102,6 +107,23 @@ def test_what_they_take(compilers, before, line):
     x = np.zeros(4, np.float32)
     Emulator(f"{before}\n{KERNEL.format(line)}").get_function("f")(1, 1, (x, np.int32(4)))
     assert x[0] == 2
+
+
+@pytest.mark.usefixtures("compilers")
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "__device__ P p;",
+        "__device__ P p[2];",
+        "__device__ float p = g();",
+        "__constant__ double p = 4 * atan(1.0);",
+    ],
+)
+def test_a_cards_variables_start_with_values_that_the_compiler_knows(variable):
+    before = "struct P { int v; __device__ P() { while (1); } };\n__device__ float g() { return 1; }\n"
+    with pytest.raises(KernelError, match="not with one that a function computes: let a kernel") as caught:
+        Emulator(f"{before}{variable}\n{KERNEL.format('')}")
+    assert (caught.value.refused, caught.value.line) == (True, 3)
 
 
 CONSTEXPR = "constexpr int g(int v) { return 2 * v; }\n" + KERNEL.format("x[0] = g(n);")

@@ -6,7 +6,8 @@ As in nvcc: a file may have both, and only a kernel that uses the host's part is
 import re
 from collections.abc import Iterator
 
-from .preprocess import STRING, blank
+from ..errors import KernelError
+from .preprocess import STRING, blank, place
 
 QUOTED = rf"{STRING}|'(?:\\.|[^'\\\n])+'"
 TOKEN = rf"{QUOTED}|^[ \t]*#(?:\\\n|[^\n])*|[{{}}();]"
@@ -17,7 +18,8 @@ FOREIGN = (
     r"|is_\w+|conditional(?:_t)?|enable_if(?:_t)?|remove_\w+|\w+_(?:constant|type)|move)\b)\w+"
     r"|\bFILE\b|\bthrust\s*::|\bcu(?:da|blas|blasLt|dnn|rand|fft|sparse)[A-Z]?\w*_t\b|\bcuda(?:Event|Stream|Error)\w*"
 )
-CALLS = ("atof", "atoi", "clock", "getenv", "malloc", "rand", "strlen", "time")  # what no constant is made by
+# What a constant may be made by; any other call makes it the host's.
+MADE_BY = r"sizeof|alignof|unsigned|int|float|double|long|short|char|bool|size_t|u?int\d+_t"
 ASIDE = r"\b(?:__attribute__|__align__|alignas|__launch_bounds__|decltype|noexcept|explicit)\s*@"
 LABEL = r"\s*(?:(?:public|private|protected)\s*:\s*)*"
 
@@ -77,6 +79,9 @@ class _Reader:
         self.text, self.closing, self.host, self.arrays = text, _closing(text), dict[str, str](), list[str]()
         macros = dict(re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\b((?:\\\n|[^\n])*)", text, re.M))
         called = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\(", text, re.M)
+        constant = re.findall(r"\bconstexpr\b[^;{}()=]*?(\w+)\s*\(", text)
+        types = re.findall(r"\b(?:struct|class|enum|using|define)\s+(\w+)|\btypedef\b[^;]*?(\w+)\s*;", text)
+        self.constant = "|".join([*constant, *map("".join, types), "(?!)"])
         self.made = rf"(?:{'|'.join(called)})\s*@\s*;?\s*" if called else r"(?!)"
         names, marked = list[str](), [DEVICE]
         while marked:  # a macro of macros
@@ -141,6 +146,8 @@ class _Reader:
                 self._leave_out(begin, end)
             return
         if re.search(self.device, head) or member:
+            if not member and "__shared__" not in head:
+                self._refuse_computed(begin, head, plain)
             return
         name = re.search(r"(\w+)\s*@", plain.partition("=")[0])
         if name and "=" not in plain:
@@ -149,16 +156,42 @@ class _Reader:
                 self._leave_out(begin, end)
             return
         constant = re.search(r"\bconst(?:expr)?\b", plain) and not re.search(r"\*(?!\s*const)", plain)
-        calls = re.search(
-            rf"\b(?:{'|'.join([*CALLS, *map(re.escape, self.host)])})\s*\(", head.partition("=")[2]
-        )
-        if constant and not calls and not re.search(FOREIGN, head):
+        if constant and not self._calls(head) and not re.search(FOREIGN, head):
             self.arrays += re.findall(r"(\w+)\s*\[", plain.partition("=")[0])
             return
         left = re.sub(r"\{[^{}]*\}|=.*?(?=,|;|$)", "", re.sub(r"<[^<>]*>", "", plain))
         for found in re.findall(r"(\w+)\s*(?:\[[^\]]*\]\s*)*(?=[,;@])", left):
             self.host[found] = "variable"
         self._leave_out(begin, end)
+
+    def _calls(self, head: str) -> bool:
+        """Whether a function computes a variable's first value, and not the compiler."""
+        called = re.findall(r"(\w+)\s*\(", re.sub(QUOTED, "", head.partition("=")[2]))
+        return any(not re.fullmatch(rf"{MADE_BY}|{self.constant}", name) for name in called)
+
+    def _refuse_computed(self, begin: int, head: str, plain: str) -> None:
+        """Refuse a variable of the card with such a value: the loader would run what only kernels may.
+
+        Raises:
+            KernelError: it has one.
+        """
+        kind = re.search(r"(\w+)[\s*&]+\w+\s*(?:\[[^\]]*\]\s*)*[;,=@]", re.sub(self.device, "", plain))
+        made = False
+        for body, end in bodies(self.text, rf"\b(?:struct|class)\s+{kind[1]}\b[^;{{}}()]*{{") if kind else ():
+            inside = self.text[body:end]
+            made = (
+                re.search(
+                    rf"(?:^|[;{{}}:])(?!.*constexpr)[^;{{}}~]*\b{kind[1]}\s*\([^)]*\)\s*[:{{]", inside, re.M
+                )
+                is not None
+            )
+        if made or self._calls(head):
+            message = (
+                "A variable of the card starts with a value that the compiler knows, not with one that a "
+                "function computes: let a kernel write it."
+            )
+            at = begin + len(head) - len(head.lstrip())
+            raise KernelError("compile", message, *place(self.text, at))
 
     def _function(self, begin: int, end: int, plain: str, member: bool) -> None:
         head = self.text[begin : self.text.index("{", begin)]

@@ -71,21 +71,21 @@ static const int warpSize = 32;
     struct alignas(2 * sizeof(type)) name {                                                                  \
         type x, y;                                                                                           \
         EMU_COPIES(name)                                                                                     \
-        name(type x, type y = 0) : x(x), y(y) {}                                                             \
+        constexpr name(type x, type y = 0) : x(x), y(y) {}                                                   \
     };                                                                                                       \
     inline name make_##name(type x, type y) { return name(x, y); }
 #define EMU_VECTOR4(type, name)                                                                              \
     struct alignas(4 * sizeof(type) < 16 ? 4 * sizeof(type) : 16) name {                                     \
         type x, y, z, w;                                                                                     \
         EMU_COPIES(name)                                                                                     \
-        name(type x, type y = 0, type z = 0, type w = 0) : x(x), y(y), z(z), w(w) {}                         \
+        constexpr name(type x, type y = 0, type z = 0, type w = 0) : x(x), y(y), z(z), w(w) {}               \
     };                                                                                                       \
     inline name make_##name(type x, type y, type z, type w) { return name(x, y, z, w); }
 #define EMU_VECTOR3(type, name)                                                                              \
     struct name {                                                                                            \
         type x, y, z;                                                                                        \
         EMU_COPIES(name)                                                                                     \
-        name(type x, type y = 0, type z = 0) : x(x), y(y), z(z) {}                                           \
+        constexpr name(type x, type y = 0, type z = 0) : x(x), y(y), z(z) {}                                 \
     };                                                                                                       \
     inline name make_##name(type x, type y, type z) { return name(x, y, z); }
 #define EMU_VECTOR1(type, name)                                                                              \
