@@ -288,6 +288,52 @@ def test_types_computed_from_types():
     assert y.tolist() == [8, 4, 21, 36, 2]
 
 
+COMPLEX = """#include <cuComplex.h>
+__global__ void f(float* y, double* z, float2* w) {
+    cuFloatComplex a = make_cuFloatComplex(1, 2), b = {3, -4};
+    cuFloatComplex sum = cuCaddf(a, b), product = cuCmulf(a, b), fused = cuCfmaf(a, b, a);
+    cuFloatComplex all[] = {sum, cuCsubf(a, b), product, cuCdivf(a, b), cuConjf(a), fused};
+    for (int k = 0; k < 6; k++) y[2 * k] = cuCrealf(all[k]), y[2 * k + 1] = cuCimagf(all[k]);
+    cuDoubleComplex c = cuCdiv(make_cuDoubleComplex(1e200, 0), cuComplexFloatToDouble(b));
+    z[0] = c.x, z[1] = cuCimag(c), z[2] = cuCabs(cuComplexFloatToDouble(b)), w[0] = cuCmulf(w[0], w[1]);
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_complex_numbers(mode):
+    y, z, w = np.zeros(6, np.complex64), np.zeros(3), np.array([1j, 2], np.complex64)
+    Emulator(COMPLEX, mode=mode).get_function("f")(1, 1, (y.view(np.float32), z, w.view(np.float32)))
+    a, b = 1 + 2j, 3 - 4j
+    assert y == pytest.approx([a + b, a - b, a * b, a / b, a.conjugate(), a * b + a], rel=1e-6)
+    assert z == pytest.approx([0.12e200, 0.16e200, 5])
+    assert w[0] == 2j
+
+
+PLACED = """__global__ void f(float* y) {
+    __shared__ struct {
+        float first;
+        int all[32];
+    } s;
+    __shared__ union { float number; unsigned bits; } u;
+    int i = threadIdx.x;
+    s.all[i] = i;
+    if (i == 0) s.first = 2, u.number = 1;
+    __syncthreads();
+    y[i] = s.first * s.all[31 - i] + (u.bits == 0x3f800000);
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_shared_structures_whose_type_is_written_where_they_are(mode):
+    y = np.zeros(32, np.float32)
+    Emulator(PLACED, mode=mode).get_function("f")(1, 32, (y,))
+    assert (y == 2 * np.arange(31, -1, -1) + 1).all()
+    verdict = check(PLACED.replace("    __syncthreads();\n", ""), 1, 32, (y,))
+    assert [(fault.kind, fault.line) for fault in verdict.faults] == [("race", 10)]
+
+
 @pytest.mark.parametrize("mode", ["fast", "check"])
 def test_a_function_without_a_body_has_its_line(mode):
     code = "__device__ float g(float v);\n__global__ void f(float* x) {\n    x[0] = g(1);\n}\n"

@@ -12,7 +12,7 @@ from ..errors import KernelError
 KNOWN = r"(?:(?:assert|float|limits|math|stddef|stdint|string|math_constants)\.h"
 KNOWN += r"|cooperative_groups(?:/reduce|/scan)?\.h"
 KNOWN += r"|c(?:assert|float|limits|math|stddef|stdint|string)|device_\w+(?:\.h)?)"
-OWN = r"(?:cuda_(?:fp|bf)16|cublas(?:Lt|_v2))\.h"  # in runtime/include
+OWN = r"(?:cuda_(?:fp|bf)16|cuComplex|cublas(?:Lt|_v2))\.h"  # in runtime/include
 HOSTS = r"(?:cuda(?:_runtime\w*|_profiler_api|Profiler)?(?:\.h)?|cu(?:blas|dnn|fft|solver|sparse)\w*\.h"
 HOSTS += r"|(?:complex|ctype|curand|errno|inttypes|omp|setjmp|signal|stdarg|stdbool|stdio|stdlib|time)\.h"
 HOSTS += r"|unistd\.h|sys/\w+\.h|thrust/[\w/]+\.h|(?!cuda)[a-z_]+)"

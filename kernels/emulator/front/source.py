@@ -183,6 +183,9 @@ def _declares(text: str, name: str) -> bool:
     return re.search(first, text) is not None or re.search(later, text) is not None
 
 
+WRITTEN = r"(?:struct|union)\s*\w*\s*\{[^{}]*\}"  # a type written where it is used
+
+
 def _shared(found: re.Match) -> str:
     """A declaration of shared variables in C++.
 
@@ -191,10 +194,12 @@ def _shared(found: re.Match) -> str:
     dynamic, declaration = (found[1] or "").startswith("extern"), found[2]
     alignment = re.search(r"__align__\(\s*\w+\s*\)|alignas\(\s*\w+\s*\)", declaration)
     plain = declaration.replace(alignment[0], " ") if alignment else declaration
-    first = re.match(r"\s*((?:[\w:]+\s+)*[\w:]+[\s*]+)(\w+\s*(?:\[[^\]]*\]\s*)*(?:,.*)?)$", plain, flags=re.S)
+    first = re.match(
+        rf"\s*({WRITTEN}\s*|(?:[\w:]+\s+)*[\w:]+[\s*]+)(\w+\s*(?:\[[^\]]*\]\s*)*(?:,.*)?)$", plain, flags=re.S
+    )
     if not first:
         return found[0]  # the compiler says what is wrong with it
-    kind, lines = first[1].strip().replace("volatile", ""), "\n" * found[0].count("\n")
+    kind, lines = " ".join(first[1].replace("volatile", "").split()), "\n" * found[0].count("\n")
     volatile, result = "volatile " if "volatile" in first[1] else "", []
     for declarator in re.split(r",(?![^\[]*\])", first[2]):
         name = re.match(r"\s*(\w+)", declarator)[1]  # type: ignore[index]
@@ -366,7 +371,7 @@ def read(code: str | Path) -> Source:
     for end, entry in sorted(entries, reverse=True):
         text = text[:end] + entry + text[end:]
     text = re.sub(
-        r"\b(extern\s+|static\s+)?__shared__\s+([^;{}=()]*(?:\([^)]*\)[^;{}=()]*)?)(?=;)",
+        rf"\b(extern\s+|static\s+)?__shared__\s+((?:{WRITTEN})?[^;{{}}=()]*(?:\([^)]*\)[^;{{}}=()]*)?)(?=;)",
         _shared,
         text,
     )
