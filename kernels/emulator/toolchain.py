@@ -114,7 +114,7 @@ def _run(arguments: list[str], source: Source | None) -> None:
 
 def _in_other_words(says: str, source: Source, stderr: str) -> tuple[str, str]:
     """The kind of what the compiler says, and the same in words that tell what to do."""
-    small = any(type_ in says for type_ in SMALL)
+    small = any(type_ in (stderr if "no viable" in says else says) for type_ in SMALL)
     says = re.sub(r" ?[{(]aka [^})]*[})]", "", says)
     for written, type_ in SMALL.items():
         says = says.replace(written, type_)
@@ -127,7 +127,7 @@ def _in_other_words(says: str, source: Source, stderr: str) -> tuple[str, str]:
             f"{computed[1]} is a constexpr function of the host: put __host__ __device__ before it for "
             f"kernels to call, or give nvcc and the emulator the option {RELAXED}"
         )
-    if name := next((name for name in re.findall(NAMES, says) if name in source.host), None):
+    if name := next((name for name in _names(says, source, stderr) if name in source.host), None):
         others = {"function": "call", "variable": "use; or hand it over as an argument"}[source.host[name]]
         return "compile", (
             f"{name} is a {source.host[name]} of the host: put __device__ before it for kernels to {others}"
@@ -152,6 +152,15 @@ def _in_other_words(says: str, source: Source, stderr: str) -> tuple[str, str]:
             f'{says}; a function of C has this name: give yours another one, or leave out extern "C"',
         )
     return "compile", says
+
+
+def _names(says: str, source: Source, stderr: str) -> list[str]:
+    """The names that may be meant; clang has some in a note, or leaves them to the line that it shows."""
+    notes = re.findall(r"note: '([^']+)' has been explicitly marked deleted", stderr)
+    names = re.findall(NAMES, " ".join([re.sub(r"operator '(\S+?)'", r"operator\1", says), *notes]))
+    shown = re.search(r"invalid operands to binary expression.*\n(.*)", stderr)
+    operators = [name for name in source.host if re.match(r"operator\W", name)]
+    return names + [name for name in operators if shown and name[len("operator") :] in shown[1]]
 
 
 def read_too_early(source: Source, options: tuple[str, ...]) -> tuple[str, str, int] | None:

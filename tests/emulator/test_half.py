@@ -262,7 +262,7 @@ def test_every_access_is_checked(part, instead, kind, line):
     ("line", "says"),
     [
         ("h[0] = h[0] + 1.f;", r"half.*write which type is meant, as in \(float\)x"),
-        ("h[0] = b[0];", r"half.*__nv_bfloat16.*write which type"),
+        ("h[0] = b[0];", "write which type is meant, as in"),
         ("h[0] = sqrt(h[0]);", "there is no sqrt of 16-bit floats: write which"),
     ],
 )
