@@ -94,6 +94,12 @@ def test_what_nvidias_compilers_refuse(compilers, mode, before, line, says):
         ("__device__ float4 v = {1, 2}; __constant__ float4 w[2]; __device__ dim3 d(1, 2);", "x[0] = v.y;"),
         ("struct P { int v; __device__ constexpr P(int v) : v(v) {} };\n__device__ P p(2);", "x[0] = p.v;"),
         ("typedef float real;\n__constant__ real g = real(2); __device__ int h = int(4);", "x[0] = g;"),
+        (
+            "struct P { int v; __device__ P(int v) : v(v) {}\n"
+            "__device__ P g(int n) { return n ? P(2) : *this; } };\n"
+            "__device__ P *p; __device__ P* q[2];",
+            "P a(1); p = q[0]; x[0] = a.g(1).v;",
+        ),
         ("struct P { int v = 2; __device__ int g() { return v; } };\n__device__ P p;", "x[0] = p.g();"),
         ("#include <cstdio>", "uint u = 1; x[0] = u + sizeof(ushort) / 2;"),
         ("struct P { __device__ virtual float g() = 0; __device__ virtual ~P() {} };\n"

@@ -175,16 +175,12 @@ class _Reader:
         Raises:
             KernelError: it has one.
         """
-        kind = re.search(r"(\w+)[\s*&]+\w+\s*(?:\[[^\]]*\]\s*)*[;,=@]", re.sub(self.device, "", plain))
+        kind = re.search(r"(\w+)\s+\w+\s*(?:\[[^\]]*\]\s*)*[;,=@]", re.sub(self.device, "", plain))
         made = False
-        for body, end in bodies(self.text, rf"\b(?:struct|class)\s+{kind[1]}\b[^;{{}}()]*{{") if kind else ():
-            inside = self.text[body:end]
-            made = (
-                re.search(
-                    rf"(?:^|[;{{}}:])(?!.*constexpr)[^;{{}}~]*\b{kind[1]}\s*\([^)]*\)\s*[:{{]", inside, re.M
-                )
-                is not None
-            )
+        if kind:  # a class: has it a constructor that runs?
+            heading = rf"(?:^|[;{{}}:])(?!.*constexpr)[^;{{}}~?=]*\b{kind[1]}\s*\([^)]*\)\s*[:{{]"
+            for body, close in bodies(self.text, rf"\b(?:struct|class)\s+{kind[1]}\b[^;{{}}()]*{{"):
+                made = re.search(heading, self.text[body:close], re.M) is not None
         if made or self._calls(head):
             message = (
                 "A variable of the card starts with a value that the compiler knows, not with one that a "
