@@ -109,9 +109,10 @@ def test_what_nvidias_compilers_refuse(compilers, mode, before, line, says):
         ("", "static float kept; kept = 2; x[0] = kept;"),
     ],
 )  # fmt: skip
-def test_what_they_take(compilers, before, line):
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_what_they_take(compilers, mode, before, line):
     x = np.zeros(4, np.float32)
-    Emulator(f"{before}\n{KERNEL.format(line)}").get_function("f")(1, 1, (x, np.int32(4)))
+    Emulator(f"{before}\n{KERNEL.format(line)}", mode=mode).get_function("f")(1, 1, (x, np.int32(4)))
     assert x[0] == 2
 
 
