@@ -1,6 +1,7 @@
 """The call of a kernel: arguments against parameters, memory laid out, the launch, the verdict."""
 
 import ctypes
+import re
 import shutil
 import tempfile
 import threading
@@ -16,11 +17,11 @@ import numpy as np
 
 from . import abi, report
 from .errors import KernelError
-from .front import Source, read
+from .front import Source, place, read
 from .staging import Memory, Staged
 from .symbols import Image
 from .toolchain import MODES, RELAXED, build
-from .variables import base_name, shared_arrays, variables
+from .variables import base_name, computed_statics, shared_arrays, variables
 
 SHARED_LIMIT, SHARED_OPT_IN = 48 << 10, 227 << 10  # bytes a block may have, as it is and by choice (sm_90)
 LIMITS = {"grid": (2**31 - 1, 65535, 65535), "block": (1024, 1024, 64)}  # of every card so far
@@ -104,6 +105,13 @@ class Emulator:
         self._functions: dict[str, KernelFunction] = {}
         self.path = build(self.source, mode, self.options)
         self.image = Image(self.path)
+        for name in computed_statics(self.image):
+            message = (
+                f"The static variable {name} starts with a value that a function computes, and a card takes "
+                "one that the compiler knows: leave out static."
+            )
+            used = re.search(rf"\bstatic\b[^;]*\b{name}\b", self.source.text)
+            raise KernelError("compile", message, *(place(self.source.text, used.start()) if used else ()))
         self.loaded = self._load()
         entry = ctypes.cast(self.loaded.emu_launch, c_void_p).value or 0
         self.base = entry - self.image.symbols["emu_launch"].address

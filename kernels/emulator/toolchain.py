@@ -26,6 +26,7 @@ RUNTIME = Path(__file__).parent / "runtime"
 WORDS = ["-include", str(RUNTIME / "cuda.h"), "-I", str(RUNTIME / "include")]
 GDB = RUNTIME / "gdb.txt"  # commands for gdb before a kernel is stepped through
 COMMON = ["-std=c++17", "-fPIC", "-nostdinc++", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
+COMMON += ["-fno-threadsafe-statics"]  # kernels have no such, see Emulator
 COMMON += ["-fno-stack-protector"]  # which would end the process, where a fault of a kernel is to be reported
 # Steps are counted by a call in every basic block, so that an endless loop is noticed; not under gdb, where
 # a person decides. No contraction: the same bits in every mode.
@@ -85,9 +86,12 @@ def _run(arguments: list[str], source: Source | None) -> None:
     apart = re.search(r'static.assert.*[ "](\w[\w.]*)"?$', done.stderr, re.M)
     if source is None and apart:
         raise KernelError("compiler", f"{apart[1]} in runtime/ is not what abi.py has: make them the same.")
-    lost = re.search(r"undefined (?:reference to|symbol:) .?(?:\w+::)*(\w+)", done.stderr)
-    if source and lost and (used := re.search(rf"\b{lost[1]}\b", source.text)):
-        message = f"{lost[1]} is declared but nowhere defined, nor does the emulator have it: write its body."
+    lost = re.search(r"undefined (?:reference to|symbol:) [`']?(vtable for )?([^(<\[\n']*)", done.stderr)
+    name = re.findall(r"\w+", lost[2])[-1] if lost else ""
+    if source and lost and (used := re.search(rf"\b{name}\b", source.text)):
+        message = f"{name} is declared but nowhere defined, nor does the emulator have it: write its body."
+        if lost[1]:
+            message = f"{name} has a virtual function that is declared but nowhere defined: write its body."
         raise KernelError("compile", message, *place(source.text, used.start()))
     if source and first is None:
         refuse(source.device)

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from scratchlm.kernels.emulator import Emulator, KernelError, check
+from scratchlm.kernels.emulator import Emulator, KernelError, check, nvrtc
 
 A, B = 0xF1234567, 0x89ABCDEF  # with the highest bit, and all bytes different
 
@@ -335,8 +335,38 @@ def test_shared_structures_whose_type_is_written_where_they_are(mode):
 
 
 @pytest.mark.parametrize("mode", ["fast", "check"])
-def test_a_function_without_a_body_has_its_line(mode):
-    code = "__device__ float g(float v);\n__global__ void f(float* x) {\n    x[0] = g(1);\n}\n"
-    with pytest.raises(KernelError, match="g is declared but nowhere defined") as caught:
-        Emulator(code, mode=mode)
+@pytest.mark.parametrize(
+    ("before", "line", "says"),
+    [
+        ("__device__ float g(float v);", "x[0] = g(1);", "g is declared but nowhere defined"),
+        ("template <class T> __device__ T g();", "x[0] = g<float>();", "g is declared but nowhere defined"),
+        ("struct P { __device__ float g(); };", "x[0] = P().g();", "g is declared but nowhere defined"),
+        (
+            "struct P { __device__ virtual float g(); };",
+            "P p; x[0] = p.g();",
+            "declared but nowhere defined: wri",
+        ),
+    ],
+)
+def test_what_has_no_body_has_its_line(mode, before, line, says):
+    with pytest.raises(KernelError, match=says) as caught:
+        Emulator(f"{before}\n__global__ void f(float* x) {{ {line} }}\n", mode=mode)
     assert (caught.value.kind, caught.value.line) == ("compile", 1)
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+@pytest.mark.parametrize("line", ["static float s = x[0];", "static P s;"])
+def test_static_variables_start_with_values_that_the_compiler_knows(mode, line, monkeypatch):
+    monkeypatch.setattr(nvrtc, "PACKAGES", ())  # it says so by itself
+    nvrtc.version.cache_clear()
+    code = (
+        "struct P { float v; __device__ P() : v(1) {} };\n__global__ void f(float* x) {\n    "
+        + line
+        + "\n}\n"
+    )
+    with pytest.raises(
+        KernelError, match="variable s starts with a value that a function computes"
+    ) as caught:
+        Emulator(code, mode=mode)
+    nvrtc.version.cache_clear()
+    assert (caught.value.refused, caught.value.line) == (True, 3)
