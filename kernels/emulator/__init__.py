@@ -9,9 +9,10 @@
 - check.py: the verdict on a kernel, from several orders of its threads
 - raw_module.py: the call; staging.py, its arguments in memory; report.py, what went wrong, in a sentence
 - front/: reads the .cu and makes C++ of it; toolchain.py, nvrtc.py: compilers and cache
-- runtime/: cuda.h, words.h, the words of CUDA; runtime.cpp, fibers.cpp: threads as fibers, barriers,
-  shuffles; check.cpp: races, bounds, uninitialised reads; order.cpp: fences and atomics that order
-  accesses; faults.cpp: what the processor notices
+- runtime/: cuda.h, words.h, standard.h, groups.h, the words of CUDA; include/, the headers that a .cu names,
+  small.h, 16-bit floats; runtime.cpp, fibers.cpp: threads as fibers, barriers, shuffles; check.cpp: races,
+  bounds, uninitialised reads; order.cpp: fences and atomics that order accesses; faults.cpp: what the
+  processor notices
 - abi.py: what Python and runtime/ agree on
 - symbols.py, variables.py: lines and variables of the compiled code
 """

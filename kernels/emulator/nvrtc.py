@@ -10,7 +10,14 @@ from .errors import KernelError
 from .front import Source
 
 PACKAGES = ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12")  # the second comes with CuPy and PyTorch
-OPTIONS = ("--gpu-architecture=compute_90", "-std=c++17", "-DEMULATOR", "--disable-warnings")
+OPTIONS = (
+    "--gpu-architecture=compute_90",
+    "-std=c++17",
+    "-DEMULATOR",
+    "-DEMU_OF_HOST=",
+    "--disable-warnings",
+)
+OF_NVCC = ("-default-device", "--device-int128")  # the host's part is out; what is left may be constexpr
 ELSEWHERE = r"\bcooperative_groups\b|\bstd\s*::"  # in headers that the package does not have
 
 
@@ -63,10 +70,8 @@ def refuse(source: Source, options: tuple[str, ...]) -> None:
     """
     if not version() or re.search(ELSEWHERE, source.device):
         return
-    given = [option for option in options if option.startswith("-D")]
-    given += (
-        ["-default-device"] if source.for_nvcc else []
-    )  # the host's part is out; what is left may be constexpr
+    given = [option for option in options if option.startswith("-D") and option not in OPTIONS]
+    given += OF_NVCC if source.for_nvcc else ()
     takes, log = compiled(open_nvrtc(), source.device, source.name, (*OPTIONS, *given))
     first = re.search(r"^(.*)\((\d+)\): error: (.*?)(?:\. Consider .*)?$", log, re.M)
     if not takes and first:  # else it lacks a header

@@ -1,6 +1,7 @@
 """The call of a kernel: arguments against parameters, memory laid out, the launch, the verdict."""
 
 import ctypes
+import re
 import shutil
 import tempfile
 import threading
@@ -16,11 +17,11 @@ import numpy as np
 
 from . import abi, report
 from .errors import KernelError
-from .front import Source, read
+from .front import Source, place, read
 from .staging import Memory, Staged
 from .symbols import Image
-from .toolchain import MODES, build
-from .variables import base_name, shared_arrays, variables
+from .toolchain import MODES, RELAXED, build
+from .variables import base_name, computed_statics, shared_arrays, variables
 
 SHARED_LIMIT, SHARED_OPT_IN = 48 << 10, 227 << 10  # bytes a block may have, as it is and by choice (sm_90)
 LIMITS = {"grid": (2**31 - 1, 65535, 65535), "block": (1024, 1024, 64)}  # of every card so far
@@ -74,7 +75,7 @@ class Emulator:
 
     Arguments:
         code: a path, the text of a .cu, or what `front.read` made of one.
-        options: for the preprocessor, such as "-Dreal=double".
+        options: for the preprocessor, such as "-Dreal=double"; and nvcc's --expt-relaxed-constexpr.
         mode: "fast", "check" (every access is checked) or "debug" (for gdb: not optimised, no time limit).
         order: in which threads and blocks run: "forward", "reversed" or "shuffled" (by `seed`).
         seconds: after which a launch is ended.
@@ -99,11 +100,18 @@ class Emulator:
                 f"and an order of {', '.join(abi.ORDERS)}.",
             )
         self.mode, self.order, self.seed, self.seconds, self.steps = mode, order, seed, seconds, steps
-        self.options = tuple(options)
+        self.options = tuple("-DEMU_OF_HOST=" if option == RELAXED else option for option in options)
         self.source = code if isinstance(code, Source) else read(code)
         self._functions: dict[str, KernelFunction] = {}
         self.path = build(self.source, mode, self.options)
         self.image = Image(self.path)
+        for name in computed_statics(self.image):
+            message = (
+                f"The static variable {name} starts with a value that a function computes, and a card takes "
+                "one that the compiler knows: leave out static."
+            )
+            used = re.search(rf"\bstatic\b[^;]*\b{name}\b", self.source.text)
+            raise KernelError("compile", message, *(place(self.source.text, used.start()) if used else ()))
         self.loaded = self._load()
         entry = ctypes.cast(self.loaded.emu_launch, c_void_p).value or 0
         self.base = entry - self.image.symbols["emu_launch"].address
@@ -137,6 +145,11 @@ class Emulator:
         if name not in self.source.kernels:
             known = ", ".join(self.source.kernels)
             raise KernelError("launch", f"{self.source.name} has no kernel {name}: it has {known}.")
+        if f"emu_codes_{list(self.source.kernels).index(name)}" not in self.image.symbols:
+            message = (
+                f"{name} is in a branch of #if that was not taken: define what it asks for, as with -DNAME."
+            )
+            raise KernelError("launch", message, *self.source.places[name])
         return self._functions.setdefault(name, KernelFunction(self, name))
 
     @cached_property

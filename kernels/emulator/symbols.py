@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .toolchain import RUNTIME
 
-HEADERS = [path.name for path in RUNTIME.glob("*.h")]  # the table has their names without folders
+HEADERS = [path.name for path in RUNTIME.rglob("*.h")]  # the table has their names without folders
 
 
 @dataclass(frozen=True)

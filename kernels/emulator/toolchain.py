@@ -22,12 +22,18 @@ from .errors import KernelError
 from .front import Source, place, refuse, unclosed
 
 RUNTIME = Path(__file__).parent / "runtime"
+# CUDA's words, and the headers that a .cu includes by their names.
+WORDS = ["-include", str(RUNTIME / "cuda.h"), "-I", str(RUNTIME / "include")]
 GDB = RUNTIME / "gdb.txt"  # commands for gdb before a kernel is stepped through
 COMMON = ["-std=c++17", "-fPIC", "-nostdinc++", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"]
+COMMON += ["-fno-threadsafe-statics"]  # kernels have no such, see Emulator
 COMMON += ["-fno-stack-protector"]  # which would end the process, where a fault of a kernel is to be reported
 # Steps are counted by a call in every basic block, so that an endless loop is noticed; not under gdb, where
 # a person decides. No contraction: the same bits in every mode.
 COUNTED, NO_FMA, SIZED = "-fsanitize-coverage=trace-pc", "-ffp-contract=off", "-Werror=vla"
+SMALL = {"emu_small<5, 10>": "__half", "emu_small<8, 7>": "__nv_bfloat16"}
+NAMES = r"operator(?:\(\)|[^\w\s(‘’']+| \w+)|~?\w+"
+RELAXED = "--expt-relaxed-constexpr"  # kernels may call the host's constexpr functions
 SANITIZERS = ["-fsanitize=thread", "-fsanitize=bounds"]
 UNWRITTEN = ["-Werror=uninitialized", "-Wno-sometimes-uninitialized", "-Wno-unknown-warning-option"]
 KEPT = 200 << 20  # bytes of compiled kernels; of one that is small, about 0.1 MB
@@ -80,9 +86,12 @@ def _run(arguments: list[str], source: Source | None) -> None:
     apart = re.search(r'static.assert.*[ "](\w[\w.]*)"?$', done.stderr, re.M)
     if source is None and apart:
         raise KernelError("compiler", f"{apart[1]} in runtime/ is not what abi.py has: make them the same.")
-    lost = re.search(r"undefined (?:reference to|symbol:) .?(?:\w+::)*(\w+)", done.stderr)
-    if source and lost and (used := re.search(rf"\b{lost[1]}\b", source.text)):
-        message = f"{lost[1]} is declared but nowhere defined, nor does the emulator have it: write its body."
+    lost = re.search(r"undefined (?:reference to|symbol:) [`']?(vtable for )?([^(<\[\n']*)", done.stderr)
+    name = re.findall(r"\w+", lost[2])[-1] if lost else ""
+    if source and lost and (used := re.search(rf"\b{name}\b", source.text)):
+        message = f"{name} is declared but nowhere defined, nor does the emulator have it: write its body."
+        if lost[1]:
+            message = f"{name} has a virtual function that is declared but nowhere defined: write its body."
         raise KernelError("compile", message, *place(source.text, used.start()))
     if source and first is None:
         refuse(source.device)
@@ -92,11 +101,10 @@ def _run(arguments: list[str], source: Source | None) -> None:
         raise KernelError("compile", "This { is never closed: put its }.", *brace)
     places = [first, *re.finditer(r"^(?:In file included from )?(\S.*?):(\d+)[:,]", done.stderr, re.M)]
     # An error in cuda.h came from a line of the kernel's that stands around it.
-    own = (p for p in places if Path(p[1]).parent != RUNTIME and p[1] != "<built-in>")
+    own = (p for p in places if RUNTIME not in Path(p[1]).parents and p[1] != "<built-in>")
     at = next(own, first)
     refuse(source.device, (Path(at[1]).name, int(at[2])))  # it stood in a branch that the compiler has chosen
-    kind, says = "compile", first[3]
-    if missing := re.match(r"'?([^':]+)'?(?:: No such file or directory| file not found)", says):
+    if missing := re.match(r"'?([^':]+)'?(?:: No such file or directory| file not found)", first[3]):
         raise KernelError(
             "unsupported",
             f"The emulator has no <{missing[1]}>: leave it out, or put it and what needs it between "
@@ -104,22 +112,59 @@ def _run(arguments: list[str], source: Source | None) -> None:
             Path(at[1]).name,
             int(at[2]),
         )
-    if "emu_value" in says or ("in enclosing function" in says and "emu_value[" in done.stderr):
-        says = (
+    kind, says = _in_other_words(first[3], source, done.stderr)
+    raise KernelError(kind, f"The compiler says: {says}.", Path(at[1]).name, int(at[2]))
+
+
+def _in_other_words(says: str, source: Source, stderr: str) -> tuple[str, str]:
+    """The kind of what the compiler says, and the same in words that tell what to do."""
+    small = any(type_ in (stderr if "no viable" in says else says) for type_ in SMALL)
+    says = re.sub(r" ?[{(]aka [^})]*[})]", "", says)
+    for written, type_ in SMALL.items():
+        says = says.replace(written, type_)
+    if "emu_value" in says or ("in enclosing function" in says and "emu_value[" in stderr):
+        return "compile", (
             "a shared array's size must be a constant; extern __shared__ float s[] takes it from the launch"
         )
-    elif name := next((word for word in re.findall(r"\w+", says) if word in source.host), None):
+    if computed := re.search(r"call to .(?:[^(]* )?(?:\w+::)*(\w+).* declared with .*EMU_OF_HOST", says):
+        return "compile", (
+            f"{computed[1]} is a constexpr function of the host: put __host__ __device__ before it for "
+            f"kernels to call, or give nvcc and the emulator the option {RELAXED}"
+        )
+    if name := next((name for name in _names(says, source, stderr) if name in source.host), None):
         others = {"function": "call", "variable": "use; or hand it over as an argument"}[source.host[name]]
-        says = (
+        return "compile", (
             f"{name} is a {source.host[name]} of the host: put __device__ before it for kernels to {others}"
         )
-    elif array := re.match(r"variable.length array\w* (?:.(\w+). )?", says):
-        says = f"the size of {array[1] or 'an array'} must be a constant, as that of every local array"
-    elif "initialized" in says:
-        kind, says = "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
-    elif re.search("declaration of C function|conflicting types for", says):
-        says += '; a function of C has this name: give yours another one, or leave out extern "C"'
-    raise KernelError(kind, f"The compiler says: {says}.", Path(at[1]).name, int(at[2]))
+    if array := re.match(r"variable.length array\w* (?:.(\w+). )?", says):
+        return (
+            "compile",
+            f"the size of {array[1] or 'an array'} must be a constant, as that of every local array",
+        )
+    if (none := re.search(r"deleted function .(?:void )?(\w+)", says)) and "EMU_NONE" in stderr:
+        return (
+            "compile",
+            f"there is no {none[1]} of 16-bit floats: write which type is meant, as in (float)x",
+        )
+    if small:
+        return "compile", f"{says}; write which type is meant, as in (float)x"
+    if "initialized" in says:
+        return "uninitialised", re.sub(r" \[-W.*", "; give it a value first", says)
+    if re.search("declaration of C function|conflicting types for", says):
+        return (
+            "compile",
+            f'{says}; a function of C has this name: give yours another one, or leave out extern "C"',
+        )
+    return "compile", says
+
+
+def _names(says: str, source: Source, stderr: str) -> list[str]:
+    """The names that may be meant; clang has some in a note, or leaves them to the line that it shows."""
+    notes = re.findall(r"note: '([^']+)' has been explicitly marked deleted", stderr)
+    names = re.findall(NAMES, " ".join([re.sub(r"operator '(\S+?)'", r"operator\1", says), *notes]))
+    shown = re.search(r"invalid operands to binary expression.*\n(.*)", stderr)
+    operators = [name for name in source.host if re.match(r"operator\W", name)]
+    return names + [name for name in operators if shown and name[len("operator") :] in shown[1]]
 
 
 def read_too_early(source: Source, options: tuple[str, ...]) -> tuple[str, str, int] | None:
@@ -131,7 +176,7 @@ def read_too_early(source: Source, options: tuple[str, ...]) -> tuple[str, str, 
     with tempfile.TemporaryDirectory() as work:
         text = Path(work) / "kernel.cpp"
         text.write_text(source.text, encoding="utf-8")
-        flags += ["-include", str(RUNTIME / "cuda.h"), "-S", "-o", os.devnull, str(text)]
+        flags += [*WORDS, "-S", "-o", os.devnull, str(text)]
         command = [*compiler(), *COMMON, *abi.definitions(), *flags]
         says = subprocess.run(command, capture_output=True, text=True).stderr
     found = re.search(r"^(.*?):(\d+):\d+: note: .(\w+). was declared here", says, re.M)
@@ -194,7 +239,7 @@ def _forget(folder: Path) -> None:
 
 def _runtime() -> list[Path]:
     """The objects of the runtime, the same for all modes."""
-    files = sorted([*RUNTIME.glob("*.h"), *RUNTIME.glob("*.cpp")])
+    files = sorted([*RUNTIME.rglob("*.h"), *RUNTIME.glob("*.cpp")])
     flags = [*COMMON, *abi.definitions(), abi.layout()]
     key = digest([_version(), *(file.read_bytes() for file in files), *map(str.encode, flags)])
 
@@ -230,7 +275,7 @@ def build(source: Source, mode: str, options: tuple[str, ...]) -> Path:
     def make(work: Path) -> Path:
         text, compiled, linked = work / "kernel.cpp", work / "kernel.o", work / "kernel.so"
         text.write_text(source.text, encoding="utf-8")
-        _run([*flags, "-include", str(RUNTIME / "cuda.h"), "-c", str(text), "-o", str(compiled)], source)
+        _run([*flags, *WORDS, "-c", str(text), "-o", str(compiled)], source)
         nvrtc.refuse(source, options)
         bound = ["-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", str(linked)]
         _run([str(compiled), *map(str, objects), *bound, "-lm"], source)

@@ -40,6 +40,11 @@ def variables(image: Image, base: int, source: Source) -> list[Memory]:
     return found
 
 
+def computed_statics(image: Image) -> list[str]:
+    """The static variables of functions that get computed first values: each has a guard beside it."""
+    return [_written(name) for name in image.symbols if name.startswith("_ZGVZ")]
+
+
 BUILT_IN = ("threadIdx", "blockIdx", "blockDim", "gridDim")
 
 

@@ -29,16 +29,33 @@ def compilers(request, monkeypatch, tmp_path):
         ("struct P { float v; float g() const { return v; } };", "x[0] = P{1}.g();", "g is a function of"),
         ("struct P { float v; P(float v) : v(v) {} };", "x[0] = P(1).v;", "P is a function of the host"),
         ("float g(float v);", "x[0] = g(1);", "g is a function of the host"),
+        ("struct P { float v; operator float() { return v; } };", "P p{1}; x[0] = p;", "operator float is a"),
+        ("struct P { float v; ~P() {} };", "P p{1}; x[0] = p.v;", "~P is a function of the host: put"),
+        (
+            "struct P { float v; P operator+(P o) { return {v + o.v}; } };",
+            "P p{1}; x[0] = (p + p).v;",
+            r"operator\+ is a function of the host: put __device__ before it",
+        ),
+        (
+            "struct P { float v; };\nP operator-(P a, P b) { return {a.v - b.v}; }",
+            "P p{1}; x[0] = (p - p).v;",
+            "operator- is a function of the host: put __device__ before it",
+        ),
+        ("float h() { return 1; }\nconst float g[2] = {1, 2};", "x[0] = g[n];", "g is a constant array of"),
+        ("#include <cstdio>\nconstexpr int g[] = {1, 2};", "x[0] = g[1];", "nvcc keeps from kernels: put"),
+        ("#include <cstdlib>\nconst int g = atoi(\"3\");", "x[0] = g;", "g is a variable of the host"),
         ("float g = 2;", "x[0] = g;", "g is a variable of the host: put __device__ before it"),
         ("static int g[4] = {1, 2};", "x[0] = g[n];", "g is a variable of the host"),
         ("", "float a[n]; a[0] = 1; x[0] = a[0];", "constant"),
         ("", "x[0] = rand();", "rand"),
         ("#include <stdlib.h>", 'x[0] = atoi("1");', "atoi"),
-        ("", "x[0] = INFINITY;", r"know `INFINITY` from <math.h> alone"),
-        ("", "x[0] = FLT_MAX;", r"know `FLT_MAX` from <float.h> alone"),
-        ("#include <float.h>", "n = INT_MAX;", r"know `INT_MAX` from <limits.h> alone"),
-        ("", "x[0] = M_PI;", r"know `M_PI` from <math.h> alone"),
-        ("", "uint32_t k = 1; x[0] = k;", r"know `uint32_t` from <stdint.h> alone"),
+        ("", "x[0] = INFINITY;", "CuPy's compiler does not know `INFINITY`: .* include <math.h>"),
+        ("", "x[0] = FLT_MAX;", "nvcc knows `FLT_MAX` from <float.h> alone"),
+        ("#include <float.h>", "n = INT_MAX;", "does not know `INT_MAX`: .* include <limits.h>"),
+        ("", "x[0] = M_PI;", "does not know `M_PI`"),
+        ("", "uint32_t k = 1; x[0] = k;", "does not know `uint32_t`"),
+        ("#include <cuda_runtime.h>", "x[0] = FLT_MAX;", "knows `FLT_MAX` from <float.h> alone: include"),
+        ("#include <vector>\nint main() {}", "x[0] = CUDART_PI_F;", "from <math_constants.h> alone"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("mode", ["fast", "check"])
@@ -54,6 +71,9 @@ def test_what_nvidias_compilers_refuse(compilers, mode, before, line, says):
     [
         ("#include <float.h>\n#include <math.h>", "x[0] = FLT_MAX < INFINITY ? 2 : M_PI;"),
         ("#include <cstdint>", "uint32_t k = 2; x[0] = k;"),
+        ("#include <cuda_runtime.h>", "x[0] = M_PI < INFINITY && INT_MAX > 1 ? 2 : NAN;"),
+        ("int main() { f<<<1, 1>>>(nullptr, 1); }", "x[0] = INFINITY > 1 ? 2 : 0;"),
+        ("#include <cooperative_groups.h>", "x[0] = FLT_MAX > 1 ? 2 : (uint32_t)n;"),
         ("#define INFINITY __int_as_float(0x7f800000)", "x[0] = INFINITY > 1 ? 2 : 0;"),
         ("typedef unsigned uint32_t;", "uint32_t k = 2; x[0] = k;"),
         ("const int N = 2; constexpr float half = 0.5f;", "float a[N] = {2}; x[0] = half * a[0] * N;"),
@@ -65,13 +85,69 @@ def test_what_nvidias_compilers_refuse(compilers, mode, before, line, says):
         ("__device__ float g();\nfloat g() { return 2; }", "x[0] = g();"),
         ("__constant__ float table[] = {1, 2}; __device__ int count;", "count = 1; x[0] = table[1];"),
         ("", "auto g = [](float v) { return v + 1; }; x[0] = g(1);"),
+        (
+            "#include <cstdlib>\nconst int g[] = {3, 2}; constexpr int h[] = {1, 2};",
+            "float a[h[1]], g[] = {1, 2}; constexpr int m = h[1]; a[1] = m; x[0] = a[1] * g[0];",
+        ),
+        ("int main() {}\nconstexpr int g(int v) { return 2 * v; }\nconst int h = g(1);", "x[0] = h;"),
+        ("#include <cmath>\nstatic const double g = log(2.0); const float h = std::exp(1.0f);", "x[0] = 2;"),
+        ("__device__ float4 v = {1, 2}; __constant__ float4 w[2]; __device__ dim3 d(1, 2);", "x[0] = v.y;"),
+        ("struct P { int v; __device__ constexpr P(int v) : v(v) {} };\n__device__ P p(2);", "x[0] = p.v;"),
+        ("typedef float real;\n__constant__ real g = real(2); __device__ int h = int(4);", "x[0] = g;"),
+        (
+            "struct P { int v; __device__ P(int v) : v(v) {}\n"
+            "__device__ P g(int n) { return n ? P(2) : *this; } };\n"
+            "__device__ P *p; __device__ P* q[2];",
+            "P a(1); p = q[0]; x[0] = a.g(1).v;",
+        ),
+        ("struct P { int v = 2; __device__ int g() { return v; } };\n__device__ P p;", "x[0] = p.g();"),
+        ("#include <cstdio>", "uint u = 1; x[0] = u + sizeof(ushort) / 2;"),
+        ("struct P { __device__ virtual float g() = 0; __device__ virtual ~P() {} };\n"
+         "struct Q : P { __device__ float g() override { return 2; } };", "Q q; P* p = &q; x[0] = p->g();"),
+        ("__managed__ int g;", "for (int v : {1, 1}) g += v; x[0] = g;"),
+        ('#include "device_launch_parameters.h"\n#include "cuda_runtime.h"', "x[0] = INFINITY > 1 ? 2 : 0;"),
         ("", "static float kept; kept = 2; x[0] = kept;"),
     ],
 )  # fmt: skip
-def test_what_they_take(compilers, before, line):
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_what_they_take(compilers, mode, before, line):
     x = np.zeros(4, np.float32)
-    Emulator(f"{before}\n{KERNEL.format(line)}").get_function("f")(1, 1, (x, np.int32(4)))
+    Emulator(f"{before}\n{KERNEL.format(line)}", mode=mode).get_function("f")(1, 1, (x, np.int32(4)))
     assert x[0] == 2
+
+
+@pytest.mark.usefixtures("compilers")
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "__device__ P p;",
+        "__device__ P p[2];",
+        "__device__ float p = g();",
+        "__constant__ double p = 4 * atan(1.0);",
+    ],
+)
+def test_a_cards_variables_start_with_values_that_the_compiler_knows(variable):
+    before = "struct P { int v; __device__ P() { while (1); } };\n__device__ float g() { return 1; }\n"
+    with pytest.raises(KernelError, match="not with one that a function computes: let a kernel") as caught:
+        Emulator(f"{before}{variable}\n{KERNEL.format('')}")
+    assert (caught.value.refused, caught.value.line) == (True, 3)
+
+
+CONSTEXPR = "constexpr int g(int v) { return 2 * v; }\n" + KERNEL.format("x[0] = g(n);")
+
+
+@pytest.mark.usefixtures("compilers")
+def test_constexpr_functions_are_the_hosts_unless_nvcc_is_told_otherwise():
+    with pytest.raises(
+        KernelError, match="g is a constexpr function of the host: put __host__ __de"
+    ) as caught:
+        Emulator("int main() {}\n" + CONSTEXPR, mode="check")
+    assert (caught.value.refused, caught.value.line) == (True, 4)
+    kernel = Emulator(
+        "int main() {}\n" + CONSTEXPR, ("--expt-relaxed-constexpr",), mode="check"
+    ).get_function("f")
+    kernel(1, 1, (x := np.zeros(4, np.float32), np.int32(4)))
+    assert x[0] == 8
 
 
 WHOLE = """#include <stdio.h>
@@ -137,7 +213,7 @@ def test_what_would_run_elsewhere_or_not_at_all(code, says):
     assert (caught.value.refused, caught.value.line) == (True, 1)
 
 
-@pytest.mark.parametrize("word", ["__nv_bfloat16 v;", 'asm("exit;");'])
+@pytest.mark.parametrize("word", ["clock64();", 'asm("exit;");'])
 def test_words_that_cannot_run_count_where_the_compiler_comes_by(word):
     code = KERNEL.format(f"#if defined(SHORT)\n{word}\n#endif\n")
     Emulator(code)
@@ -182,3 +258,31 @@ int main() {
     x = np.zeros(4, np.float32)
     verdict = check(program, 1, 4, (x, np.int32(4)))
     assert not verdict.faults
+
+
+BRANCHES = """namespace part {
+__global__ void inside(float* x) { x[0] = 1; }
+}
+#ifdef WIDE
+__global__ void f(float* x) { x[0] = 2; }
+__global__ void wide(float* x) {}
+#else
+__global__ void f(float* x) {
+    x[0] = 3; } static const int stop = 4;
+#endif
+__global__ void last(float* x) {
+    x[stop] = 0;
+}
+"""
+
+
+def test_kernels_in_namespaces_and_in_branches():
+    x = np.zeros(4, np.float32)
+    for name, options, expected in (("inside", (), 1), ("f", (), 3), ("f", ("-DWIDE", "-Dstop=4"), 2)):
+        Emulator(BRANCHES, options).get_function(name)(1, 1, (x,))
+        assert x[0] == expected
+    with pytest.raises(KernelError, match="wide is in a branch of #if that was not taken") as caught:
+        Emulator(BRANCHES).get_function("wide")
+    assert (caught.value.refused, caught.value.line) == (True, 6)
+    verdict = check(BRANCHES, 1, 1, (x,), name="last")
+    assert [(fault.kind, fault.line) for fault in verdict.faults] == [("out of bounds", 12)]

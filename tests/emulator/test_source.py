@@ -37,7 +37,6 @@ from .test_launch import SCALE, A, N, X
         ),
         ("x[0] = clock64();", "clocks"),
         ("x[0] = __shfl_down(a, 1);", "`__shfl_down` .cards since 2017 do not have it: use the one with _"),
-        ("n = __reduce_add_sync(~0u, n);", "newer cards' own: use __ballot_sync and __shfl_xor_sync"),
         ("atomicAdd_block(x, a);", "the emulator knows one scope: use the atomic without it"),
         (
             "x[0] = std::max(a, 1.f);",

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from scratchlm.kernels.emulator import Emulator, KernelError
+from scratchlm.kernels.emulator import Emulator, KernelError, check, nvrtc
 
 A, B = 0xF1234567, 0x89ABCDEF  # with the highest bit, and all bytes different
 
@@ -202,9 +202,171 @@ def test_reduce_of_cooperative_groups(mode):
     assert (y == np.stack(expected, 1).repeat(8, 0)).all()
 
 
+WARP = """__global__ void f(const int* x, const long long* l, const float* p, int* y) {
+    int i = threadIdx.x, v = x[i], all = 7, *row = y + 12 * i;
+    row[0] = __match_any_sync(~0u, v);
+    row[1] = __match_any_sync(~0u, l[i]);
+    row[2] = __match_any_sync(~0u, p[i]);
+    row[3] = __match_all_sync(~0u, v, &all), row[4] = all;
+    row[5] = __reduce_add_sync(~0u, v) + 1000 * __reduce_min_sync(~0u, v);
+    row[5] += 100000 * __reduce_max_sync(~0u, v);
+    row[6] = __reduce_min_sync(~0u, (unsigned)v), row[7] = __reduce_max_sync(~0u, (unsigned)v);
+    row[8] = __reduce_and_sync(~0u, v | 8), row[9] = __reduce_or_sync(~0u, v);
+    row[10] = __reduce_xor_sync(~0u, v);
+    if (i >= 20) return;
+    row[11] = __reduce_add_sync(0xfffffu, 1u) + 100 * (__match_all_sync(~0u, 5, &all) == 0xfffff && all);
+}
+"""
+
+
 @pytest.mark.parametrize("mode", ["fast", "check"])
-def test_a_function_without_a_body_has_its_line(mode):
-    code = "__device__ float g(float v);\n__global__ void f(float* x) {\n    x[0] = g(1);\n}\n"
-    with pytest.raises(KernelError, match="g is declared but nowhere defined") as caught:
-        Emulator(code, mode=mode)
+@pytest.mark.parametrize("order", ["forward", "shuffled"])
+def test_matches_and_reductions_of_a_warp(mode, order):
+    x = np.random.default_rng(2).integers(-3, 4, 32).astype(np.int32)
+    far, p, y = x.astype(np.int64) << 40, x.astype(np.float32) / 3, np.zeros((32, 12), np.int32)
+    Emulator(WARP, mode=mode, order=order).get_function("f")(1, 32, (x, far, p, y))
+    same = ((x[:, None] == x) << np.arange(32)).sum(1).astype(np.uint32).view(np.int32)
+    u = x.astype(np.uint32)
+    assert (y[:, :3] == same[:, None]).all()
+    assert (y[:, 3:5] == 0).all()
+    assert (y[:, 5] == x.sum() + 1000 * x.min() + 100000 * x.max()).all()
+    rows = [u.min(), u.max(), np.bitwise_and.reduce(u | 8), np.bitwise_or.reduce(u), np.bitwise_xor.reduce(u)]
+    assert (y[:, 6:11].view(np.uint32) == rows).all()
+    assert y[:, 11].tolist() == [120] * 20 + [0] * 12
+
+
+@pytest.mark.parametrize("word", ["__match_any_sync(~0u, i)", "__reduce_add_sync(~0u, i)"])
+def test_a_mask_names_lanes_that_do_not_call(word):
+    code = f"__global__ void f(int* y) {{\n    int i = threadIdx.x;\n    if (i < 16) y[i] = {word};\n}}\n"
+    verdict = check(code, 1, 32, (np.zeros(32, np.int32),))
+    assert [(fault.kind, fault.line) for fault in verdict.faults] == [("missing lanes", 3)]
+    verdict = check(code.replace("~0u", "1u"), 1, 32, (np.zeros(32, np.int32),))
+    assert "its own lane is not in the mask" in str(verdict.faults[0])
+
+
+SCAN = """#include <cooperative_groups.h>
+#include <cooperative_groups/scan.h>
+namespace cg = cooperative_groups;
+__global__ void f(const int* x, int* y) {
+    auto tile = cg::tiled_partition<8>(cg::this_thread_block());
+    int v = x[threadIdx.x], *row = y + 4 * threadIdx.x;
+    row[0] = cg::inclusive_scan(tile, v), row[1] = cg::exclusive_scan(tile, v);
+    row[2] = cg::inclusive_scan(tile, v, cg::greater<int>());
+    row[3] = cg::exclusive_scan(tile, v, cg::plus<int>());
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_scans_of_cooperative_groups(mode):
+    x, y = np.random.default_rng(3).integers(-50, 50, 32).astype(np.int32), np.zeros((32, 4), np.int32)
+    Emulator(SCAN, mode=mode).get_function("f")(1, 32, (x, y))
+    rows = x.reshape(4, 8)
+    sums, most = rows.cumsum(1), np.maximum.accumulate(rows, 1)
+    assert (y == np.stack([sums, sums - rows, most, sums - rows], 2).reshape(32, 4)).all()
+
+
+TRAITS = """#include <type_traits>
+template <class T> using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
+template <class T, class = std::enable_if_t<std::is_integral<T>::value>>
+__device__ int kind(T) { return 1; }
+template <class T, std::enable_if_t<std::is_floating_point<T>::value, int> = 0>
+__device__ int kind(T) { return 2; }
+template <bool B> __device__ int chosen(std::bool_constant<B>) { return B ? 4 : 8; }
+__global__ void f(int* y) {
+    y[0] = sizeof(Sum<float>), y[1] = sizeof(Sum<int>), y[2] = kind(1u) + 10 * kind(1.0f);
+    y[3] = chosen(std::true_type()) + std::integral_constant<int, 32>::value;
+    std::remove_cv_t<const float> v = 1;
+    v += 1, y[4] = std::move(v);
+}
+"""
+
+
+def test_types_computed_from_types():
+    y = np.zeros(5, np.int32)
+    Emulator(TRAITS).get_function("f")(1, 1, (y,))
+    assert y.tolist() == [8, 4, 21, 36, 2]
+
+
+COMPLEX = """#include <cuComplex.h>
+__global__ void f(float* y, double* z, float2* w) {
+    cuFloatComplex a = make_cuFloatComplex(1, 2), b = {3, -4};
+    cuFloatComplex sum = cuCaddf(a, b), product = cuCmulf(a, b), fused = cuCfmaf(a, b, a);
+    cuFloatComplex all[] = {sum, cuCsubf(a, b), product, cuCdivf(a, b), cuConjf(a), fused};
+    for (int k = 0; k < 6; k++) y[2 * k] = cuCrealf(all[k]), y[2 * k + 1] = cuCimagf(all[k]);
+    cuDoubleComplex c = cuCdiv(make_cuDoubleComplex(1e200, 0), cuComplexFloatToDouble(b));
+    z[0] = c.x, z[1] = cuCimag(c), z[2] = cuCabs(cuComplexFloatToDouble(b)), w[0] = cuCmulf(w[0], w[1]);
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_complex_numbers(mode):
+    y, z, w = np.zeros(6, np.complex64), np.zeros(3), np.array([1j, 2], np.complex64)
+    Emulator(COMPLEX, mode=mode).get_function("f")(1, 1, (y.view(np.float32), z, w.view(np.float32)))
+    a, b = 1 + 2j, 3 - 4j
+    assert y == pytest.approx([a + b, a - b, a * b, a / b, a.conjugate(), a * b + a], rel=1e-6)
+    assert z == pytest.approx([0.12e200, 0.16e200, 5])
+    assert w[0] == 2j
+
+
+PLACED = """__global__ void f(float* y) {
+    __shared__ struct {
+        float first;
+        int all[32];
+    } s;
+    __shared__ union { float number; unsigned bits; } u;
+    int i = threadIdx.x;
+    s.all[i] = i;
+    if (i == 0) s.first = 2, u.number = 1;
+    __syncthreads();
+    y[i] = s.first * s.all[31 - i] + (u.bits == 0x3f800000);
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_shared_structures_whose_type_is_written_where_they_are(mode):
+    y = np.zeros(32, np.float32)
+    Emulator(PLACED, mode=mode).get_function("f")(1, 32, (y,))
+    assert (y == 2 * np.arange(31, -1, -1) + 1).all()
+    verdict = check(PLACED.replace("    __syncthreads();\n", ""), 1, 32, (y,))
+    assert [(fault.kind, fault.line) for fault in verdict.faults] == [("race", 10)]
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+@pytest.mark.parametrize(
+    ("before", "line", "says"),
+    [
+        ("__device__ float g(float v);", "x[0] = g(1);", "g is declared but nowhere defined"),
+        ("template <class T> __device__ T g();", "x[0] = g<float>();", "g is declared but nowhere defined"),
+        ("struct P { __device__ float g(); };", "x[0] = P().g();", "g is declared but nowhere defined"),
+        (
+            "struct P { __device__ virtual float g(); };",
+            "P p; x[0] = p.g();",
+            "declared but nowhere defined",
+        ),
+    ],
+)
+def test_what_has_no_body_has_its_line(mode, before, line, says):
+    with pytest.raises(KernelError, match=says) as caught:
+        Emulator(f"{before}\n__global__ void f(float* x) {{ {line} }}\n", mode=mode)
     assert (caught.value.kind, caught.value.line) == ("compile", 1)
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+@pytest.mark.parametrize("line", ["static float s = x[0];", "static P s;"])
+def test_static_variables_start_with_values_that_the_compiler_knows(mode, line, monkeypatch):
+    monkeypatch.setattr(nvrtc, "PACKAGES", ())  # it says so by itself
+    nvrtc.version.cache_clear()
+    code = (
+        "struct P { float v; __device__ P() : v(1) {} };\n__global__ void f(float* x) {\n    "
+        + line
+        + "\n}\n"
+    )
+    with pytest.raises(
+        KernelError, match="variable s starts with a value that a function computes"
+    ) as caught:
+        Emulator(code, mode=mode)
+    nvrtc.version.cache_clear()
+    assert (caught.value.refused, caught.value.line) == (True, 3)

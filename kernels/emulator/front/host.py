@@ -6,22 +6,29 @@ As in nvcc: a file may have both, and only a kernel that uses the host's part is
 import re
 from collections.abc import Iterator
 
-from .preprocess import STRING, blank
+from ..errors import KernelError
+from .preprocess import STRING, blank, place
 
 QUOTED = rf"{STRING}|'(?:\\.|[^'\\\n])+'"
 TOKEN = rf"{QUOTED}|^[ \t]*#(?:\\\n|[^\n])*|[{{}}();]"
 DEVICE = r"__(?:device|global|constant|shared|managed)__"
 # Types that no kernel can have; `std::` has what cuda.h gives it.
 FOREIGN = (
-    r"\bstd\s*::\s*(?!(?:u?int(?:8|16|32|64)_t|size_t|a?(?:sin|cos|tan)h?|abs|exp2?|log(?:2|10|1p)?|pow|sqrt|f\w+)\b)\w+"
+    r"\bstd\s*::\s*(?!(?:u?int(?:8|16|32|64)_t|size_t|a?(?:sin|cos|tan)h?|abs|exp2?|log(?:2|10|1p)?|pow|sqrt|f\w+"
+    r"|is_\w+|conditional(?:_t)?|enable_if(?:_t)?|remove_\w+|\w+_(?:constant|type)|move)\b)\w+"
     r"|\bFILE\b|\bthrust\s*::|\bcu(?:da|blas|blasLt|dnn|rand|fft|sparse)[A-Z]?\w*_t\b|\bcuda(?:Event|Stream|Error)\w*"
 )
+# What a constant may be made by; any other call makes it the host's.
+MADE_BY = r"sizeof|alignof|unsigned|int|float|double|long|short|char|bool|size_t|u?int\d+_t"
 ASIDE = r"\b(?:__attribute__|__align__|alignas|__launch_bounds__|decltype|noexcept|explicit)\s*@"
 LABEL = r"\s*(?:(?:public|private|protected)\s*:\s*)*"
 
 
-def device_part(text: str) -> tuple[str, dict[str, str]]:
-    """A .cu without its host's part, lines unchanged; the names left out: "function" or "variable"."""
+def device_part(text: str) -> tuple[str, dict[str, str], list[str]]:
+    """A .cu without its host's part, lines unchanged; the names left out: "function" or "variable".
+
+    And the constant arrays that stay, as constants may be computed from them.
+    """
     return _Reader(text).read()
 
 
@@ -69,9 +76,12 @@ def _plain(head: str) -> str:
 
 class _Reader:
     def __init__(self, text: str) -> None:
-        self.text, self.closing, self.host = text, _closing(text), dict[str, str]()
+        self.text, self.closing, self.host, self.arrays = text, _closing(text), dict[str, str](), list[str]()
         macros = dict(re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\b((?:\\\n|[^\n])*)", text, re.M))
         called = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\(", text, re.M)
+        constant = re.findall(r"\bconstexpr\b[^;{}()=]*?(\w+)\s*\(", text)
+        types = re.findall(r"\b(?:struct|class|enum|using|define)\s+(\w+)|\btypedef\b[^;]*?(\w+)\s*;", text)
+        self.constant = "|".join([*constant, *map("".join, types), "(?!)"])
         self.made = rf"(?:{'|'.join(called)})\s*@\s*;?\s*" if called else r"(?!)"
         names, marked = list[str](), [DEVICE]
         while marked:  # a macro of macros
@@ -81,14 +91,14 @@ class _Reader:
         self.device = rf"\b(?:{'|'.join(names)})\b"
         self.left_out: list[tuple[int, int, str]] = []
 
-    def read(self) -> tuple[str, dict[str, str]]:
+    def read(self) -> tuple[str, dict[str, str], list[str]]:
         self._items(0, len(self.text), member=False)
         text = self.text
         for begin, end, instead in reversed(self.left_out):
             # Conditions of the preprocessor stay: they may reach further.
             gone = re.sub(r"^[ \t]*#(?:\\\n|[^\n])+|[^\n]", _kept, text[begin:end], flags=re.M)
             text = text[:begin] + instead + gone[len(instead) :] + text[end:]
-        return text, self.host
+        return text, self.host, self.arrays
 
     def _items(self, begin: int, end: int, member: bool) -> None:
         """Each declaration between two places."""
@@ -136,6 +146,8 @@ class _Reader:
                 self._leave_out(begin, end)
             return
         if re.search(self.device, head) or member:
+            if not member and "__shared__" not in head:
+                self._refuse_computed(begin, head, plain)
             return
         name = re.search(r"(\w+)\s*@", plain.partition("=")[0])
         if name and "=" not in plain:
@@ -144,19 +156,50 @@ class _Reader:
                 self._leave_out(begin, end)
             return
         constant = re.search(r"\bconst(?:expr)?\b", plain) and not re.search(r"\*(?!\s*const)", plain)
-        if constant and not re.search(FOREIGN, head):
+        if constant and not self._calls(head) and not re.search(FOREIGN, head):
+            self.arrays += re.findall(r"(\w+)\s*\[", plain.partition("=")[0])
             return
         left = re.sub(r"\{[^{}]*\}|=.*?(?=,|;|$)", "", re.sub(r"<[^<>]*>", "", plain))
         for found in re.findall(r"(\w+)\s*(?:\[[^\]]*\]\s*)*(?=[,;@])", left):
             self.host[found] = "variable"
         self._leave_out(begin, end)
 
+    def _calls(self, head: str) -> bool:
+        """Whether a function computes a variable's first value, and not the compiler."""
+        called = re.findall(r"(\w+)\s*\(", re.sub(QUOTED, "", head.partition("=")[2]))
+        return any(not re.fullmatch(rf"{MADE_BY}|{self.constant}", name) for name in called)
+
+    def _refuse_computed(self, begin: int, head: str, plain: str) -> None:
+        """Refuse a variable of the card with such a value: the loader would run what only kernels may.
+
+        Raises:
+            KernelError: it has one.
+        """
+        kind = re.search(r"(\w+)\s+\w+\s*(?:\[[^\]]*\]\s*)*[;,=@]", re.sub(self.device, "", plain))
+        made = False
+        if kind:  # a class: has it a constructor that runs?
+            heading = rf"(?:^|[;{{}}:])(?!.*constexpr)[^;{{}}~?=]*\b{kind[1]}\s*\([^)]*\)\s*[:{{]"
+            for body, close in bodies(self.text, rf"\b(?:struct|class)\s+{kind[1]}\b[^;{{}}()]*{{"):
+                made = re.search(heading, self.text[body:close], re.M) is not None
+        if made or self._calls(head):
+            message = (
+                "A variable of the card starts with a value that the compiler knows, not with one that a "
+                "function computes: let a kernel write it."
+            )
+            at = begin + len(head) - len(head.lstrip())
+            raise KernelError("compile", message, *place(self.text, at))
+
     def _function(self, begin: int, end: int, plain: str, member: bool) -> None:
         head = self.text[begin : self.text.index("{", begin)]
         name = re.search(r"(~?\w+)\s*@", plain)
-        if re.search(self.device, head) or "constexpr" in plain or name is None or self._is_device(name[1]):
+        if re.search(self.device, head) or name is None or self._is_device(name[1]):
             return
-        self.host.setdefault(name[1], "function")
+        if constant := re.search(r"\bconstexpr\b", head):  # the compiler computes it, no kernel may call it
+            self.left_out.append((begin + constant.start(), begin + constant.end(), "EMU_OF_HOST constexpr"))
+            return
+        called = re.search(r"\boperator\s*(\(\s*\)|[^\s\w(]+)|\boperator \w+", head)
+        own = (f"operator{called[1]}" if called[1] else called[0]) if called else name[1]
+        self.host.setdefault(own, "function")
         if not member:
             self._leave_out(begin, end)
             return

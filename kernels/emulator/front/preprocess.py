@@ -9,17 +9,13 @@ from pathlib import Path
 from ..errors import KernelError
 
 # What cuda.h has already, as far as a kernel may use it, and what only the host uses.
-KNOWN = (
-    r"(?:(?:assert|float|limits|math|stddef|stdint|string|cooperative_groups(?:/reduce)?|math_constants)\.h"
-)
+KNOWN = r"(?:(?:assert|float|limits|math|stddef|stdint|string|math_constants)\.h"
+KNOWN += r"|cooperative_groups(?:/reduce|/scan)?\.h"
 KNOWN += r"|c(?:assert|float|limits|math|stddef|stdint|string)|device_\w+(?:\.h)?)"
-HOSTS = (
-    r"(?:cuda(?:_runtime\w*|_profiler_api|Profiler)?(?:\.h)?|cu(?:blas|dnn|fft|solver|sparse)\w*\.h|curand\.h"
-)
-HOSTS += (
-    r"|(?:complex|ctype|errno|inttypes|omp|setjmp|signal|stdarg|stdbool|stdio|stdlib|time|unistd|sys/\w+)\.h"
-)
-HOSTS += r"|thrust/[\w/]+\.h|(?!cuda)[a-z_]+)"
+OWN = r"(?:cuda_(?:fp|bf)16|cuComplex|cublas(?:Lt|_v2))\.h"  # in runtime/include
+HOSTS = r"(?:cuda(?:_runtime\w*|_profiler_api|Profiler)?(?:\.h)?|cu(?:blas|dnn|fft|solver|sparse)\w*\.h"
+HOSTS += r"|(?:complex|ctype|curand|errno|inttypes|omp|setjmp|signal|stdarg|stdbool|stdio|stdlib|time)\.h"
+HOSTS += r"|unistd\.h|sys/\w+\.h|thrust/[\w/]+\.h|(?!cuda)[a-z_]+)"
 
 
 def expand(path: Path, seen: set[Path] | None = None) -> str:
@@ -36,12 +32,9 @@ def expand(path: Path, seen: set[Path] | None = None) -> str:
         raise KernelError("launch", f"{path} cannot be read: {error.strerror}.") from None
     for number, line in enumerate(text.splitlines(), 1):
         found = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
-        if not found:
+        inner = path.parent / found[1] if found else path
+        if not found or (not inner.is_file() and re.fullmatch(f"{KNOWN}|{OWN}|{HOSTS}", found[1])):
             lines.append(line)
-            continue
-        inner = path.parent / found[1]
-        if not inner.is_file() and re.fullmatch(f"{KNOWN}|{HOSTS}", found[1]):
-            lines.append("")
             continue
         if not inner.is_file():
             raise KernelError("compile", f"There is no file {found[1]} to include.", path.name, number)
@@ -126,11 +119,17 @@ def certain(text: str) -> str:
 
 def place(text: str, at: int) -> tuple[str, int]:
     """File and line of a position, by the last #line before it."""
+    path, line = full_place(text, at)
+    return Path(path).name, line
+
+
+def full_place(text: str, at: int) -> tuple[str, int]:
+    """The same with the whole path, as #line has it."""
     file, line = "<source>", 1
     for row in text[:at].split("\n")[:-1]:
         found = re.match(r'#line (\d+) "(.*)"', row)
         file, line = (found[2], int(found[1])) if found else (file, line + 1)
-    return Path(file).name, line
+    return file, line
 
 
 def unclosed(text: str) -> tuple[str, int] | None:

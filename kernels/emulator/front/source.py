@@ -7,11 +7,23 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import KernelError
 from .host import bodies, device_part, without_idle_macros
-from .preprocess import HOSTS, KNOWN, blank, certain, chosen, expand, place, without_comments
-from .refused import WORDS, refuse, refuse_missing
+from .preprocess import (
+    HOSTS,
+    KNOWN,
+    OWN,
+    blank,
+    certain,
+    chosen,
+    expand,
+    full_place,
+    place,
+    without_comments,
+)  # fmt: skip
+from .refused import names_of_nvcc, refuse, refuse_missing
 
 DEFINED = r"(?m)^[ \t]*#[ \t]*define\b(?:\\\n|[^\n])*"
 OWNER = r"\w+(?:\[[^\[\]]*\])*\s*(?:\.|->)\s*"  # of a member
@@ -99,6 +111,27 @@ class Source:
             return ", ".join(re.sub(r"\[[^\]]*\]|\*\s*", "", m[1]) for m in found), *place(self.text, at)
         return "", "", 0
 
+    def refuse_arrays(self, names: list[str]) -> None:
+        """Refuse a kernel's use of one of the host's constant arrays, unless a constant is computed from it.
+
+        Raises:
+            KernelError: there is one.
+        """
+        for name in names:
+            for begin, body, end in self._functions:
+                function = self.text[begin:end]
+                own = _declares(self.text[body:end], name) or re.search(
+                    rf"[*&\s]{name}\s*[,)\[]", self.text[begin:body]
+                )
+                for used in () if own else re.finditer(rf"(?<![\w.>:]){name}\b", function):
+                    statement = re.split(r"[;{}]", function[: used.start()])[-1]
+                    if not re.search(r"\b(?:constexpr|static_assert|case)\b|^\s*[\w ]+\[[^\]=]*$", statement):
+                        message = (
+                            f"{name} is a constant array of the host, which nvcc keeps from kernels: put "
+                            "__constant__ before it."
+                        )
+                        raise KernelError("compile", message, *place(self.text, begin + used.start()))
+
     @cached_property
     def _functions(self) -> list[tuple[int, int, int]]:
         """Where each function's heading, body and end are in the text."""
@@ -150,6 +183,9 @@ def _declares(text: str, name: str) -> bool:
     return re.search(first, text) is not None or re.search(later, text) is not None
 
 
+WRITTEN = r"(?:struct|union)\s*\w*\s*\{[^{}]*\}"  # a type written where it is used
+
+
 def _shared(found: re.Match) -> str:
     """A declaration of shared variables in C++.
 
@@ -158,10 +194,12 @@ def _shared(found: re.Match) -> str:
     dynamic, declaration = (found[1] or "").startswith("extern"), found[2]
     alignment = re.search(r"__align__\(\s*\w+\s*\)|alignas\(\s*\w+\s*\)", declaration)
     plain = declaration.replace(alignment[0], " ") if alignment else declaration
-    first = re.match(r"\s*((?:[\w:]+\s+)*[\w:]+[\s*]+)(\w+\s*(?:\[[^\]]*\]\s*)*(?:,.*)?)$", plain, flags=re.S)
+    first = re.match(
+        rf"\s*({WRITTEN}\s*|(?:[\w:]+\s+)*[\w:]+[\s*]+)(\w+\s*(?:\[[^\]]*\]\s*)*(?:,.*)?)$", plain, flags=re.S
+    )
     if not first:
         return found[0]  # the compiler says what is wrong with it
-    kind, lines = first[1].strip().replace("volatile", ""), "\n" * found[0].count("\n")
+    kind, lines = " ".join(first[1].replace("volatile", "").split()), "\n" * found[0].count("\n")
     volatile, result = "volatile " if "volatile" in first[1] else "", []
     for declarator in re.split(r",(?![^\[]*\])", first[2]):
         name = re.match(r"\s*(\w+)", declarator)[1]  # type: ignore[index]
@@ -196,15 +234,23 @@ HEAD = rf"\btemplate\s+(?:__global__\s+)?{BOUNDS}void\s+(?:__global__\s+)?"
 INSTANCE = rf"{HEAD}(\w+)\s*<([^;{{}}()]*)>\s*\(([^()]*)\)\s*;"
 
 
-def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...], int]]:
-    """Parameters, as they are written, position, parameters' names and heading's position of every kernel.
+class _Kernel(NamedTuple):
+    parameters: str  # as they are written
+    at: int  # position; of an instance, its own
+    names: tuple[str, ...]  # of the parameters
+    heading: int  # position; of an instance, the template's
+    end: int  # where its body, or its instance, ends
+
+
+def _kernels(text: str) -> list[tuple[str, _Kernel]]:
+    """Every kernel with its name; several of a name may stand in branches of #if.
 
     Of a template, every explicit instantiation is one: `template __global__ void f<float>(float*);`.
 
     Raises:
         KernelError: a kernel's heading cannot be read, or there are only templates, never instantiated.
     """
-    found: dict[str, tuple[str, int, tuple[str, ...], int]] = {}
+    found, ends = list[tuple[str, _Kernel]](), dict(bodies(text, KERNEL))
     templates: dict[str, tuple[tuple[str, ...], int]] = {}
     unmade: KernelError | None = None
     instances = list(re.finditer(INSTANCE, text))
@@ -230,11 +276,12 @@ def _kernels(text: str) -> dict[str, tuple[str, int, tuple[str, ...], int]]:
         elif made_of:
             templates[name] = _names(parameters), at
         elif end == "{":
-            found[name] = parameters, at, _names(parameters), at
+            last = ends.get(match.end() - 1, len(text) - 1)
+            found.append((name, _Kernel(parameters, at, _names(parameters), at, last + 1)))
     for match in instances:
         name = f"{match[1]}<{', '.join(' '.join(part.split()) for part in match[2].split(','))}>"
         names, heading = templates.get(match[1], (_names(match[3]), match.start()))
-        found[name] = match[3], match.start(), names, heading
+        found.append((name, _Kernel(match[3], match.start(), names, heading, match.end())))
     for match in re.finditer(r"__global__", text):
         row = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         if match.start() not in read_at and not row.lstrip().startswith("#"):
@@ -254,18 +301,20 @@ def _example(parameters: str) -> str:
     return ", ".join("4" if kind is None else "true" if kind[1] == "bool" else "float" for kind in kinds)
 
 
-def _entry(text: str, number: int, name: str, parameters: str, at: int) -> str:
+def _entry(text: str, number: int, name: str, kernel: _Kernel) -> str:
     """What Python calls for a kernel, and the codes of what it takes.
 
-    The parameters pick the kernel where functions have the same name; `#line` gives errors the user's line.
+    It stands behind the kernel, in the same namespace and branch of #if. The parameters pick the kernel where
+    functions have the same name; `#line` gives errors the user's line.
     """
-    file, line = place(text, at)
-    types = re.sub(r"=[^,]*", "", " ".join(parameters.split()))
+    (file, line), (path, after) = place(text, kernel.at), full_place(text, kernel.end)
+    types = re.sub(r"=[^,]*", "", " ".join(kernel.parameters.split()))
     return (
         f'\n#line {line} "{file}"\n'
         f"EMU_ENTRY void emu_call_{number}(void **emu_a) {{ emu_call((void (*)({types})){name}, emu_a); }} "
         f"EMU_ENTRY const char *const *emu_codes_{number}; "
         f"const char *const *emu_codes_{number} = emu_signature<void({types})>::codes;\n"
+        f'#line {after} "{path}"\n'
     )
 
 
@@ -284,13 +333,16 @@ def read(code: str | Path) -> Source:
     else:
         name, text = "<source>", '#line 1 "<source>"\n' + code.removeprefix("\ufeff") + "\n"
     text = chosen(without_comments(text))
+    text = re.sub(rf'^([ \t]*#[ \t]*include[ \t]*)"({KNOWN}|{OWN}|{HOSTS})"', r"\1<\2>", text, flags=re.M)
     include = r"^[ \t]*#[ \t]*include[ \t]*<"
     included = {
         name for names in re.findall(rf"{include}(?:c?(\w+)|(\w+)\.h)>", text, re.M) for name in names
     }
     to_nvcc = re.search(rf"{include}{HOSTS}>", text, re.M)
-    text = re.sub(rf"{include}(?:{KNOWN}|{HOSTS})>", blank, text, flags=re.M)
-    text, host = device_part(text)
+    if "cublas_v2" in included or "cublasLt" in included:  # they bring both
+        included |= {"cuda_fp16", "cuda_bf16"}
+    text = re.sub(rf"{include}(?!{OWN}>)(?:{KNOWN}|{HOSTS})>", blank, text, flags=re.M)
+    text, host, arrays = device_part(text)
     text = without_idle_macros(text)  # a check of the host's calls, say
     refuse(certain(text))
     for found in re.finditer(r'\bextern\s*"C"[^;{}()]*\b(\w+)\s*\([^;{}]*\)\s*;', text):
@@ -298,8 +350,10 @@ def read(code: str | Path) -> Source:
             message = f"{found[1]} is declared but nowhere defined: write its body."
             raise KernelError("compile", message, *place(text, found.start(1)))
     for_nvcc = bool(to_nvcc or host)
-    device = refuse_missing(text, set(WORDS) if for_nvcc else included) + text
-    kernels = _kernels(text)
+    text = names_of_nvcc(text) + text if for_nvcc else text
+    device = refuse_missing(text, included, for_nvcc) + text
+    written = _kernels(text)
+    kernels = dict(written)
     if not kernels:
         raise KernelError(
             "compile", f'{name} has no kernel: write extern "C" __global__ void NAME(...) {{ ... }}.'
@@ -307,10 +361,17 @@ def read(code: str | Path) -> Source:
     if given := re.search(r"\b__shared__\b[^;(){}]*=", text):
         message = "A shared variable takes no initial value: let a thread write it, then put __syncthreads()."
         raise KernelError("compile", message, *place(text, given.end() - 1))
-    places = {name: place(text, heading) for name, (_, _, _, heading) in kernels.items()}
-    entries = [_entry(text, k, name, *kernel[:2]) for k, (name, kernel) in enumerate(kernels.items())]
+    places = {name: place(text, kernel.heading) for name, kernel in kernels.items()}
+    numbers = {name: k for k, name in enumerate(kernels)}
+    entries = [
+        (kernel.end, _entry(text, numbers[name], name, kernel))
+        for name, kernel in written
+        if kernel.parameters == kernels[name].parameters
+    ]
+    for end, entry in sorted(entries, reverse=True):
+        text = text[:end] + entry + text[end:]
     text = re.sub(
-        r"\b(extern\s+|static\s+)?__shared__\s+([^;{}=()]*(?:\([^)]*\)[^;{}=()]*)?)(?=;)",
+        rf"\b(extern\s+|static\s+)?__shared__\s+((?:{WRITTEN})?[^;{{}}=()]*(?:\([^)]*\)[^;{{}}=()]*)?)(?=;)",
         _shared,
         text,
     )
@@ -321,8 +382,11 @@ def read(code: str | Path) -> Source:
         text = f'{text[:begin]}{left} emu_returns(0, "", 0); {text[end:]}'
     # What stands in a macro may be anywhere: it counts as before every call.
     text = re.sub(DEFINED, lambda m: re.sub(r"\breturn\s*;", "return emu_returns(INT_MAX);", m[0]), text)
-    parameters = {name: names for name, (_, _, names, _) in kernels.items()}
-    return Source(name, text + "".join(entries), parameters, places, device, host, for_nvcc)
+    parameters = {name: kernel.names for name, kernel in kernels.items()}
+    source = Source(name, text, parameters, places, device, host, for_nvcc)
+    if for_nvcc:
+        source.refuse_arrays(arrays)
+    return source
 
 
 def _names(parameters: str) -> tuple[str, ...]:

@@ -259,6 +259,9 @@ void *__tsan_memmove(void *to, const void *from, size_t n) {
     emu::check(to, n, EMU_WRITE, 1, HERE);
     return memmove(to, from, n);
 }
+// Of an object with virtual functions: which ones it has.
+void __tsan_vptr_read(void *p) { emu::check(p, sizeof p, EMU_READ, sizeof p, HERE); }
+void __tsan_vptr_update(void *p, void *) { emu::check(p, sizeof p, EMU_WRITE, sizeof p, HERE); }
 void __tsan_init() {}
 void __tsan_func_entry(void *) {}
 void __tsan_func_exit() {}

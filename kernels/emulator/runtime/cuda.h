@@ -21,10 +21,16 @@ void *memset(void *to, int byte, size_t n);
 #define __device__
 #define __host__
 #define __constant__ static
+#define __managed__
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
 #define __align__(n) alignas(n)
 #define __launch_bounds__(...)
+// A constexpr function without __device__: computed by the compiler, or not at all. Not with the option of nvcc's that
+// Emulator takes as well.
+#ifndef EMU_OF_HOST
+#define EMU_OF_HOST __attribute__((noinline, error("EMU_OF_HOST")))
+#endif
 // Also where only its size is left of it.
 #define EMU_SHARED static __attribute__((used))
 // Helpers of this header that touch the kernel's memory report the access themselves.
@@ -50,12 +56,12 @@ static const int warpSize = 32;
     name() = default;                                                                                        \
     EMU_UNSEEN name(const name &other) {                                                                     \
         emu_access(&other, sizeof other, EMU_READ, __builtin_return_address(0));                             \
-        memcpy((void *)this, (const void *)&other, sizeof other);                                            \
+        __builtin_memcpy((void *)this, (const void *)&other, sizeof other);                                  \
     }                                                                                                        \
     EMU_UNSEEN name &operator=(const name &other) {                                                          \
         emu_access(&other, sizeof other, EMU_READ, __builtin_return_address(0));                             \
         emu_access(this, sizeof other, EMU_WRITE, __builtin_return_address(0));                              \
-        memcpy((void *)this, (const void *)&other, sizeof other);                                            \
+        __builtin_memcpy((void *)this, (const void *)&other, sizeof other);                                  \
         return *this;                                                                                        \
     }
 #else
@@ -65,21 +71,21 @@ static const int warpSize = 32;
     struct alignas(2 * sizeof(type)) name {                                                                  \
         type x, y;                                                                                           \
         EMU_COPIES(name)                                                                                     \
-        name(type x, type y = 0) : x(x), y(y) {}                                                             \
+        constexpr name(type x, type y = 0) : x(x), y(y) {}                                                   \
     };                                                                                                       \
     inline name make_##name(type x, type y) { return name(x, y); }
 #define EMU_VECTOR4(type, name)                                                                              \
     struct alignas(4 * sizeof(type) < 16 ? 4 * sizeof(type) : 16) name {                                     \
         type x, y, z, w;                                                                                     \
         EMU_COPIES(name)                                                                                     \
-        name(type x, type y = 0, type z = 0, type w = 0) : x(x), y(y), z(z), w(w) {}                         \
+        constexpr name(type x, type y = 0, type z = 0, type w = 0) : x(x), y(y), z(z), w(w) {}               \
     };                                                                                                       \
     inline name make_##name(type x, type y, type z, type w) { return name(x, y, z, w); }
 #define EMU_VECTOR3(type, name)                                                                              \
     struct name {                                                                                            \
         type x, y, z;                                                                                        \
         EMU_COPIES(name)                                                                                     \
-        name(type x, type y = 0, type z = 0) : x(x), y(y), z(z) {}                                           \
+        constexpr name(type x, type y = 0, type z = 0) : x(x), y(y), z(z) {}                                 \
     };                                                                                                       \
     inline name make_##name(type x, type y, type z) { return name(x, y, z); }
 #define EMU_VECTOR1(type, name)                                                                              \
@@ -124,9 +130,12 @@ template <class T> inline bool isfinite(T x) { return __builtin_isfinite((double
 namespace std {
 using ::abs, ::acos, ::asin, ::atan, ::atan2, ::cbrt, ::ceil, ::copysign, ::cos, ::cosh, ::erf, ::erfc, ::exp;
 using ::exp2, ::expm1, ::fabs, ::floor, ::fma, ::fmax, ::fmin, ::fmod, ::hypot, ::isfinite, ::isinf, ::isnan;
+using ::acosf, ::asinf, ::atan2f, ::atanf, ::ceilf, ::cosf, ::exp2f, ::expf, ::fabsf, ::floorf, ::fmaf, ::fmaxf;
+using ::fminf, ::fmodf, ::log10f, ::log2f, ::logf, ::powf, ::roundf, ::sinf, ::sqrtf, ::tanf, ::tanhf, ::truncf;
 using ::log, ::log10, ::log1p, ::log2, ::pow, ::rint, ::round, ::sin, ::sinh, ::sqrt, ::tan, ::tanh, ::trunc;
 using ::int16_t, ::int32_t, ::int64_t, ::int8_t, ::size_t, ::uint16_t, ::uint32_t, ::uint64_t, ::uint8_t;
 }  // namespace std
+#include "standard.h"
 
 #define EMU_MIN_MAX(type)                                                                                    \
     inline type min(type a, type b) { return b < a ? b : a; }                                                \
@@ -246,6 +255,45 @@ template <class T> EMU_QUIET T __shfl_xor_sync(unsigned mask, T v, int change, i
     return emu_from("__shfl_xor_sync", mask, v, source >= first + width ? lane : source, file, line, EMU_AT);
 }
 
+// Of cards since sm_70: which lanes have the same value; since sm_80: a sum and the like of whole numbers.
+template <class T> EMU_QUIET unsigned emu_match(const char *name, unsigned mask, T v, unsigned *came, const char *file,
+                                                int line, const void *at) {
+    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "lanes are compared by 4 or 8 bytes");
+    uint64_t posted = 0, all[32];
+    memcpy(&posted, &v, sizeof v);
+    *came = emu_gather(name, mask, posted, all, file, line, at);
+    unsigned same = 0;
+    for (unsigned lane = 0; lane < 32; lane++) same |= (unsigned)(*came >> lane & 1 && all[lane] == posted) << lane;
+    return same;
+}
+template <class T> EMU_QUIET unsigned __match_any_sync(unsigned mask, T v, EMU_HERE) {
+    unsigned came;
+    return emu_match("__match_any_sync", mask, v, &came, file, line, EMU_AT);
+}
+template <class T> EMU_QUIET unsigned __match_all_sync(unsigned mask, T v, int *all_have_it, EMU_HERE) {
+    unsigned came, same = emu_match("__match_all_sync", mask, v, &came, file, line, EMU_AT);
+    *all_have_it = same == came;
+    return same == came ? same : 0;
+}
+template <class T, class F>
+EMU_QUIET T emu_reduce(const char *name, unsigned mask, T v, F formula, const char *file, int line, const void *at) {
+    uint64_t all[32];
+    unsigned came = emu_gather(name, mask, (unsigned)v, all, file, line, at), lane = __builtin_ctz(came);
+    T result = (T)all[lane];
+    while (came &= came - 1) lane = __builtin_ctz(came), result = formula(result, (T)all[lane]);
+    return result;
+}
+#define EMU_REDUCE(type, name, formula)                                                                      \
+    EMU_QUIET type name(unsigned mask, type v, EMU_HERE) {                                                   \
+        return emu_reduce(#name, mask, v, [](type a, type b) -> type { return formula; }, file, line, EMU_AT); \
+    }
+EMU_REDUCE(unsigned, __reduce_add_sync, a + b) EMU_REDUCE(int, __reduce_add_sync, (int)((unsigned)a + b))
+EMU_REDUCE(unsigned, __reduce_min_sync, min(a, b)) EMU_REDUCE(int, __reduce_min_sync, min(a, b))
+EMU_REDUCE(unsigned, __reduce_max_sync, max(a, b)) EMU_REDUCE(int, __reduce_max_sync, max(a, b))
+EMU_REDUCE(unsigned, __reduce_and_sync, a & b) EMU_REDUCE(unsigned, __reduce_or_sync, a | b)
+EMU_REDUCE(unsigned, __reduce_xor_sync, a ^ b)
+#undef EMU_REDUCE
+
 #include "groups.h"
 
 // ---------------------------------------------------------------------------------------------- atomics
@@ -253,8 +301,10 @@ template <class T> EMU_QUIET T __shfl_xor_sync(unsigned mask, T v, int change, i
 #define EMU_ATOMIC(name, formula)                                                                            \
     template <class T> EMU_UNSEEN T name(T *p, emu_value<T> v) {                                             \
         emu_access(p, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));                                   \
-        T old = *p;                                                                                          \
-        *p = formula;                                                                                        \
+        T old;                                                                                               \
+        memcpy((void *)&old, (const void *)p, sizeof old);                                                   \
+        const T changed = formula;                                                                           \
+        memcpy((void *)p, (const void *)&changed, sizeof old);                                               \
         emu_changed();                                                                                       \
         return old;                                                                                          \
     }

@@ -100,3 +100,8 @@ extern "C" void __ubsan_handle_out_of_bounds(void *data, void *value) {
     report->index = site->index->info & 1 ? (int64_t)index >> unused : (int64_t)(index >> unused);
     leave_as(ASKS);
 }
+
+// What a class with virtual functions names, though no kernel comes by: a function without a body, the heap.
+extern "C" void __cxa_pure_virtual() { emu_assertion("a virtual function that has no body (= 0)", "", 0); }
+void operator delete(void *) { emu_assertion("delete, for which the emulator has no heap", "", 0); }
+void operator delete(void *, size_t) { emu_assertion("delete, for which the emulator has no heap", "", 0); }

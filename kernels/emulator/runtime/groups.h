@@ -74,6 +74,28 @@ EMU_QUIET T reduce(const thread_block_tile<N, Parent> &tile, T v, F operation, E
     for (unsigned o = N / 2; o > 0; o /= 2) v = operation(v, tile.shfl_xor(v, (int)o, file, line));
     return v;
 }
+// Of cooperative_groups/scan.h: what the threads up to this one have, or those before it.
+template <unsigned N, class Parent, class T, class F>
+EMU_QUIET T inclusive_scan(const thread_block_tile<N, Parent> &tile, T v, F operation, EMU_HERE) {
+    for (unsigned o = 1; o < N; o *= 2) {
+        T below = tile.shfl_up(v, o, file, line);
+        if (tile.thread_rank() >= o) v = operation(below, v);
+    }
+    return v;
+}
+template <unsigned N, class Parent, class T, class F>
+EMU_QUIET T exclusive_scan(const thread_block_tile<N, Parent> &tile, T v, F operation, EMU_HERE) {
+    v = tile.shfl_up(inclusive_scan(tile, v, operation, file, line), 1, file, line);
+    return tile.thread_rank() ? v : T();
+}
+template <unsigned N, class Parent, class T>
+EMU_QUIET T inclusive_scan(const thread_block_tile<N, Parent> &tile, T v, EMU_HERE) {
+    return inclusive_scan(tile, v, plus<T>(), file, line);
+}
+template <unsigned N, class Parent, class T>
+EMU_QUIET T exclusive_scan(const thread_block_tile<N, Parent> &tile, T v, EMU_HERE) {
+    return exclusive_scan(tile, v, plus<T>(), file, line);
+}
 template <class Parent> thread_group tiled_partition(const Parent &parent, unsigned n, EMU_HERE) {
     if (n == 0 || n > 32 || n & (n - 1))
         emu_assertion("tiled_partition(g, n), where n is not 1, 2, 4, 8, 16 or 32", file, line);

@@ -136,8 +136,10 @@ static bool release_warp(unsigned first, bool &progress) {
         for (unsigned lane = 0; lane < 32; lane++) {
             if (!(came >> lane & 1)) continue;
             Fiber &member = fibers[first + lane];
+            for (unsigned k = 0; member.all && k < 32 && first + k < threads; k++)
+                member.all[k] = fibers[first + k].posted;
             if (member.source < 0)
-                member.result = votes;
+                member.result = member.all ? came : votes;
             else if (came >> member.source & 1)
                 member.result = fibers[first + member.source].posted;
             else {
@@ -297,14 +299,14 @@ int emu_barrier(int predicate, const char *file, int line, const void *at) {
     return (int)current->result;
 }
 
-static uint64_t meet(const char *name, unsigned mask, uint64_t posted, int source, bool orders, const char *file,
-                     int line, const void *at) {
+static uint64_t meet(const char *name, unsigned mask, uint64_t posted, int source, uint64_t *all, bool orders,
+                     const char *file, int line, const void *at) {
     if (!(mask >> emu_thread % 32 & 1)) {
         fail(NOT_IN_MASK, *current, file, line, nullptr);
         stop();
     }
     current->posted = posted;
-    current->source = source;
+    current->source = source, current->all = all;
     current->orders = orders;
     wait(WARP, name, mask, file, line, at);
     return current->result;
@@ -312,12 +314,17 @@ static uint64_t meet(const char *name, unsigned mask, uint64_t posted, int sourc
 
 uint64_t emu_exchange(const char *name, unsigned mask, uint64_t value, int source, const char *file, int line,
                       const void *at) {
-    return meet(name, mask, value, source, false, file, line, at);
+    return meet(name, mask, value, source, nullptr, false, file, line, at);
+}
+
+unsigned emu_gather(const char *name, unsigned mask, uint64_t value, uint64_t *all, const char *file, int line,
+                    const void *at) {
+    return (unsigned)meet(name, mask, value, -1, all, false, file, line, at);
 }
 
 unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, const char *file, int line,
                   const void *at) {
-    return (unsigned)meet(name, mask, predicate != 0, -1, orders, file, line, at);
+    return (unsigned)meet(name, mask, predicate != 0, -1, nullptr, orders, file, line, at);
 }
 
 int emu_space(const void *address) {

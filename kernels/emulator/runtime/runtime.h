@@ -39,6 +39,9 @@ int emu_barrier(int predicate, const char *file, int line, const void *at);
 // Wait for the lanes of `mask`. `name` is the intrinsic; each lane posts a value and gets that of lane `source`.
 uint64_t emu_exchange(const char *name, unsigned mask, uint64_t value, int source, const char *file, int line,
                       const void *at);
+// The same, but each lane gets what all of them posted; returns the lanes that came.
+unsigned emu_gather(const char *name, unsigned mask, uint64_t value, uint64_t *all, const char *file, int line,
+                    const void *at);
 // Wait for the lanes of `mask`; returns the lanes that came with predicate ≠ 0. `orders`: memory too.
 unsigned emu_vote(const char *name, unsigned mask, int predicate, int orders, const char *file, int line,
                   const void *at);

@@ -80,6 +80,7 @@ struct Fiber {
     const char *left_file = "";    // of its `return`
     int body = 0, returned = 0;    // lines: where the kernel's body begins, and of its `return`
     uint64_t posted = 0, result = 0, path = 0;
+    uint64_t *all = nullptr;  // where it wants what each lane posted
     const void *pc = nullptr;
     const char *floor = nullptr;  // how far down its stack may reach
     // For order.cpp.

@@ -59,6 +59,11 @@ EMU_WAYS1(float, __ll2float, long long, (float)a) EMU_WAYS1(float, __ull2float, 
 EMU_WAYS1(double, __ll2double, long long, (double)a)
 EMU_WAYS1(double, __ull2double, unsigned long long, (double)a) EMU_WAYS1(float, __double2float, double, (float)a)
 inline double __int2double_rn(int x) { return x; }
+inline int __double2hiint(double x) { return (int)(emu_bits<uint64_t>(x) >> 32); }
+inline int __double2loint(double x) { return (int)emu_bits<uint64_t>(x); }
+inline double __hiloint2double(int high, int low) {
+    return emu_bits<double>((uint64_t)(unsigned)high << 32 | (unsigned)low);
+}
 inline double __uint2double_rn(unsigned x) { return x; }
 
 // ---------------------------------------------------------------------------------------------- bits
@@ -158,6 +163,7 @@ EMU_BOTH1(erfinv, x < 0 ? -emu_erfinv(-x) : emu_erfinv(x))
 EMU_BOTH1(normcdfinv, -1.41421356237309505 * erfcinv(2 * x))
 EMU_BOTH1(normcdf, 0.5 * erfc(-x * 0.70710678118654752))
 EMU_BOTH1(rcbrt, 1 / cbrt(x))
+inline float fdividef(float x, float y) { return x / y; }
 // The nearest quarter is taken off first, so that whole numbers and halves are exact.
 inline double emu_pi(double x, int quarters) {
     double r = x - 0.5 * rint(2 * x), angle = 3.14159265358979324 * r;
@@ -175,6 +181,18 @@ inline double norm3d(double x, double y, double z) { return hypot(hypot(x, y), z
 inline double norm4d(double x, double y, double z, double w) { return hypot(norm3d(x, y, z), w); }
 inline float norm3df(float x, float y, float z) { return (float)norm3d(x, y, z); }
 inline float norm4df(float x, float y, float z, float w) { return (float)norm4d(x, y, z, w); }
+inline double norm(int n, const double *x) {
+    double sum = 0;
+    for (int k = 0; k < n; k++) sum = hypot(sum, x[k]);
+    return sum;
+}
+inline float normf(int n, const float *x) {
+    double sum = 0;
+    for (int k = 0; k < n; k++) sum = hypot(sum, (double)x[k]);
+    return (float)sum;
+}
+inline double rnorm(int n, const double *x) { return 1 / norm(n, x); }
+inline float rnormf(int n, const float *x) { return 1 / normf(n, x); }
 inline double rhypot(double x, double y) { return 1 / hypot(x, y); }
 inline float rhypotf(float x, float y) { return (float)rhypot(x, y); }
 inline double rnorm3d(double x, double y, double z) { return 1 / norm3d(x, y, z); }
@@ -194,16 +212,46 @@ inline float rnorm3df(float x, float y, float z) { return (float)rnorm3d(x, y, z
 #define CUDART_PI 3.14159265358979324
 #define CUDART_PIO2 1.57079632679489662
 #define CUDART_PIO4 0.78539816339744831
+#define CUDART_3PIO4 2.35619449019234493
+#define CUDART_2_OVER_PI 0.63661977236758134
+#define CUDART_SQRT_2PI 2.50662827463100050
+#define CUDART_SQRT_PIO2 1.25331413731550025
+#define CUDART_SQRT_2OPI 0.79788456080286536
 #define CUDART_L2E 1.44269504088896341
+#define CUDART_L2T 3.32192809488736235
+#define CUDART_LG2 0.30102999566398120
+#define CUDART_LGE 0.43429448190325183
 #define CUDART_LN2 0.69314718055994531
 #define CUDART_LNT 2.30258509299404568
+#define CUDART_LNPI 1.14472988584940017
 #define CUDART_SQRT_TWO 1.41421356237309505
 #define CUDART_SQRT_HALF 0.70710678118654752
+#define CUDART_THIRD (1.0 / 3)
+#define CUDART_TWOTHIRD (2.0 / 3)
+#define CUDART_ZERO 0.0
+#define CUDART_NEG_ZERO (-0.0)
+#define CUDART_ONE 1.0
+#define CUDART_MIN_DENORM 0x1p-1074
+#define CUDART_TWO_TO_23 0x1p23
+#define CUDART_TWO_TO_52 0x1p52
+#define CUDART_TWO_TO_53 0x1p53
 #define CUDART_PI_F ((float)CUDART_PI)
 #define CUDART_PIO2_F ((float)CUDART_PIO2)
 #define CUDART_PIO4_F ((float)CUDART_PIO4)
+#define CUDART_3PIO4_F ((float)CUDART_3PIO4)
+#define CUDART_2_OVER_PI_F ((float)CUDART_2_OVER_PI)
 #define CUDART_L2E_F ((float)CUDART_L2E)
+#define CUDART_L2T_F ((float)CUDART_L2T)
+#define CUDART_LG2_F ((float)CUDART_LG2)
+#define CUDART_LGE_F ((float)CUDART_LGE)
 #define CUDART_LN2_F ((float)CUDART_LN2)
 #define CUDART_LNT_F ((float)CUDART_LNT)
+#define CUDART_LNPI_F ((float)CUDART_LNPI)
 #define CUDART_SQRT_TWO_F ((float)CUDART_SQRT_TWO)
 #define CUDART_SQRT_HALF_F ((float)CUDART_SQRT_HALF)
+#define CUDART_THIRD_F ((float)CUDART_THIRD)
+#define CUDART_SQRT_2_OVER_PI_F ((float)CUDART_SQRT_2OPI)
+#define CUDART_TWO_TO_23_F 0x1p23f
+#define CUDART_TWO_TO_24_F 0x1p24f
+#define CUDART_TWO_TO_31_F 0x1p31f
+#define CUDART_TWO_TO_32_F 0x1p32f
