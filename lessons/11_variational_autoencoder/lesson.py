@@ -13,6 +13,7 @@
 
 # %%
 import math
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -277,6 +278,7 @@ middle.legend(fontsize=8)
 tiles = np.pad(dots, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=0.5)
 right.imshow(tiles.transpose(0, 2, 1, 3).reshape(45, 45), cmap="Greys", extent=(-2, 2, -2, 2))
 right.set(title="decoded from codes −2 … 2, β = 1", xlabel="z₁", ylabel="z₂")
+figure.tight_layout()
 save_picture(figure, "11_bars.png")
 
 # %% [markdown]
@@ -310,8 +312,9 @@ try:
     said = ""
 except ShapeError as error:
     said = str(error)
-print("\nL4 as printed: " + said.replace(": ", ":\n  ", 1))
-print(f"  weights of its decoder: {weights_of_lstm(256, 10000):,}; corrected, logits {L4(50, 8)(sentences).shape}")
+print("\nL4 as printed:\n" + textwrap.fill(said, 100, initial_indent="  ", subsequent_indent="  "))
+print(f"  weights of its decoder with 10000 units: {weights_of_lstm(256, 10000):,}")
+print(f"  corrected: logits {L4(50, 8)(sentences).shape}")
 assert "no time axis" in said, "the printed listing should fail"
 
 # %% [markdown]
