@@ -236,7 +236,7 @@ axis = np.linalg.eigh(arc.T @ arc)[1][:, -1]
 one.scatter(*back.T, s=5, color="tab:orange", label="one number, bent")
 one.scatter(*np.outer(arc @ axis, axis).T, s=5, color="tab:blue", label="one number, straight")
 one.set(title="what comes back", aspect="equal")
-one.legend(fontsize=7, loc="center left")
+one.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.1))
 two.semilogy(losses, label="6 → 2 → 6")
 two.semilogy(copied, label="6 → 8 → 6: copies")
 two.axhline(least, linestyle=":", color="grey", label="least, Z = 2")
