@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from .device import Device, to_host, upload
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, GraphError, ShapeError
+from .modes import is_grad_enabled
 
 COMPARISONS = {
     "==": operator.eq,
@@ -39,12 +40,15 @@ def as_array(data: Any, device: Device) -> Any:
     Raises:
         ShapeError: nested lists of unequal lengths.
         DtypeError: something that is no number.
+        GraphError: a list of tensors that require a gradient.
     """
     if type(data) is np.ndarray and data.dtype.kind == "f" and data.dtype.isnative and not device.on_card:
         return data  # most of all: half a microsecond instead of two
+    if isinstance(data, list | tuple) and len(data) and getattr(data[0], "requires_grad", False):
+        raise GraphError("A tensor made of tensors loses their graph: join them with stack() or cat().")
     data = plain(data)
     if isinstance(data, device.xp.ndarray):
-        array = data
+        array = np.asarray(data) if isinstance(data, np.ndarray) else data  # no matrix, no masked array
     else:
         array = to_host(data)
         if not hasattr(data, "dtype") and array.dtype.kind == "f":
@@ -66,6 +70,8 @@ def plain(index: Any) -> Any:
 def beside(tensor: Any, value: Any) -> Any:
     """`plain`, with NumPy arrays and lists copied to the tensor's GPU: CuPy takes none beside its own."""
     value, device = plain(value), tensor.device
+    if isinstance(value, np.generic):
+        return value.item()  # as Python's numbers: x == np.float64(0.1) in the type of x
     if not device.on_card:
         return value
     if isinstance(value, tuple):
@@ -107,6 +113,8 @@ def answer_numpy(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
         DtypeError: another function of NumPy's was called with a tensor.
     """
     if "out" in options and not any(hasattr(array, "_function") for array in options["out"]):
+        if is_grad_enabled() and any(getattr(x, "requires_grad", False) for x in inputs):
+            raise GraphError("An array keeps no tensor's graph: give it tensor.detach(), or use no_grad().")
         return getattr(ufunc, method)(*map(plain, inputs), **options)
     answer = REFLECTED.get(ufunc.__name__) if method == "__call__" and not options else None
     if answer and not hasattr(inputs[0], "_function"):

@@ -12,12 +12,13 @@ from .modes import looks_for_anomalies
 
 
 class Version:
-    """How often the memory behind a tensor was changed in place; shared by all its views."""
+    """How often the memory behind a tensor was changed in place, and whether a recorded operation has read
+    it; shared by all its views."""
 
-    __slots__ = ("count",)
+    __slots__ = ("count", "read")
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count, self.read = 0, False
 
 
 def output_first(root: Any) -> Sequence[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .device import Device, to_host
-from .errors import DtypeError, OptionError, ShapeError, quote, refuse_fractions
+from .errors import DtypeError, OptionError, ShapeError, quote, refuse_fractions, refuse_words
+from .functions.elementwise import element
 from .random import Generator, random_state
 from .tensor import Tensor
 
@@ -27,25 +28,28 @@ def tensor(
     """Make a Tensor with memory of its own (what is passed to `Tensor` itself is shared)."""
     array = data.data if isinstance(data, Tensor) else data
     array = array.copy() if hasattr(array, "dtype") else array
-    return Tensor(array if dtype is None else to_host(array).astype(dtype), requires_grad, device)
+    return Tensor(array if dtype is None else to_host(array).astype(element(dtype)), requires_grad, device)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Tensor:
     """One number everywhere; int64 for a whole number, float32 for another, bool for True."""
     kinds = {bool: np.bool_, int: np.int64}
+    refuse_words("full", fill_value)
+    fill_value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
     return Tensor(
-        np.full(_shape((shape,)), fill_value, dtype or kinds.get(type(fill_value), np.float32)), **options
+        np.full(_shape((shape,)), fill_value, element(dtype or kinds.get(type(fill_value), np.float32))),
+        **options,
     )
 
 
 def zeros(*shape: Any, dtype: Any = np.float32, **options: Any) -> Tensor:
     """0 everywhere."""
-    return full(_shape(shape), 0, dtype, **options)
+    return full(_shape(shape), 0, np.float32 if dtype is None else dtype, **options)
 
 
 def ones(*shape: Any, dtype: Any = np.float32, **options: Any) -> Tensor:
     """1 everywhere."""
-    return full(_shape(shape), 1, dtype, **options)
+    return full(_shape(shape), 1, np.float32 if dtype is None else dtype, **options)
 
 
 empty = zeros  # memory that nobody has written to would make other numbers at each run
@@ -72,19 +76,23 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, **opti
     if step == 0:
         raise OptionError("arange needs a step other than 0.")
     whole = all(isinstance(n, (int, np.integer)) for n in (start, end, step))
-    return Tensor(np.arange(start, end, step).astype(dtype or (np.int64 if whole else np.float32)), **options)
+    return Tensor(
+        np.arange(start, end, step).astype(element(dtype or (np.int64 if whole else np.float32))), **options
+    )
 
 
 def linspace(start: float, end: float, steps: int, dtype: Any = np.float32, **options: Any) -> Tensor:
     """`steps` numbers from start to end, both included, at equal distances."""
     (count,) = _shape((steps,))
-    return Tensor(np.linspace(start, end, count).astype(dtype), **options)
+    return Tensor(
+        np.linspace(start, end, count).astype(element(np.float32 if dtype is None else dtype)), **options
+    )
 
 
 def eye(n: int, m: int | None = None, dtype: Any = np.float32, **options: Any) -> Tensor:
     """1 on the diagonal of a matrix (n, m), 0 elsewhere; square where m is not given."""
     rows, columns = _shape((n, n if m is None else m))
-    return Tensor(np.eye(rows, columns, dtype=dtype), **options)
+    return Tensor(np.eye(rows, columns, dtype=element(np.float32 if dtype is None else dtype)), **options)
 
 
 def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:
@@ -104,6 +112,22 @@ def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
 def is_tensor(x: Any) -> bool:
     """Whether x is a tensor of ours."""
     return isinstance(x, Tensor)
+
+
+def as_tensor(data: Any, dtype: Any = None, **options: Any) -> Tensor:
+    """The tensor itself, or one that shares the array's memory where its type stays."""
+    made = data if isinstance(data, Tensor) and not options else Tensor(data, **options)
+    return made if dtype is None else made.to(dtype)
+
+
+def FloatTensor(data: Any) -> Tensor:
+    """The numbers as float32."""
+    return Tensor(data).float()
+
+
+def LongTensor(data: Any) -> Tensor:
+    """The numbers as int64."""
+    return Tensor(data).long()
 
 
 def from_numpy(array: Any) -> Tensor:
@@ -136,12 +160,20 @@ def _draw(generator: Generator | None) -> np.random.Generator:
 
 def rand(*shape: Any, dtype: Any = np.float32, generator: Any = None, **options: Any) -> Tensor:
     """From U(0, 1)."""
-    return Tensor(_draw(generator).random(_shape(shape)).astype(dtype), **options)
+    return Tensor(
+        _draw(generator).random(_shape(shape)).astype(element(np.float32 if dtype is None else dtype)),
+        **options,
+    )
 
 
 def randn(*shape: Any, dtype: Any = np.float32, generator: Any = None, **options: Any) -> Tensor:
     """From N(0, 1)."""
-    return Tensor(_draw(generator).standard_normal(_shape(shape)).astype(dtype), **options)
+    return Tensor(
+        _draw(generator)
+        .standard_normal(_shape(shape))
+        .astype(element(np.float32 if dtype is None else dtype)),
+        **options,
+    )
 
 
 def rand_like(x: Tensor) -> Tensor:
@@ -161,7 +193,12 @@ def randint(
     low, high, size = (0, low, high) if size is None else (low, high, size)
     if not low < high:
         raise OptionError(f"randint draws from low to high - 1, got {low} and {high}.")
-    return Tensor(_draw(generator).integers(low, high, _shape((size,))).astype(dtype), **options)
+    return Tensor(
+        _draw(generator)
+        .integers(low, high, _shape((size,)))
+        .astype(element(np.int64 if dtype is None else dtype)),
+        **options,
+    )
 
 
 def randperm(n: int, generator: Any = None, **options: Any) -> Tensor:

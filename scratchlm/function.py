@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .autograd import Version, check_finite
-from .device import Device
-from .errors import DeviceError, DtypeError, GraphError
+from .device import Device, default_device
+from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .modes import is_grad_enabled, looks_for_anomalies
 from .tensor import Tensor
 
@@ -82,8 +82,11 @@ class Function:
         """What `save` kept.
 
         Raises:
-            GraphError: an array was changed in place in between, so the derivative would be wrong.
+            GraphError: nothing was saved, or an array was changed in place in between, so the derivative
+                would be wrong.
         """
+        if not self._saved:
+            raise GraphError(f"{self.name} saved nothing for backward: call self.save(…) in forward.")
         for version, count in self._versions:
             if version.count != count:
                 raise GraphError(
@@ -108,15 +111,13 @@ class Function:
         tensors = inputs
         if not all([isinstance(t, Tensor) for t in inputs]):  # a list: a generator costs a microsecond more
             device = next((t.device for t in inputs if isinstance(t, Tensor)), None)
-            tensors = tuple(t if isinstance(t, Tensor) else Tensor(t, device=device) for t in inputs)
-        device = self.device = tensors[0].device
-        self.xp, self.kernels = device.xp, device.formulas
+            tensors = tuple([t if isinstance(t, Tensor) else self._made(t, device) for t in inputs])
+        device = tensors[0].device
         for t in tensors:
             if t.device is not device:
-                raise DeviceError(
-                    f"{self.name} got tensors on '{device.name}' and on '{t.device.name}': "
-                    f"move one with .to('{device.name}')."
-                )
+                tensors, device = self._together(tensors)
+                break
+        self.device, self.xp, self.kernels = device, device.xp, device.formulas
         self._check_types(tensors[: self.float_inputs])
         recording = is_grad_enabled() and any([t.requires_grad for t in tensors])
         self.needs_grad = tuple([recording and t.requires_grad for t in tensors])
@@ -126,6 +127,8 @@ class Function:
         finally:
             self._given = ()
         arrays = result if isinstance(result, tuple) else (result,)
+        if result is None:
+            raise GraphError(f"{self.name}.forward gave None: it has to return an array.")
         if looks_for_anomalies():
             check_finite(self, arrays, "forward")
         outputs = tuple([Tensor._of(array, self.target or device) for array in arrays])
@@ -136,6 +139,44 @@ class Function:
         else:
             self._saved = ()
         return outputs if isinstance(result, tuple) else outputs[0]
+
+    def _made(self, given: Any, device: Device | None) -> Tensor:
+        """A tensor of a number, an array or a list of numbers; a tuple of tensors would lose their graph."""
+        if given is None:
+            raise ShapeError(f"{self.name} got None where a tensor is expected: is a return missing?")
+        if isinstance(given, tuple | list) and any(isinstance(part, Tensor) for part in given):
+            raise ShapeError(
+                f"{self.name} got a {type(given).__name__} of {len(given)} where one tensor is expected: "
+                "unpack it (out, state = layer(x)), or join tensors with stack() or cat()."
+            )
+        if isinstance(given, np.ndarray) and is_grad_enabled():
+            given = given.copy()  # backward needs it as it is now, and sees no change of the caller's
+        return Tensor(given, device=device)
+
+    def _together(self, tensors: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], Device]:
+        """Take constants along to the device of the others, where both have their numbers in NumPy's arrays.
+
+        Programs for PyTorch move the model to "cpu" and make other tensors without a word about devices.
+        """
+        devices = {t.device.name: t.device for t in tensors}
+        anchors = {t.device.name for t in tensors if t.requires_grad}
+        anchors = anchors or devices.keys() - {default_device().name}
+        device = devices[min(anchors)]
+        stuck = any((t.requires_grad and t.device is not device) or t.device.on_card for t in tensors)
+        if len(anchors) > 1 or stuck:
+            names = sorted(devices)
+            raise DeviceError(
+                f"{self.name} got tensors on {' and on '.join(map(repr, names))}: move one with "
+                f".to({names[0]!r}); new tensors are made on {default_device().name!r} (set_default_device)."
+            )
+        moved = []
+        for t in tensors:
+            if t.device is not device:
+                version = t._version
+                t = Tensor._of(t._data, device)
+                t._version = version  # one memory, one version
+            moved.append(t)
+        return tuple(moved), device
 
     def _check_types(self, tensors: tuple[Tensor, ...]) -> None:
         """Kernels are compiled for float32 and for float64, all arguments alike."""
@@ -151,6 +192,8 @@ class Function:
 
     def _record(self, tensors: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
         self.inputs = tensors
+        for t in tensors:
+            t._version.read = True
         self.output_specs = tuple([(t._data.shape, t._data.dtype) for t in outputs])
         for index, output in enumerate(outputs):
             if output._data.dtype.kind == "f":

@@ -7,6 +7,8 @@ import builtins
 import inspect
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +51,28 @@ def show_code(*things: Any) -> None:
 
 
 def check(exercise: str, holds: Any, message: str) -> None:
-    """End the lesson with "exercise N.M: message" unless everything in `holds` is true."""
-    if not np.all(holds):
+    """End the lesson with "exercise N.M: message" unless `holds` is True, or an array of it everywhere.
+
+    Raises:
+        TypeError: it is neither, as a generator, which would always pass.
+    """
+    truths = np.asarray(getattr(holds, "_data", holds))
+    if truths.dtype != bool or truths.size == 0:
+        raise TypeError(f"exercise {exercise}: a check is True or False, or an array of them.")
+    if not truths.all():
         raise AssertionError(f"exercise {exercise}: {message}")
+
+
+@contextmanager
+def tried(exercise: str, what: str) -> Iterator[None]:
+    """Around a call of a student's function: what it raises names the exercise, too."""
+    try:
+        yield
+    except AssertionError:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise AssertionError(f"exercise {exercise}: {what} ended with {said}") from error
 
 
 def check_shape(exercise: str, name: str, found: Any, shape: tuple[int, ...]) -> None:
@@ -69,11 +90,15 @@ def check_close(
 
     The message has the first number that differs, and the hint.
     """
-    want = np.asarray(getattr(expected, "data", expected), np.float64)
+    want, have = (np.asarray(getattr(x, "_data", x)) for x in (expected, found))
     check_shape(exercise, name, found, want.shape)
-    have = np.asarray(getattr(found, "data", found), np.float64)
+    if have.dtype.kind not in "fiu":
+        raise AssertionError(f"exercise {exercise}: {name} is of {have.dtype}, expected numbers")
     size = np.abs(want[np.isfinite(want)]).max(initial=0.0)
-    off = ~np.isclose(have, want, rtol=rtol, atol=rtol * size + 1e-12, equal_nan=True)
+    share = (
+        rtol if np.float32 in (want.dtype, have.dtype) else 1e-9
+    )  # of the largest: what rounding leaves of it
+    off = ~np.isclose(have, want, rtol=rtol, atol=share * size + 1e-12, equal_nan=True)
     if off.any():
         place = tuple(int(k) for k in np.argwhere(off)[0])
         where = "".join(f"[{k}]" for k in place)

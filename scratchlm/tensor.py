@@ -237,8 +237,8 @@ class Tensor:
     # ---------------------------------------------------------------- changes in place
     def _in_place(self, result: "Tensor") -> "Tensor":
         """What `x += y` does with x + y: overwrite x where nothing is recorded, else stand for it."""
-        if self.is_leaf and (self.requires_grad or not result.requires_grad):
-            if result.dtype.kind == "f" != self.dtype.kind:
+        if not result.requires_grad or (self.is_leaf and self.requires_grad):
+            if result.dtype.kind != self.dtype.kind and result.dtype.kind != "b":
                 raise DtypeError(
                     f"An in-place change would cut {result.dtype} to {self.dtype}: convert x first."
                 )
@@ -262,10 +262,8 @@ class Tensor:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if is_grad_enabled() and (self.requires_grad or getattr(value, "requires_grad", False)):
-            raise GraphError(
-                "An in-place change of a tensor, or by one, that is part of a graph would falsify gradients: "
-                "do it inside no_grad(), or build a new tensor with where() or cat()."
-            )
+            F.assign(self, beside(self, index), value)
+            return
         try:
             value = list(value) if isinstance(value, tuple) else value  # tuples are indices of several axes
             self._data[beside(self, index)] = beside(self, value)

@@ -23,18 +23,20 @@ def save(state: Mapping[str, Any], path: "str | Path") -> None:
         raise CheckpointError("save takes arrays by name, such as model.state_dict(), then the path.")
     arrays = {}
     for name, value in state.items():
-        array = to_host(value.data if hasattr(value, "_function") else value)
+        array = np.asarray(None) if isinstance(value, Mapping) else to_host(getattr(value, "_data", value))
         if array.dtype.kind not in "fiub":
-            raise CheckpointError(
-                f"save takes arrays of numbers, {short(name)!r} is a {type(value).__name__}."
-            )
+            what = f"{short(name)!r} is a {type(value).__name__}"
+            raise CheckpointError(f"save takes arrays of numbers, {what}: give it a file of its own.")
         # safetensors writes memory as it lies: not what a transposed view shows.
         arrays[name] = np.asarray(array, array.dtype.newbyteorder("="), order="C")
     write_bytes(Path(path), save(arrays))
 
 
-def load(path: "str | Path") -> dict[str, np.ndarray]:
+def load(path: "str | Path", map_location: Any = None, weights_only: bool = True) -> dict[str, np.ndarray]:
     """Read a safetensors file, this library's or another's: arrays by name, for `load_state_dict`.
+
+    They are NumPy's wherever the model is, and nothing but weights: `map_location` and `weights_only` are
+    taken, and change nothing.
 
     Raises:
         CheckpointError: there is no such file, or it is no safetensors file.

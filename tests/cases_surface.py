@@ -27,6 +27,13 @@ def unary(name, makes, inputs, composed=None):
     return Case(name, makes, by_method(name), [inputs], composed, by_method(name))
 
 
+def put_into_row_1(a, b):
+    """y = a, and y[1] = b."""
+    y = a * 1
+    y[1] = b
+    return y
+
+
 SURFACE_CASES = [
     unary("abs", "Abs", away_from_zero(3, 4), lambda a: F.where(a > 0, a, -a)),
     unary("sin", "Sin", normal(3, 4)),
@@ -183,6 +190,14 @@ SURFACE_CASES = [
         [normal(3, 4), normal(2, 4)],
         None,
         lambda a, b: a.scatter(0, torch_index(ROW), b),
+    ),
+    Case(
+        "setitem",
+        "SetItem",
+        put_into_row_1,
+        [normal(3, 4), normal(4)],
+        lambda a, b: F.cat([a[:1], b.reshape(1, 4), a[2:]]),
+        put_into_row_1,
     ),
     *(
         Case(

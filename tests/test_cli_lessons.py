@@ -77,13 +77,14 @@ def test_the_notebook_is_one_by_its_schema(tmp_path):
 @pytest.mark.parametrize("encoding", ["gbk", "cp1252", "ascii"])
 def test_output_in_an_old_encoding_is_no_reason_to_stop(encoding, tmp_path):
     environment = os.environ | {"PYTHONIOENCODING": encoding, "SCRATCHLM_PICTURES": str(tmp_path)}
-    done = subprocess.run([sys.executable, LESSONS[0]], env=environment, capture_output=True)
+    lesson = next(path for path in LESSONS if path.parent.name.startswith("02"))
+    done = subprocess.run([sys.executable, lesson], env=environment, capture_output=True)
     assert done.returncode == 0, done.stderr[-500:]
     assert b"picture: 02_graph.png" in done.stdout
 
 
 def test_what_is_no_lesson_is_refused():
-    with pytest.raises(OptionError, match="There is no lesson '99': there are 2, "):
+    with pytest.raises(OptionError, match="There is no lesson '99': there are 1, 2, "):
         run(lesson, "99")
     with pytest.raises(OptionError, match="'tensers' \\(did you mean 'tensors'\\?\\)"):
         run(lesson, "tensers")

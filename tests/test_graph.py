@@ -327,7 +327,9 @@ def test_detect_anomaly_names_the_function_that_makes_nan(device):
 
 def test_in_place_change_of_a_graph_tensor_is_refused(device):
     x = leaf(1, 2)
-    for t in (x, x * 2):
+    read = x * 2
+    assert (read + 1).requires_grad
+    for t in (x, read):
         with pytest.raises(GraphError, match=r"in-place change .* no_grad\(\)"):
             t[0] = 1
         with pytest.raises(GraphError, match="in-place"):

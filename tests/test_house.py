@@ -69,7 +69,7 @@ BELOW = {
     "random": set(),
     "modes": set(),
     "autograd": {"modes"},
-    "arrays": {"device"},
+    "arrays": {"device", "modes"},
     "tensor": {
         "modes",
         "arrays",

@@ -212,10 +212,8 @@ def test_a_seed_that_is_refused_changes_nothing():
 
 
 def test_mixed_devices_are_refused_by_name():
-    here, there = sl.tensor([1.0], device="reference"), sl.tensor([1.0], device="cpu")
-    with pytest.raises(
-        DeviceError, match=r"Add got tensors on 'reference' and on 'cpu'.*\.to\('reference'\)"
-    ):
+    here, there = (sl.tensor([1.0], requires_grad=True, device=name) for name in ("reference", "cpu"))
+    with pytest.raises(DeviceError, match=r"Add got tensors on 'cpu' and on 'reference'.*\.to\('cpu'\)"):
         here + there
     assert (here + there.to("reference")).item() == 2
 

@@ -87,5 +87,6 @@ def test_what_does_not_fit_is_refused():
         DataLoader([1], 0)
     with pytest.raises(OptionError, match="batch_size takes whole numbers"):
         DataLoader([1], 1.5)
-    with pytest.raises(OptionError, match="the dataset has 7 examples"):
-        random_split(TensorDataset(sl.tensor(Y)), [4, 4])
+    for lengths in ([4, 4], [-1, 8], [0.5, 0.3], [-0.5, 1.5], []):
+        with pytest.raises(OptionError, match="lengths with the sum 7, or shares with the sum 1"):
+            random_split(TensorDataset(sl.tensor(Y)), lengths)

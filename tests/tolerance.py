@@ -274,4 +274,7 @@ def close(found, expected, dtype, what, terms=0.0):
     finite = np.abs(expected[np.isfinite(expected)])
     allowed = relative * float(finite.max(initial=0)) + share * terms
     allowed += float(np.finfo(dtype).tiny)  # below it numbers have fewer digits, or are 0
+    what += (
+        "" if terms else " (if the formula is a difference, it needs a row in TERMS of tests/tolerance.py)"
+    )
     np.testing.assert_allclose(found, expected, rtol=relative, atol=allowed, err_msg=what, equal_nan=True)

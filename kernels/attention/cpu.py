@@ -202,7 +202,8 @@ def attention_backward(grad_y, q, k, v, y, logsumexp, lengths, causal):
     """∂L/∂V = Pᵀ G,  ∂L/∂scores = P ⊙ (G Vᵀ − rowsum(G ⊙ Y))    [attention]."""
     grad_y, q, k, v, y = (np.ascontiguousarray(x)[:, :, None] for x in (grad_y, q, k, v, y))
     lse = np.ascontiguousarray(logsumexp)[:, None]
-    grads = np.empty_like(q), np.empty_like(k), np.empty_like(v)
+    fresh = np.empty_like if q.shape[1] else np.zeros_like  # without queries nobody writes to keys and values
+    grads = np.empty_like(q), fresh(k), fresh(v)
     setting = _setting(q, lengths, causal)
     _backward(len(q), 1, multiplying(q.dtype), BLOCK, grad_y, q, k, v, y, lse, *setting, *grads)
     return tuple(grad[:, :, 0] for grad in grads)

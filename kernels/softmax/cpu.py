@@ -41,6 +41,7 @@ def _softmax_forward(first, last, x, y):
         m, total = row_max(row), row.dtype.type(0)
         for v in range(row.size):
             out[v] = exp(row[v] - m)
+        for v in range(row.size):  # beside exp, it was added otherwise where row and out lie close together
             total += out[v]
         scale = 1 / total
         for v in range(row.size):

@@ -26,7 +26,7 @@ from scratchlm import optim, text
 from scratchlm.errors import GraphError
 from scratchlm.functions.loss import perplexity
 from scratchlm.kernels import reference
-from scratchlm.lesson import check_close, save_picture, show_code
+from scratchlm.lesson import check_close, save_picture, show_code, tried
 from scratchlm.models import LSTMLanguageModel
 
 # %% [markdown]
@@ -65,17 +65,14 @@ def next_token_loss(z, target):
     # --- solution end
 
 
-hint = "ln Σ e^z − z_target"
-check_close(
-    "7.1", "the loss of ln 4, ln 3, ln 1, target 0", next_token_loss(np.log([4.0, 3.0, 1.0]), 0), math.log(2),
-    hint,
-)
-check_close(
-    "7.1", "the loss of the same, target 2", next_token_loss(np.log([4.0, 3.0, 1.0]), 2), math.log(8), hint
-)
+hint, given = "ln Σ e^z − z_target", np.log([4.0, 3.0, 1.0])
+check_close("7.1", "the loss of ln 4, ln 3, ln 1, target 0", next_token_loss(given, 0), math.log(2), hint)
+check_close("7.1", "the loss of the same, target 2", next_token_loss(given, 2), math.log(8), hint)
+check_close("7.1", "z afterwards", given, np.log([4.0, 3.0, 1.0]), "the caller's z is not to be changed")
 with np.errstate(over="ignore", invalid="ignore"):
     for z in ([1000.0, 0.0], [-1000.0, -2000.0]):
-        found = next_token_loss(np.array(z), 1)
+        with tried("7.1", f"the loss of {z} (e^1000 overflows, e^−1000 is 0: take the largest z out first)"):
+            found = next_token_loss(np.array(z), 1)
         check_close(
             "7.1", f"the loss of {z}, target 1", found, 1000.0,
             "e^1000 overflows: take the largest z out first",

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -134,7 +133,6 @@ def lessons(target: Path | None, exercises: bool) -> None:
         place.mkdir(parents=True)
         source = c.path.read_text(encoding="utf-8")
         (place / c.path.name).write_text(without_solutions(source) if exercises else source, encoding="utf-8")
-    shutil.copy(folder() / "README.md", target / "README.md")
     click.echo(f"{len(every)} lessons in {target}: python {target / every[0].path.parent.name / 'lesson.py'}")
 
 

@@ -30,7 +30,7 @@ from .shape import *
 from .softmax import *
 from .trigonometry import *
 
-HELPERS = {"axis_of", "changed", "floating", "operands", "places", "to_device", "truth"}
+HELPERS = {"assign", "axis_of", "changed", "filler", "floating", "operands", "places", "to_device", "truth"}
 # Tensor has these as methods: each function whose first argument is x or a.
 METHODS = {
     name: function

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from ..device import to_host, upload
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..function import Array, Function
 from ..tensor import Tensor
 from .dropout import dropout
@@ -168,5 +168,9 @@ def scaled_dot_product_attention(
         scores = where(xp.arange(S) <= xp.arange(T)[:, None], scores, -math.inf)
     if attn_mask is not None:
         mask = attn_mask if isinstance(attn_mask, Tensor) else Tensor(attn_mask, device=query.device)
+        if mask.dtype.kind not in "bf":
+            raise DtypeError(f"attn_mask is {mask.dtype}: True shows, or numbers are added to the scores.")
         scores = where(mask, scores, -math.inf) if mask.dtype.kind == "b" else scores + mask
-    return dropout(softmax(scores), dropout_p) @ value
+    nothing = (scores.data == -math.inf).all(axis=-1, keepdims=True)  # a query that sees no key: 0, no NaN
+    p = where(nothing, 0.0, softmax(where(nothing, 0.0, scores)))
+    return dropout(p, dropout_p) @ value

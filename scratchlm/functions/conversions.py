@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from ..device import Device, get_device
-from ..errors import GraphError, refuse_words
+from ..errors import DtypeError, GraphError, OptionError, ShapeError, quote, refuse_fractions, refuse_words
 from ..random import random_state
 from ..tensor import Tensor
-from .elementwise import add, astype, multiply, operands
-from .shape import axis_of, to_device
+from .elementwise import add, astype, element, multiply
+from .shape import axis_of, several, to_device
 
 
 def float(x: Tensor) -> Tensor:
@@ -47,21 +47,50 @@ def type(x: Tensor, dtype: Any = None) -> Any:
     return x.dtype if dtype is None else astype(x, dtype)
 
 
-def to(x: Tensor, target: Any, dtype: Any = None) -> Tensor:
-    """The same values on another device, or in another type, or both; x where nothing changes."""
-    if dtype is not None:
-        return x.to(target).to(dtype)
-    if not isinstance(target, (str, Device)):
-        return astype(x, target)
-    device = get_device(target)
-    if device is x.device:
+def to(
+    x: Tensor, target: Any = None, dtype: Any = None, device: Any = None, non_blocking: Any = False
+) -> Tensor:
+    """The same values on another device, or in another type, or both, or in those of another tensor; x where
+    nothing changes. `non_blocking` is taken, and changes nothing."""
+    if isinstance(target, Tensor):
+        target, dtype = target.device, target.dtype
+    if isinstance(target, str | Device):
+        device = target
+    elif target is not None:
+        dtype = target
+    if device is None and dtype is None:
+        raise OptionError("to() takes a device, a type of element, or both.")
+    if dtype is not None and element(dtype) != x.dtype:
+        x = astype(x, dtype)
+    there = x.device if device is None else get_device(device)
+    if there is x.device:
         return x
-    return to_device(x, device) if x._function else Tensor(x, x.requires_grad, device)
+    return to_device(x, there) if x.requires_grad else Tensor(x, device=there)
 
 
 def type_as(x: Tensor, other: Any) -> Tensor:
     """In the element type of another tensor."""
-    return astype(x, operands(x, other)[1].dtype)
+    if not isinstance(other, Tensor):
+        raise DtypeError(f"type_as takes a tensor, got {quote(other)}.")
+    return astype(x, other.dtype)
+
+
+def new_zeros(x: Tensor, *size: Any) -> Tensor:
+    """Zeros of another shape, in the element type of x and on its device."""
+    shape = several(size)
+    refuse_fractions("new_zeros", *shape)
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"new_zeros takes lengths from 0 on, got {quote(shape)}.")
+    return Tensor(x.device.xp.zeros(shape, x.dtype), device=x.device)
+
+
+def new_ones(x: Tensor, *size: Any) -> Tensor:
+    """Ones of another shape, in the element type of x and on its device."""
+    shape = several(size)
+    refuse_fractions("new_ones", *shape)
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"new_ones takes lengths from 0 on, got {quote(shape)}.")
+    return Tensor(x.device.xp.ones(shape, x.dtype), device=x.device)
 
 
 def clone(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import as_array
 from ..device import upload
-from ..errors import DtypeError, ShapeError, quote
+from ..errors import DtypeError, ShapeError, quote, refuse_words
 from ..function import Array, Function
 from ..tensor import Tensor
 
@@ -208,10 +208,16 @@ def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
     ):
         return a, b  # as nearly always
 
+    a, b = (x.item() if isinstance(x, np.generic) else x for x in (a, b))  # as Python's numbers
+
     def dtype_of(x: Any) -> Any:
         dtype = getattr(x, "dtype", None)  # PyTorch's tensors have another kind of type
-        return dtype if isinstance(dtype, np.dtype) and not isinstance(x, np.number) else None
+        return dtype if isinstance(dtype, np.dtype) else None
 
+    a, b = (
+        Tensor(x, device=y.device) if isinstance(x, list | tuple) and isinstance(y, Tensor) else x
+        for x, y in ((a, b), (b, a))
+    )
     types = dtype_of(a), dtype_of(b)
     known = [t for t in types if t is not None]
     floats = [t for t in known if t.kind == "f"]
@@ -242,13 +248,15 @@ def operands(a: Any, b: Any, divide: bool = False) -> tuple[Any, Any]:
         array = as_array(x, device)  # refuses what is no number
         if not hasattr(x, "dtype"):
             array = upload(np.asarray(x, target), device)  # a list of floats: not by way of float32
-        return Tensor(array if target is None else array.astype(target, copy=False), device=device)
+        array = array if target is None else array.astype(target, copy=False)
+        return Tensor(array.copy() if array is x else array, device=device)  # the caller may change its own
 
     return convert(a, b), convert(b, a)
 
 
 def floating(x: Tensor) -> Tensor:
     """Integers as float32, for formulas whose values are no integers."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
     return x if x.dtype.kind == "f" else astype(x, np.float32)
 
 
@@ -321,13 +329,37 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     return Where()(condition, *operands(a, b))
 
 
-def astype(x: Tensor, dtype: Any) -> Tensor:
-    """The same values in another element type."""
+def filler(x: Tensor, value: Any, name: str) -> Tensor:
+    """A number in the element type of x, to fill places of it with; a tensor stays part of the graph.
+
+    Raises:
+        DtypeError: x cannot hold it.
+    """
+    if isinstance(value, Tensor):
+        return astype(value, x.dtype)
+    refuse_words(name, value)
+    with np.errstate(invalid="ignore", over="ignore"):
+        held = np.asarray(value).astype(x.dtype)
+    if x.dtype.kind != "f" and held != value:
+        raise DtypeError(f"{name} puts {quote(value)} into a tensor of {x.dtype}, which cannot hold it.")
+    return Tensor(held, device=x.device)
+
+
+def element(dtype: Any) -> np.dtype:
+    """The type of element of that name.
+
+    Raises:
+        DtypeError: there is none.
+    """
     try:
-        dtype = np.dtype(dtype)
+        return np.dtype(dtype)
     except TypeError:
         raise DtypeError(f"{quote(dtype)} is no type of element: float32, int64 and bool are.") from None
-    return AsType(dtype)(x)
+
+
+def astype(x: Tensor, dtype: Any) -> Tensor:
+    """The same values in another element type."""
+    return AsType(element(dtype))(x)
 
 
 mul, neg, pow, sub = multiply, negative, power, subtract  # PyTorch's other names

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..errors import OptionError, ShapeError, refuse_fractions, refuse_words
 from ..tensor import Tensor
-from .elementwise import floating, multiply, operands, where
+from .elementwise import filler, floating, multiply, operands, where
 from .matmul import matmul
 from .places import Extremes, gather, sort
 from .pointwise import clamp, truth
@@ -108,6 +108,8 @@ def cosine_similarity(a: Tensor, other: Any, dim: int = 1, eps: float = 1e-8) ->
     """a · b / (‖a‖ ‖b‖) along one axis: 1 for one direction, 0 at right angles; a length is at least eps."""
     a, b = operands(a, other)
     refuse_words("cosine_similarity", eps)
+    shape = (a.detach() + b.detach()).shape  # a length is that of what is multiplied
+    a, b = a.broadcast_to(*shape), b.broadcast_to(*shape)
     lengths = clamp(norm(a, 2, dim, True), eps), clamp(norm(b, 2, dim, True), eps)
     return (a / lengths[0] * (b / lengths[1])).sum(dim)
 
@@ -174,7 +176,8 @@ def median(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     if x.size == 0:
         raise ShapeError(f"median needs at least one element, the tensor has shape {x.shape}.")
     if dim is None:
-        return sort(flatten(x), 0).values[(x.size - 1) // 2]
+        unknown = x.dtype.kind == "f" and x.device.xp.isnan(x.data).any()
+        return x.sum() if unknown else sort(flatten(x), 0).values[(x.size - 1) // 2]
     axis = axis_of(x, dim, "median")
     place = sort(x, axis).indices
     middle = narrow(place, axis, (x.shape[axis] - 1) // 2, 1)
@@ -182,8 +185,8 @@ def median(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     return Extremes(value, middle) if keepdim else Extremes(value.squeeze(axis), middle.squeeze(axis))
 
 
-def unique(x: Tensor, return_inverse: bool = False, return_counts: bool = False) -> Any:
-    """The different elements in order; for each element its place among them, or how often each comes."""
+def unique(x: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
+    """The different elements, always in order; each element's place among them, or how often each comes."""
     if not isinstance(return_inverse, bool) or not isinstance(return_counts, bool):
         raise OptionError("unique takes True or False for return_inverse and return_counts.")
     values, inverse, counts = x.device.xp.unique(x.data, return_inverse=True, return_counts=True)
@@ -216,6 +219,8 @@ def index_add(x: Tensor, dim: int, index: Any, source: Tensor, alpha: float = 1)
 def nan_to_num(x: Tensor, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
     """x with numbers for NaN and ±∞: 0 and the largest of its type where none are given."""
     largest = float(x.device.xp.finfo(floating(x).dtype).max)
-    x = where(x != x, nan, x)
-    x = where(x == float("inf"), largest if posinf is None else posinf, x)
-    return where(x == -float("inf"), -largest if neginf is None else neginf, x)
+    if x.dtype.kind != "f":
+        return x
+    x = where(x != x, filler(x, nan, "nan_to_num"), x)
+    x = where(x == float("inf"), filler(x, largest if posinf is None else posinf, "nan_to_num"), x)
+    return where(x == -float("inf"), filler(x, -largest if neginf is None else neginf, "nan_to_num"), x)

@@ -178,13 +178,21 @@ def _rows(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return rows.reshape(-1, rows.shape[-1]), targets.reshape(-1)
 
 
+def _of_classes(weight: Any, scores: Tensor, V: int) -> Tensor:
+    """A weight for each of V classes."""
+    weight = weight if isinstance(weight, Tensor) else Tensor(weight, device=scores.device)
+    if weight.shape != (V,):
+        raise ShapeError(f"The loss takes a weight for each of {V} classes, got {weight.shape}.")
+    return weight
+
+
 def _of_log_p(
     log_p: Tensor, targets: Tensor, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Tensor:
     """−w_(target n) log_p_(n, target n), or its sum, or the sum divided by that of the weights."""
     kept = targets != ignore_index
     classes = where(kept, targets, 0)
-    weight = weight if isinstance(weight, Tensor) else Tensor(weight, device=log_p.device)
+    weight = _of_classes(weight, log_p, log_p.shape[1])
     own = where(kept, weight[classes], 0.0)  # (N)
     losses = -own * log_p[log_p.device.xp.arange(len(log_p)), classes]
     if label_smoothing:
@@ -202,7 +210,7 @@ def _of_probabilities(
     axis = min(1, logits.ndim - 1)
     p = (1 - label_smoothing) * targets + label_smoothing / logits.shape[axis]
     if weight is not None:
-        weight = weight if isinstance(weight, Tensor) else Tensor(weight, device=logits.device)
+        weight = _of_classes(weight, logits, logits.shape[axis])
         p = p * weight.reshape(-1, *[1] * (logits.ndim - axis - 1))
     return reduced(-(p * log_softmax(logits, axis)).sum(axis), reduction)
 

@@ -11,7 +11,7 @@ from ..device import to_host, upload
 from ..errors import DtypeError, OptionError, ShapeError, refuse_fractions
 from ..function import Array, Function
 from ..tensor import Tensor
-from .elementwise import where
+from .elementwise import filler, where
 from .pointwise import logaddexp, truth
 from .shape import axis_of, flip, numbers_too, several, stack, unbind
 
@@ -73,8 +73,11 @@ def index_select(x: Tensor, dim: int, index: Any) -> Tensor:
 
 
 def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
-    """x with a number where the mask is True."""
-    return where(mask, value, x)
+    """x with a number where the mask is True, in the element type of x."""
+    mask = mask if isinstance(mask, Tensor) else Tensor(mask, device=x.device)
+    if mask.dtype.kind != "b":
+        raise DtypeError(f"masked_fill takes a mask of True and False, got {mask.dtype}: compare, mask == 0.")
+    return where(mask, filler(x, value, "masked_fill"), x)
 
 
 def masked_select(x: Tensor, mask: Any) -> Tensor:
@@ -100,13 +103,13 @@ def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """x with 0 above a diagonal of its last two axes."""
     refuse_fractions("tril", diagonal)
-    return where(_triangle(x, diagonal), x, 0)
+    return where(_triangle(x, diagonal), x, filler(x, 0, "tril"))
 
 
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """x with 0 below a diagonal of its last two axes."""
     refuse_fractions("triu", diagonal)
-    return where(~_triangle(x, diagonal - 1), x, 0)
+    return where(~_triangle(x, diagonal - 1), x, filler(x, 0, "triu"))
 
 
 def _triangle(x: Tensor, diagonal: int) -> Array:
@@ -138,7 +141,7 @@ def diag(x: Tensor, diagonal: int = 0) -> Tensor:
     refuse_fractions("diag", diagonal)
     n, xp = len(x) + abs(diagonal), x.device.xp
     own = xp.arange(n)[:, None] + diagonal == xp.arange(n)
-    return where(own, pad(x, (max(diagonal, 0), max(-diagonal, 0))), 0)
+    return where(own, pad(x, (max(diagonal, 0), max(-diagonal, 0))), filler(x, 0, "diag"))
 
 
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
@@ -204,7 +207,7 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
                 if x.shape[axis]
                 else x.broadcast_to(*(len(places) if i == axis else n for i, n in enumerate(x.shape)))
             )
-            x = where(inside.reshape(shape), x, 0.0 if value is None else value)
+            x = where(inside.reshape(shape), x, filler(x, 0 if value is None else value, "pad"))
     return x
 
 
@@ -304,5 +307,6 @@ def _running(x: Tensor, dim: Any, name: str) -> Extremes:
     axis = axis_of(x, dim, name)
     so_far = getattr(xp, name).accumulate(x.data, axis=axis)
     own = xp.arange(x.shape[axis]).reshape([-1 if k == axis else 1 for k in range(x.ndim)])
-    place = xp.maximum.accumulate(xp.where(x.data == so_far, own, 0), axis=axis)
+    same = (x.data == so_far) | (x.data != x.data)  # the first NaN stays
+    place = xp.maximum.accumulate(xp.where(same, own, 0), axis=axis)
     return Extremes(gather(x, axis, place), truth(x, place))

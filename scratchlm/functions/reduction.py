@@ -7,7 +7,7 @@ import math
 from numbers import Integral
 from typing import Any
 
-from ..errors import OptionError, ShapeError, refuse_words
+from ..errors import OptionError, ShapeError, quote, refuse_words
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import astype, floating, where
@@ -193,15 +193,17 @@ def prod(
 def var(
     x: Tensor,
     axis: Any = None,
+    unbiased: bool | None = None,
     keepdims: bool = False,
     correction: int = 1,
-    unbiased: bool | None = None,
     **pytorch: Any,
 ) -> Tensor:
     """Σ (x − mean)² / (n − correction) over axes; `unbiased`: a correction of 1."""
     if isinstance(axis, bool):  # PyTorch's x.var(False)
         axis, unbiased = None, axis
     if unbiased is not None:
+        if not isinstance(unbiased, bool):
+            raise OptionError(f"unbiased is True or False, got {quote(unbiased)}.")
         correction = int(unbiased)
     axis, keepdims = named(axis, keepdims, pytorch)
     difference = floating(x) - mean(x, axis, keepdims=True)
@@ -210,9 +212,9 @@ def var(
     return total / (freedom if freedom > 0 else 0.0)
 
 
-def std(x: Tensor, axis: Axis = None, keepdims: bool = False, **options: Any) -> Tensor:
+def std(x: Tensor, *args: Any, **options: Any) -> Tensor:
     """√var, with its arguments."""
-    return _root(var(x, axis, keepdims, **options))
+    return _root(var(x, *args, **options))
 
 
 def std_mean(x: Tensor, *args: Any, **options: Any) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 Shapes: T time steps, B batch, D features, H hidden. W_ih (H, D), W_hh (H, H), biases (H).
 """
 
-from ..errors import OptionError, ShapeError
+from ..errors import OptionError, ShapeError, quote
 from ..tensor import Tensor
 from .activation import relu, tanh
 from .lstm import check_shapes
@@ -11,6 +11,13 @@ from .matmul import linear
 from .shape import stack, unbind
 
 NONLINEARITIES = {"tanh": tanh, "relu": relu}
+
+
+def checked_nonlinearity(name: str) -> str:
+    """The name, if it is one of the two."""
+    if not isinstance(name, str) or name not in NONLINEARITIES:
+        raise OptionError(f"nonlinearity is {quote(name)}, expected one of {', '.join(NONLINEARITIES)}.")
+    return name
 
 
 def rnn(
@@ -26,8 +33,7 @@ def rnn(
 
     x (T, B, D), h0 (B, H) → h (T, B, H), h_T (B, H).
     """
-    if nonlinearity not in NONLINEARITIES:
-        raise OptionError(f"nonlinearity is {nonlinearity!r}, expected one of {', '.join(NONLINEARITIES)}.")
+    checked_nonlinearity(nonlinearity)
     if x.ndim != 3 or x.shape[0] == 0:
         raise ShapeError(f"RNN takes an input (time, batch, features), time ≥ 1, got {x.shape}.")
     check_shapes("RNN", 1, x, {"h": h0}, (weight_ih, weight_hh, bias_ih, bias_hh))

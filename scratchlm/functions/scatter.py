@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError, quote
+from ..errors import DtypeError, GraphError, OptionError, ShapeError, quote
 from ..function import Array, Function
 from ..tensor import Tensor
+from .elementwise import filler, sum_to
 from .places import places
-from .shape import axis_of, numbers_too
+from .shape import GetItem, axis_of, numbers_too
 
 
 class ScatterAdd(Function):
@@ -44,6 +45,27 @@ class Scatter(Function):
         grad_x = grad_y.copy()
         grad_x[self.index] = 0
         return grad_x, grad_y[self.index]
+
+
+class SetItem(Function):
+    """y = x, and y[index] = v;  ∂L/∂x = ∂L/∂y but 0 there, ∂L/∂v = ∂L/∂y[index], summed over repeats."""
+
+    def __init__(self, index: Any):
+        self.index = GetItem(index).index
+
+    def forward(self, x: Array, v: Array) -> Array:
+        y = x.copy()
+        try:
+            y[self.index] = v
+        except (ValueError, IndexError) as error:
+            raise ShapeError(f"Assigning to part of a tensor of shape {x.shape} failed: {error}.") from None
+        self.shape = v.shape
+        return y
+
+    def backward(self, grad_y: Array) -> tuple[Array, Array]:
+        grad_x = grad_y.copy()
+        grad_x[self.index] = 0
+        return grad_x, sum_to(grad_y[self.index], self.shape)
 
 
 class ScatterExtreme(Function):
@@ -110,9 +132,11 @@ def _source(x: Tensor, index: tuple[Array, ...], src: Any) -> Tensor:
     """What is to be put at `index`: a number, or the part of a tensor that the index covers."""
     shape = np.broadcast_shapes(*(part.shape for part in index))
     if not isinstance(src, Tensor):
-        return Tensor(x.device.xp.full(shape, src, x.dtype), device=x.device)
+        return filler(x, src, "scatter").broadcast_to(*shape)
     if src.ndim != len(shape) or any(n > own for n, own in zip(shape, src.shape, strict=True)):
         raise ShapeError(f"scatter takes as many numbers as its index {shape} has, got {src.shape}.")
+    if src.dtype.kind == "f" != x.dtype.kind:
+        raise DtypeError(f"scatter puts {src.dtype} into a tensor of {x.dtype}: convert one of them.")
     return src[tuple(slice(0, n) for n in shape)].astype(x.dtype)
 
 
@@ -173,3 +197,23 @@ def scatter_reduce(
     x.device.xp.add.at(count, where_to, 1)
     count = x.device.xp.maximum(count, 1).astype(x.dtype)
     return total / count if x.dtype.kind == "f" else total // count
+
+
+def assign(x: Tensor, index: Any, value: Any) -> None:
+    """`x[index] = value` where a gradient is wanted: from now on, x is what SetItem made of it.
+
+    Raises:
+        GraphError: x is a parameter, or a recorded operation has read it and would go back through the new x.
+    """
+    if x._version.read or (x.is_leaf and x.requires_grad):
+        raise GraphError(
+            "An in-place change of a parameter, or of a tensor that a recorded operation has read, would "
+            "falsify gradients: do it inside no_grad(), or build a new tensor with where() or cat()."
+        )
+    handle = ("_data", "requires_grad", "_function", "_index", "_version")
+    before = Tensor._of(x._data, x.device)
+    for name in handle:
+        setattr(before, name, getattr(x, name))
+    after = SetItem(index)(before, value if not isinstance(value, Tensor) else value.astype(x.dtype))
+    for name in (*handle, "device"):
+        setattr(x, name, getattr(after, name))

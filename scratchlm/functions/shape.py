@@ -110,8 +110,11 @@ class GetItem(Function):
 
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
+        parts = self.index if isinstance(self.index, tuple) else (self.index,)
+        if all(isinstance(part, Integral) and not isinstance(part, bool) for part in parts):
+            parts = (*parts, ...)  # a view of one element, too
         try:
-            return x[self.index]
+            return x[parts]
         except IndexError as error:
             raise ShapeError(f"Indexing a tensor of shape {x.shape} failed: {error}.") from None
 

@@ -22,7 +22,10 @@ class Sigmoid(Module):
 
 
 class ReLU(Module):
-    """max(x, 0) as a layer    [relu]."""
+    """max(x, 0) as a layer    [relu]. `inplace` is taken, and changes nothing."""
+
+    def __init__(self, inplace: bool = False):
+        pass
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import functions as F
 from ..device import Device, to_host
-from ..errors import OptionError, ShapeError, did_you_mean, quote
+from ..errors import DtypeError, OptionError, ShapeError, did_you_mean, quote
 from ..random import random_state
 from ..tensor import Tensor
 from .layers import Dropout, LayerNorm, Linear, checked_lengths, whole
@@ -40,7 +40,7 @@ class Attention(Module):
         if not 0 <= dropout < 1:
             raise OptionError(f"Dropout probability is {quote(dropout)}, expected 0 ≤ p < 1.")
         self.dropout = dropout
-        if num_heads < 1 or embed_dim % num_heads:
+        if embed_dim % whole("num_heads", num_heads):
             raise OptionError(f"embed_dim {embed_dim} must be a multiple of num_heads {num_heads}.")
         self.num_heads = num_heads
         bound = (6 / (4 * embed_dim)) ** 0.5  # Glorot and Bengio's, as PyTorch takes it for (3D, D)
@@ -127,6 +127,8 @@ class Attention(Module):
             if mask.shape not in shapes:
                 expected = " or ".join(map(str, shapes))
                 raise ShapeError(f"{name} needs the shape {expected}, got {mask.shape}.")
+            if mask.dtype.kind not in "bf":
+                raise DtypeError(f"{name} is {mask.dtype}: True hides, or numbers are added to the scores.")
             if mask.dtype == bool:
                 zeros = Tensor(q.device.xp.zeros(mask.shape, q.dtype), device=q.device)
                 mask = zeros.masked_fill(mask, -math.inf)

@@ -19,14 +19,16 @@ def layer_norm(
 ) -> Tensor:
     """Rows with mean 0 and variance 1, times weight plus bias; a row is the last axes, of that shape."""
     rows = _rows(input, normalized_shape, "layer_norm")
-    y = F.layer_norm(rows, _flat(weight, rows, 1), _flat(bias, rows, 0), eps)
+    y = F.layer_norm(
+        rows, _flat(weight, rows, 1, normalized_shape), _flat(bias, rows, 0, normalized_shape), eps
+    )
     return y if rows is input else y.reshape(input.shape)
 
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
     """Rows with mean square 1, times weight; a row is the last axes, of that shape."""
     rows = _rows(input, normalized_shape, "rms_norm")
-    y = F.rms_norm(rows, _flat(weight, rows, 1), eps)
+    y = F.rms_norm(rows, _flat(weight, rows, 1, normalized_shape), eps)
     return y if rows is input else y.reshape(input.shape)
 
 
@@ -38,8 +40,10 @@ def _rows(x: Tensor, normalized_shape: Any, name: str) -> Tensor:
     return x if len(shape) == 1 else x.reshape(*x.shape[: -len(shape)], math.prod(shape))
 
 
-def _flat(parameter: Tensor | None, rows: Tensor, number: int) -> Tensor:
-    """A parameter (D) for rows (…, D); the number D times where there is none."""
+def _flat(parameter: Tensor | None, rows: Tensor, number: int, shape: Any) -> Tensor:
+    """A parameter of that shape as (D) for rows (…, D); the number D times where there is none."""
     if parameter is None:
         return Tensor(rows.device.xp.full(rows.shape[-1], number, rows.dtype), device=rows.device)
+    if parameter.shape != ((shape,) if isinstance(shape, Integral) else tuple(shape)):
+        raise ShapeError(f"A norm over {quote(shape)} takes weight and bias of it, got {parameter.shape}.")
     return parameter if parameter.ndim == 1 else parameter.reshape(-1)

@@ -5,6 +5,7 @@ from typing import Any
 from .. import functions as F
 from ..device import Device
 from ..errors import ShapeError
+from ..functions.rnn import checked_nonlinearity
 from ..tensor import Tensor
 from .layers import uniform, whole
 from .module import Module, Parameter
@@ -106,7 +107,7 @@ class RNNCell(Cell):
         device: "str | Device | None" = None,
     ):
         super().__init__(input_size, hidden_size, bias, device)
-        self.nonlinearity = nonlinearity
+        self.nonlinearity = checked_nonlinearity(nonlinearity)
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> Tensor:
         """x (B, D) and state h (B, H), zeros for None → the new h; or all without B."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError
+from ..errors import OptionError, ShapeError, unknown
 from ..modes import no_grad
 from ..random import random_state
 from ..tensor import Tensor
@@ -108,3 +108,10 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     q, r = np.linalg.qr(drawn.T if len(drawn) < drawn.shape[1] else drawn)
     q = gain * q * np.sign(np.diag(r))  # every orthogonal matrix is then as likely as any other
     return _fill(tensor, (q.T if len(drawn) < drawn.shape[1] else q).reshape(tensor.shape))
+
+
+def __getattr__(name: str) -> Any:
+    """For names that there are not."""
+    if name.startswith("__"):
+        raise AttributeError(name)  # protocols that somebody asks for
+    raise unknown("scratchlm.nn.init", name, globals())

@@ -76,7 +76,7 @@ class Embedding(Module):
     """One row of features for each token: ids (…) → (…, embedding_dim)    [embedding].
 
     `weight` (num_embeddings, embedding_dim) starts from N(0, 1); the row of `padding_idx` from 0, and it is
-    not trained.
+    not trained. `sparse` is taken, and changes nothing: gradients are whole tables here.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class Embedding(Module):
         num_embeddings: int,
         embedding_dim: int,
         padding_idx: int | None = None,
+        sparse: bool = False,
         device: "str | Device | None" = None,
     ):
         shape = whole("num_embeddings", num_embeddings), whole("embedding_dim", embedding_dim)

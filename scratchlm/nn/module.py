@@ -7,7 +7,7 @@ import numpy as np
 
 from ..autograd import forget
 from ..device import Device, get_device
-from ..errors import CheckpointError, OptionError, did_you_mean, quote
+from ..errors import CheckpointError, GraphError, OptionError, did_you_mean, quote, unknown
 from ..modes import evaluated, no_grad
 from ..tensor import Tensor
 from .loading import numbers
@@ -60,7 +60,13 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output."""
-        raise NotImplementedError
+        raise GraphError(f"{type(self).__name__} has no forward(self, …): define it, with this name.")
+
+    def __getattr__(self, name: str) -> Any:
+        """For names that there are not."""
+        if name.startswith("__"):
+            raise AttributeError(name)  # protocols that somebody asks for
+        raise unknown(type(self).__name__, name, [*vars(self), *dir(type(self))])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call `forward`."""
@@ -213,6 +219,11 @@ class Module:
                 tensor.data = tensor.data  # as an array of that device
         return self
 
+    def cpu(self) -> Self:
+        """From a GPU to the device `cpu`; where NumPy reads the arrays, it stays where it is."""
+        on_card = any(tensor.device.on_card for tensor in self.parameters())
+        return self.to("cpu") if on_card else self
+
     def _saved(self) -> dict[str, Tensor]:
         """Everything that a state dict has, by name."""
         return {**dict(self._parameters()), **dict(self._some_buffers(saved_only=True))}
@@ -234,6 +245,10 @@ class Module:
             CheckpointError: a name is missing or unknown (where strict), a shape differs, or numbers are
                 none that the parameter can hold.
         """
+        if not isinstance(state, Mapping):
+            raise CheckpointError(
+                f"load_state_dict takes arrays by name, got {quote(state)}: load(path) reads a file."
+            )
         own = self._saved()
         if strict and (missing := own.keys() - state.keys()):
             name = min(missing)

@@ -10,6 +10,7 @@ import numpy as np
 from .. import functions as F
 from ..device import Device
 from ..errors import OptionError, ShapeError
+from ..functions.rnn import checked_nonlinearity
 from ..tensor import Tensor
 from .cells import State, Weights, no_bias
 from .layers import checked_lengths, uniform, whole
@@ -167,6 +168,9 @@ class Recurrent(Module):
         new_state = tuple(F.stack(parts) for parts in zip(*last, strict=True))
         return (x.swapaxes(0, 1) if self.batch_first else x), new_state
 
+    def flatten_parameters(self) -> None:
+        """Nothing: PyTorch's call for cards, where programs have it."""
+
     def extra_repr(self) -> str:
         """The sizes shown in `repr`."""
         return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
@@ -237,7 +241,7 @@ class RNN(OneState):
         **options: Any,
     ):
         super().__init__(input_size, hidden_size, num_layers, **options)
-        self.nonlinearity = nonlinearity
+        self.nonlinearity = checked_nonlinearity(nonlinearity)
 
     def layer(self, x: Tensor, state: tuple[Tensor, ...], weights: Weights) -> Any:
         """One layer in one direction."""

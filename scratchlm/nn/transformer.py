@@ -15,7 +15,7 @@ from ..errors import ShapeError
 from ..tensor import Tensor
 from .attention import Attention, checked_activation
 from .containers import ModuleList
-from .layers import Dropout, LayerNorm, Linear
+from .layers import Dropout, LayerNorm, Linear, whole
 from .module import Module
 
 
@@ -56,7 +56,9 @@ class MultiheadAttention(Attention):
         if is_causal and attn_mask is None:
             raise ShapeError("is_causal is a hint beside attn_mask: give the mask, too.")
         shapes = [x.shape for x in (query, key, value)]
-        if {len(shape) for shape in shapes} != {3} or shapes[1][:2] != shapes[2][:2]:
+        batch = 0 if self.batch_first else 1
+        together = {len(shape) for shape in shapes} == {3} and shapes[1][:2] == shapes[2][:2]
+        if not together or shapes[0][batch] != shapes[1][batch]:
             raise ShapeError(f"MultiheadAttention takes query, key, value of three axes, got {shapes}.")
         if not self.batch_first:
             query, key, value = (x.swapaxes(0, 1) for x in (query, key, value))
@@ -166,7 +168,8 @@ class Stack(Module):
     """Copies of a layer, one after the other, and a last norm where one is given."""
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None = None):
-        self.layers = ModuleList([copy.deepcopy(layer) for _ in range(num_layers)])
+        layers = whole("num_layers", num_layers)
+        self.layers = ModuleList([copy.deepcopy(layer) for _ in range(layers)])
         self.norm = norm
 
     def forward(self, x: Tensor, *args: Any, **options: Any) -> Tensor:
@@ -204,10 +207,10 @@ class Transformer(Module):
         **options: Any,
     ):
         sizes = d_model, nhead, dim_feedforward, dropout
-        eps = options.get("layer_norm_eps", 1e-5)
+        norm = {"eps": options.get("layer_norm_eps", 1e-5), "bias": options.get("bias", True)}
         layers = TransformerEncoderLayer(*sizes, **options), TransformerDecoderLayer(*sizes, **options)
-        self.encoder = TransformerEncoder(layers[0], num_encoder_layers, LayerNorm(d_model, eps))
-        self.decoder = TransformerDecoder(layers[1], num_decoder_layers, LayerNorm(d_model, eps))
+        self.encoder = TransformerEncoder(layers[0], num_encoder_layers, LayerNorm(d_model, **norm))
+        self.decoder = TransformerDecoder(layers[1], num_decoder_layers, LayerNorm(d_model, **norm))
 
     def forward(
         self,

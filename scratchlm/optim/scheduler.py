@@ -7,8 +7,9 @@ rate α₀ that the group had at first. The functions in schedule.py do without 
 
 import math
 from collections.abc import Callable
+from typing import Any
 
-from ..errors import OptionError, check_number
+from ..errors import OptionError, check_number, unknown
 from .optimizer import Optimizer
 
 
@@ -93,3 +94,10 @@ class CosineAnnealingLR(LRScheduler):
     def rate(self, base: float, n: int) -> float:
         """Half a cosine from α₀ at n = 0 to α_min at n = T_max."""
         return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * n / self.T_max)) / 2
+
+
+def __getattr__(name: str) -> Any:
+    """For names that there are not."""
+    if name.startswith("__"):
+        raise AttributeError(name)  # protocols that somebody asks for
+    raise unknown("scratchlm.optim.lr_scheduler", name, globals())

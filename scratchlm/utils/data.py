@@ -1,12 +1,13 @@
 """Examples one by one, and batches of them, by PyTorch's names."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..creation import tensor
-from ..errors import OptionError, ShapeError, check_number, refuse_fractions
+from ..errors import OptionError, ShapeError, check_number, refuse_fractions, unknown
 from ..functions import stack
 from ..random import Generator, random_state
 from ..tensor import Tensor
@@ -16,7 +17,10 @@ class Dataset:
     """Examples by number: a class of one's own defines `__getitem__` and `__len__`."""
 
     def __getitem__(self, index: int) -> Any:
-        raise NotImplementedError
+        raise OptionError(f"{type(self).__name__} has no __getitem__(self, index): define it.")
+
+    def __len__(self) -> int:
+        raise OptionError(f"{type(self).__name__} has no __len__(self): define how many examples there are.")
 
 
 class TensorDataset(Dataset):
@@ -50,13 +54,15 @@ class Subset(Dataset):
 def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
     """Parts without a common example, of these lengths, or of these shares of all."""
     total = len(dataset)
-    shares = sum(lengths) <= 1 and total > 1
+    if not lengths or min(lengths) < 0 or not (sum(lengths) == total or math.isclose(sum(lengths), 1)):
+        raise OptionError(
+            f"random_split got {list(lengths)}: lengths with the sum {total}, or shares with the sum 1."
+        )
+    shares = sum(lengths) != total or any(not isinstance(length, int) for length in lengths)
     counts = [int(length * total) if shares else int(length) for length in lengths]
     if shares:
         for k in range(total - sum(counts)):  # what rounding left
             counts[k % len(counts)] += 1
-    if sum(counts) != total:
-        raise OptionError(f"random_split got lengths {list(lengths)}, the dataset has {total} examples.")
     order = (generator or random_state).generator.permutation(total).tolist()
     ends = np.cumsum(counts).tolist()
     return [Subset(dataset, order[end - n : end]) for n, end in zip(counts, ends, strict=True)]
@@ -82,8 +88,9 @@ class DataLoader:
     Args:
         dataset: anything with a length and examples by number.
         batch_size: examples a batch; the last has fewer, or is left out by `drop_last`.
-        shuffle: draws from `generator`, from the engine's own for None.
+        shuffle: draws from `        generator`, from the engine's own for None.
         collate_fn: makes a batch of a list of examples; `default_collate` for None.
+        num_workers, pin_memory: taken, and change nothing: one process makes the same batches.
     """
 
     def __init__(
@@ -94,6 +101,8 @@ class DataLoader:
         collate_fn: Callable[[list[Any]], Any] | None = None,
         drop_last: bool = False,
         generator: Generator | None = None,
+        num_workers: int = 0,
+        pin_memory: bool = False,
     ):
         refuse_fractions("batch_size", batch_size)
         check_number("batch_size", batch_size, 1)
@@ -111,3 +120,10 @@ class DataLoader:
     def __len__(self) -> int:
         whole, rest = divmod(len(self.dataset), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
+
+
+def __getattr__(name: str) -> Any:
+    """For names that there are not."""
+    if name.startswith("__"):
+        raise AttributeError(name)  # protocols that somebody asks for
+    raise unknown("scratchlm.utils.data", name, globals())

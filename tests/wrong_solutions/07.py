@@ -8,6 +8,10 @@ WRONG = [
     ("7.1", "the target forgotten", ["m = z.max()\nreturn m + math.log(np.exp(z - m).sum())"]),
     ("7.1", "the most likely one", ["z = z - z.max()\nreturn math.log(np.exp(z).sum())"]),
     ("7.1", "−ln after the softmax", ["p = np.exp(z - z.max())\nreturn -np.log(p / p.sum())[target]"]),
+    ("7.1", "the caller's logits changed", ["z -= z.max()\nreturn math.log(np.exp(z).sum()) - z[target]"]),
+    ("7.1", "the logarithm of a probability that is 0", [
+        "p = np.exp(z) / np.exp(z).sum()\nreturn -math.log(p[target])"
+    ]),
     ("7.2", "without keepdims", [
         "counts = np.full((V, V), alpha)\nnp.add.at(counts, (ids[:-1], ids[1:]), 1)\n"
         "return counts / counts.sum(axis=1)"

@@ -47,7 +47,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """Cut each element of all gradients to the range from −clip_value to clip_value."""
     check_number("clip_value", clip_value, 0, finite=False)
     for g in _gradients(parameters):
-        g.device.xp.clip(g.data, -clip_value, clip_value, out=g.data)
+        g.data = g.device.xp.clip(g.data, -clip_value, clip_value)
 
 
 def _gradients(parameters: Any) -> list[Tensor]:
