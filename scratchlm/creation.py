@@ -140,7 +140,7 @@ def from_numpy(array: Any) -> Tensor:
 def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
     """For vectors of lengths n and m, two (n, m): the first varies down, the second across ("xy": turned)."""
     if indexing not in ("ij", "xy"):
-        raise OptionError(f"meshgrid has indexing 'ij' or 'xy', not {indexing!r}.")
+        raise OptionError(f"meshgrid has indexing 'ij' or 'xy', not {quote(indexing)}.")
     lengths = [t.data.size for t in tensors]
     n = len(tensors)
     spread = [

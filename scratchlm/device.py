@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DeviceError, DtypeError, ShapeError, did_you_mean, short
+from .errors import DeviceError, DtypeError, ShapeError, did_you_mean, quote, short
 
 DEVICES = ("reference", "cpu", "emulator", "cuda")
 KERNELS = {"emulator": "cuda"}  # the same kernels as on a GPU: where the arrays are decides who runs them
@@ -129,9 +129,9 @@ def get_device(device: "str | Device | None" = None) -> Device:
         return device
     if device is None:
         return default_device()
-    if device not in DEVICES:
+    if not isinstance(device, str) or device not in DEVICES:
         raise DeviceError(
-            f"Unknown device '{device}'{did_you_mean(str(device), DEVICES)}: "
+            f"Unknown device {quote(device)}{did_you_mean(short(device), DEVICES)}: "
             f"this version has {', '.join(DEVICES)}."
         )
     return _open(device)

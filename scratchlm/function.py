@@ -29,6 +29,26 @@ from .tensor import Tensor
 Array = Any  # a NumPy array, or another device's array with the same interface
 
 
+def tensor_of(given: Any, name: str, device: Device | None = None) -> Tensor:
+    """The tensor itself, or one of a number, an array or a list of numbers, for what is called so.
+
+    Raises:
+        ShapeError: None, or a tuple or list of tensors, which as one tensor would lose their graph.
+    """
+    if isinstance(given, Tensor):
+        return given
+    if given is None:
+        raise ShapeError(f"{name} got None where a tensor is expected: is a return missing?")
+    if isinstance(given, tuple | list) and any(isinstance(part, Tensor) for part in given):
+        raise ShapeError(
+            f"{name} got a {type(given).__name__} of {len(given)} where one tensor is expected: unpack it "
+            "(out, state = layer(x)), or join tensors with stack() or cat()."
+        )
+    if isinstance(given, np.ndarray) and is_grad_enabled():
+        given = given.copy()  # backward needs it as it is now, and sees no change of the caller's
+    return Tensor(given, device=device)
+
+
 class Function:
     """One differentiable formula. Subclasses define `forward(*arrays)` and `backward(*grad_outputs)`."""
 
@@ -111,7 +131,7 @@ class Function:
         tensors = inputs
         if not all([isinstance(t, Tensor) for t in inputs]):  # a list: a generator costs a microsecond more
             device = next((t.device for t in inputs if isinstance(t, Tensor)), None)
-            tensors = tuple([t if isinstance(t, Tensor) else self._made(t, device) for t in inputs])
+            tensors = tuple([t if isinstance(t, Tensor) else tensor_of(t, self.name, device) for t in inputs])
         device = tensors[0].device
         for t in tensors:
             if t.device is not device:
@@ -139,19 +159,6 @@ class Function:
         else:
             self._saved = ()
         return outputs if isinstance(result, tuple) else outputs[0]
-
-    def _made(self, given: Any, device: Device | None) -> Tensor:
-        """A tensor of a number, an array or a list of numbers; a tuple of tensors would lose their graph."""
-        if given is None:
-            raise ShapeError(f"{self.name} got None where a tensor is expected: is a return missing?")
-        if isinstance(given, tuple | list) and any(isinstance(part, Tensor) for part in given):
-            raise ShapeError(
-                f"{self.name} got a {type(given).__name__} of {len(given)} where one tensor is expected: "
-                "unpack it (out, state = layer(x)), or join tensors with stack() or cat()."
-            )
-        if isinstance(given, np.ndarray) and is_grad_enabled():
-            given = given.copy()  # backward needs it as it is now, and sees no change of the caller's
-        return Tensor(given, device=device)
 
     def _together(self, tensors: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], Device]:
         """Take constants along to the device of the others, where both have their numbers in NumPy's arrays.

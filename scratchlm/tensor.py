@@ -337,7 +337,7 @@ class Tensor:
         return F.getitem(self, beside(self, index))
 
     def __invert__(self) -> "Tensor":
-        return self ^ (True if self.dtype == bool else -1)
+        return Tensor._of(compare("^", self, self.device.xp.array(-1).astype(self.dtype)), self.device)
 
     def __eq__(self, other: object) -> Any:
         return False if other is None else Tensor._of(compare("==", self, other), self.device)

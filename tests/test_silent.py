@@ -17,6 +17,7 @@ CALLS = {
     "var by place": lambda torch: torch.tensor([[1.0, 2.0], [3.0, 7.0]]).var(0, False),
     "std by place": lambda torch: torch.tensor([[1.0, 2.0], [3.0, 7.0]]).std(1, True),
     "no type given": lambda torch: torch.zeros(2, dtype=None) + torch.eye(2, dtype=None),
+    "a sum over a number's axis": lambda torch: torch.tensor(3.0).sum(dim=(0,)),
     "type_as": lambda torch: torch.tensor([1.5]).type_as(torch.tensor([1])),
     "median with NaN": lambda torch: torch.tensor([1.0, NAN, 2.0]).median(),
     "cummax with NaN": lambda torch: torch.tensor([1.0, NAN, 2.0]).cummax(0).values,
@@ -106,6 +107,15 @@ def test_a_transformer_without_biases_has_none():
     assert not [name for name in names if name.endswith("bias")]
 
 
+def test_lists_and_arrays_stand_for_tensors(device):
+    array = np.ones((2, 1, 3), np.float32)
+    assert F.relu([1.0, -2.0]).tolist() == [1.0, 0.0]
+    assert nn.LSTM(3, 2)(array)[0].shape == (2, 1, 2)
+    assert nn.LayerNorm(3)(array).shape == (2, 1, 3)
+    assert F.cross_entropy([[1.0, 1.0]], [0]).item() == pytest.approx(np.log(2))
+    assert (~sl.tensor(np.array([1], np.uint8))).tolist() == [254]
+
+
 X = sl.ones(4, 3, 2)
 K = sl.ones(5, 1, 4)
 REFUSED = {
@@ -133,6 +143,8 @@ REFUSED = {
         lambda: np.ones(2).__iadd__(sl.ones(2, requires_grad=True)), GraphError, "keeps no tensor's graph"
     ),
     "no number to fill with": (lambda: sl.full((2,), "a"), OptionError, "full takes numbers"),
+    "no input": (lambda: nn.LSTM(2, 3)(None), ShapeError, "LSTM got None where a tensor is expected"),
+    "no queries": (lambda: nn.MultiheadAttention(4, 2)(None, K, K), ShapeError, "Attention got None"),
     "no target to go to": (lambda: X.to(None), OptionError, "a device, a type"),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ..errors import DataError, OptionError, did_you_mean
+from ..errors import DataError, OptionError, did_you_mean, quote
 
 BEGIN, END = "# --- solution begin", "# --- solution end"
 
@@ -65,7 +65,7 @@ def chapter(name: str) -> Chapter:
         known = [str(c.number) for c in every]
         near = did_you_mean(name, [word for c in every for word in c.path.parent.name.split("_")])
         what = "several lessons" if wanted else "no lesson"
-        raise OptionError(f"There is {what} {name!r}{near}: there are {', '.join(known)}.")
+        raise OptionError(f"There is {what} {quote(name)}{near}: there are {', '.join(known)}.")
     return wanted[0]
 
 

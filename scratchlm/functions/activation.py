@@ -3,7 +3,7 @@
 import math
 
 from ..errors import OptionError, quote
-from ..function import Array, Function
+from ..function import Array, Function, tensor_of
 from ..tensor import Tensor
 from .elementwise import floating, where
 from .pointwise import Pointwise, clamp
@@ -109,6 +109,7 @@ class Softplus(Pointwise):
 
 def relu(x: Tensor) -> Tensor:
     """Rectified linear unit; whole numbers stay whole."""
+    x = tensor_of(x, "relu")
     return ReLU()(x) if x.dtype.kind == "f" else clamp(x, 0)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError
+from ..errors import OptionError, ShapeError, quote
 from ..function import Array, Function
 from ..tensor import Tensor
 from .activation import softplus
@@ -94,7 +94,7 @@ def gaussian_kl_composed(mean: Tensor, log_variance: Tensor) -> Tensor:
 def reduced(losses: Tensor, reduction: str) -> Tensor:
     """The mean or sum of losses, or each."""
     if reduction not in REDUCTIONS:
-        raise OptionError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}.")
+        raise OptionError(f"reduction is {quote(reduction)}, expected one of {', '.join(REDUCTIONS)}.")
     return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()
 
 

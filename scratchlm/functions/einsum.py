@@ -3,7 +3,7 @@
 import string
 from typing import Any
 
-from ..errors import ShapeError
+from ..errors import ShapeError, quote
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import sum_to
@@ -66,7 +66,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     left, arrow, result = equation.replace(" ", "").partition("->")
     names = left.split(",")
     if len(names) != len(tensors):
-        raise ShapeError(f"einsum {equation!r} names {len(names)} operands, got {len(tensors)}.")
+        raise ShapeError(f"einsum {quote(equation)} names {len(names)} operands, got {len(tensors)}.")
     free = [c for c in string.ascii_letters if c not in equation]
     most = max(
         [t.ndim - len(n.replace("...", "")) for n, t in zip(names, tensors, strict=True) if "..." in n] or [0]
@@ -76,11 +76,13 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         extra = t.ndim - len(names[k].replace("...", ""))
         names[k] = names[k].replace("...", rest[len(rest) - extra :] if extra > 0 else "")
         if len(names[k]) != t.ndim:
-            raise ShapeError(f"einsum {equation!r} does not fit operand {k} of shape {t.shape}.")
+            raise ShapeError(f"einsum {quote(equation)} does not fit operand {k} of shape {t.shape}.")
     every = "".join(names)
     if not arrow:
         result = "..." + "".join(sorted({c for c in every if every.count(c) == 1 and c not in rest}))
     result = result.replace("...", rest)
     if not set(result) <= set(every) or len(set(result)) < len(result):
-        raise ShapeError(f"einsum {equation!r}: each letter of the result comes once, and from an operand.")
+        raise ShapeError(
+            f"einsum {quote(equation)}: each letter of the result comes once, and from an operand."
+        )
     return Einsum(names, result)(*tensors)

@@ -6,8 +6,8 @@ Shapes: N rows (batch and time end to end), V classes, D features.
 import math
 from typing import Any
 
-from ..errors import DtypeError, NumberError, OptionError, ShapeError, TokenError
-from ..function import Array, Function
+from ..errors import DtypeError, NumberError, OptionError, ShapeError, TokenError, quote
+from ..function import Array, Function, tensor_of
 from ..tensor import Tensor
 from .distances import REDUCTIONS, reduced
 from .elementwise import where
@@ -20,7 +20,7 @@ class ClassLoss(Function):
 
     def __init__(self, ignore_index: int = -100, reduction: str = "mean"):
         if reduction not in REDUCTIONS:
-            raise OptionError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}.")
+            raise OptionError(f"reduction is {quote(reduction)}, expected one of {', '.join(REDUCTIONS)}.")
         self.ignore_index = ignore_index
         self.reduction = reduction
 
@@ -151,6 +151,7 @@ def cross_entropy(
         OptionError: reduction or label_smoothing out of range.
         NumberError: a mean over no row at all.
     """
+    logits = tensor_of(logits, "cross_entropy")
     if logits.ndim == 2 and weight is None:
         kind = getattr(targets, "dtype", None)
         if kind is None or kind.kind != "f" or targets.shape != logits.shape:
@@ -223,6 +224,7 @@ def nll_loss(
     Raises:
         as cross_entropy.
     """
+    log_p = tensor_of(log_p, "nll_loss")
     targets = targets if isinstance(targets, Tensor) else Tensor(targets, device=log_p.device)
     rows, flat = _rows(log_p, targets)
     CrossEntropy(ignore_index, reduction)(rows.detach(), flat)  # refuses what does not fit

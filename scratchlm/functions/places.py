@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..device import to_host, upload
-from ..errors import DtypeError, OptionError, ShapeError, refuse_fractions
+from ..errors import DtypeError, OptionError, ShapeError, quote, refuse_fractions
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import filler, where
@@ -188,7 +188,7 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
     names = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
     pad = several((pad,), "pad")
     if mode not in list(names):
-        raise OptionError(f"pad has mode {', '.join(names)}, not {mode!r}.")
+        raise OptionError(f"pad has mode {', '.join(names)}, not {quote(mode)}.")
     pairs = list(zip(pad[::2], pad[1::2], strict=False))
     if len(pad) % 2 or len(pairs) > x.ndim:
         raise ShapeError(f"pad takes two numbers for each of at most {x.ndim} axes, got {len(pad)}.")

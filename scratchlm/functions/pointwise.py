@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..errors import OptionError, refuse_fractions, refuse_words
+from ..errors import OptionError, quote, refuse_fractions, refuse_words
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import Binary, divide, exp, floating, multiply, operands, power, subtract, where
@@ -243,7 +243,7 @@ def div(a: Any, b: Any, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode is None:
         return divide(a, b)
     if rounding_mode not in ("floor", "trunc"):
-        raise OptionError(f"div has rounding_mode None, 'floor' or 'trunc', not {rounding_mode!r}.")
+        raise OptionError(f"div has rounding_mode None, 'floor' or 'trunc', not {quote(rounding_mode)}.")
     a, b = operands(a, b)
     return Stairs(rounding_mode)(divide(a, b)).astype(a.dtype)
 

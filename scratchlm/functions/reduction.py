@@ -33,7 +33,9 @@ class Reduction(Function):
             self.axis = tuple(self.axis)
         axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         if [axis for axis in axes if not isinstance(axis, Integral) or isinstance(axis, bool)]:
-            raise ShapeError(f"{self.name} takes an axis as a whole number, or several, got {self.axis!r}.")
+            raise ShapeError(
+                f"{self.name} takes an axis as a whole number, or several, got {quote(self.axis)}."
+            )
         most = x.ndim or 1  # a scalar has axis 0, as in PyTorch
         wrong = [axis for axis in axes if not -most <= axis < most]
         if len({axis % (x.ndim or 1) for axis in axes}) < len(axes):
@@ -42,6 +44,8 @@ class Reduction(Function):
             raise ShapeError(
                 f"{self.name} over axis {wrong[0]} of a tensor of shape {x.shape}: no such axis."
             )
+        if x.ndim == 0:
+            self.axis = None  # the one axis that NumPy does not know
 
     def spread(self, reduced: Array, shape: tuple[int, ...]) -> Array:
         """Give a reduced array its lost axes back (length 1) and repeat it along them."""
@@ -127,7 +131,9 @@ def named(axis: Any, keepdims: bool, pytorch: dict[str, Any]) -> tuple[Any, bool
     if not pytorch:
         return axis, bool(keepdims)
     if unknown := pytorch.keys() - {"dim", "keepdim"}:
-        raise OptionError(f"axis (or dim) and keepdims (or keepdim) are known, not {sorted(unknown)[0]!r}.")
+        raise OptionError(
+            f"axis (or dim) and keepdims (or keepdim) are known, not {quote(sorted(unknown)[0])}."
+        )
     return pytorch.get("dim", axis), bool(keepdims or pytorch.get("keepdim", False))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import as_array
 from ..device import Device
-from ..errors import OptionError, ShapeError, refuse_fractions
+from ..errors import OptionError, ShapeError, quote, refuse_fractions
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import astype, sum_to
@@ -175,7 +175,7 @@ class Split(Function):
 def axis_of(x: Array | Tensor, axis: int, name: str) -> int:
     """An axis counted from the front, after checking that x has it."""
     if not isinstance(axis, Integral) or isinstance(axis, bool):
-        raise ShapeError(f"{name} takes an axis as a whole number, got {axis!r}.")
+        raise ShapeError(f"{name} takes an axis as a whole number, got {quote(axis)}.")
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(f"{name} along axis {axis} of a tensor of shape {x.shape}: no such axis.")
     return int(axis) % x.ndim

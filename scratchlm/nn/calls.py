@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import functions as F
 from ..errors import ShapeError, quote
+from ..function import tensor_of
 from ..tensor import Tensor
 
 
@@ -18,6 +19,7 @@ def layer_norm(
     input: Tensor, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Tensor:
     """Rows with mean 0 and variance 1, times weight plus bias; a row is the last axes, of that shape."""
+    input = tensor_of(input, "layer_norm")
     rows = _rows(input, normalized_shape, "layer_norm")
     y = F.layer_norm(
         rows, _flat(weight, rows, 1, normalized_shape), _flat(bias, rows, 0, normalized_shape), eps
@@ -27,6 +29,7 @@ def layer_norm(
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
     """Rows with mean square 1, times weight; a row is the last axes, of that shape."""
+    input = tensor_of(input, "rms_norm")
     rows = _rows(input, normalized_shape, "rms_norm")
     y = F.rms_norm(rows, _flat(weight, rows, 1, normalized_shape), eps)
     return y if rows is input else y.reshape(input.shape)

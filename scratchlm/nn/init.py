@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError, unknown
+from ..errors import OptionError, ShapeError, quote, unknown
 from ..modes import no_grad
 from ..random import random_state
 from ..tensor import Tensor
@@ -55,7 +55,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity not in GAINS:
         raise OptionError(
-            f"nonlinearity is {nonlinearity!r}, expected one of leaky_relu, {', '.join(GAINS)}."
+            f"nonlinearity is {quote(nonlinearity)}, expected one of leaky_relu, {', '.join(GAINS)}."
         )
     return GAINS[nonlinearity]
 
@@ -81,7 +81,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     """gain / √fan. Source: He and others 2015."""
     if mode not in ("fan_in", "fan_out"):
-        raise OptionError(f"mode is {mode!r}, expected fan_in or fan_out.")
+        raise OptionError(f"mode is {quote(mode)}, expected fan_in or fan_out.")
     return calculate_gain(nonlinearity, a) / math.sqrt(_fans(tensor)[mode == "fan_out"])
 
 

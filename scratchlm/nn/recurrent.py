@@ -10,6 +10,7 @@ import numpy as np
 from .. import functions as F
 from ..device import Device
 from ..errors import OptionError, ShapeError
+from ..function import tensor_of
 from ..functions.rnn import checked_nonlinearity
 from ..tensor import Tensor
 from .cells import State, Weights, no_bias
@@ -127,6 +128,8 @@ class Recurrent(Module):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """All layers and directions; the state's parts are (L·directions, B, H) each, zeros for None."""
         name = type(self).__name__
+        x = tensor_of(x, name)
+        state = None if state is None else tuple(tensor_of(part, f"The state of {name}") for part in state)
         if x.ndim != 3:
             raise ShapeError(f"{name} takes an input with three axes (time, batch, features), got {x.shape}.")
         if self.batch_first:

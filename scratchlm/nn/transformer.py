@@ -12,6 +12,7 @@ from typing import Any
 from .. import functions as F
 from ..device import Device
 from ..errors import ShapeError
+from ..function import tensor_of
 from ..tensor import Tensor
 from .attention import Attention, checked_activation
 from .containers import ModuleList
@@ -53,6 +54,7 @@ class MultiheadAttention(Attention):
             average_attn_weights: the mean over heads; without it, weights are (B, H, T, S).
             is_causal: PyTorch's hint that attn_mask is the causal one: it has to be given, too.
         """
+        query, key, value = (tensor_of(x, "MultiheadAttention") for x in (query, key, value))
         if is_causal and attn_mask is None:
             raise ShapeError("is_causal is a hint beside attn_mask: give the mask, too.")
         shapes = [x.shape for x in (query, key, value)]
