@@ -149,7 +149,7 @@ def test_a_copy_on_the_card_is_not_the_same_memory():
     with sl.no_grad():
         x[0] = 5  # the copy, which backward reads, is as it was
     z.backward()
-    assert y.grad.numpy().tolist() == [2, 4]
+    assert x.grad.numpy().tolist() == [2, 4]
 
 
 def test_numbers_lists_and_numpy_arrays_stand_beside_a_tensor():

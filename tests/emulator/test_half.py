@@ -40,7 +40,7 @@ def numbers(name):
 
 
 def test_the_tables_are_those_of_numpy_and_pytorch():
-    import torch
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
 
     bits = np.arange(1 << 16, dtype=np.uint16)
     assert np.array_equal(numbers("half"), bits.view(np.float16).astype(float), equal_nan=True)
@@ -99,7 +99,7 @@ def test_floats_are_rounded(name, way):
 
 
 def test_rounding_to_nearest_is_that_of_numpy_and_pytorch():
-    import torch
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
 
     for name in TYPES:
         x = trials(name)
