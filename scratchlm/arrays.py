@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .device import Device, to_host, upload
-from .errors import DtypeError, GraphError, ShapeError
+from .errors import DtypeError, GraphError, ShapeError, quote
 from .modes import is_grad_enabled
 
 COMPARISONS = {
@@ -88,9 +88,12 @@ def compare(sign: str, tensor: Any, other: Any) -> Any:
     """
     a, b = tensor.data, beside(tensor, list(other) if isinstance(other, tuple) else other)
     try:
-        return COMPARISONS[sign](a, b)
+        return COMPARISONS[sign](a, np.asarray(b) if isinstance(b, list) else b)
     except ValueError:
-        raise ShapeError(f"{sign} compares shapes that broadcast, got {a.shape} and {np.shape(b)}.") from None
+        shape = b.shape if hasattr(b, "shape") else quote(b)
+        raise ShapeError(f"{sign} compares shapes that broadcast, got {a.shape} and {shape}.") from None
+    except OverflowError:
+        raise DtypeError(f"{sign} got {quote(b)}, which {a.dtype} cannot hold.") from None
     except TypeError:
         kinds = f"{a.dtype} and {getattr(b, 'dtype', type(b).__name__)}"
         raise DtypeError(f"{sign} takes True and False, or integers, got {kinds}.") from None

@@ -3,14 +3,15 @@
 All take `dtype` and `device`, and the filled and drawn ones `requires_grad`, as `Tensor` does.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .device import Device, to_host
 from .errors import DtypeError, OptionError, ShapeError, quote, refuse_fractions, refuse_words
-from .functions.elementwise import element
-from .random import Generator, random_state
+from .functions.elementwise import element, refuse_unfitting
+from .random import drawing
 from .tensor import Tensor
 
 
@@ -36,6 +37,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Tens
     kinds = {bool: np.bool_, int: np.int64}
     refuse_words("full", fill_value)
     fill_value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
+    refuse_unfitting("full", fill_value, dtype)
     return Tensor(
         np.full(_shape((shape,)), fill_value, element(dtype or kinds.get(type(fill_value), np.float32))),
         **options,
@@ -73,8 +75,10 @@ def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tens
 def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, **options: Any) -> Tensor:
     """start, start + step, … below end; from 0 where one number is given. int64, or float32 with a float."""
     start, end = (0, start) if end is None else (start, end)
-    if step == 0:
-        raise OptionError("arange needs a step other than 0.")
+    start, end, step = (n.item() if isinstance(n, Tensor) else n for n in (start, end, step))
+    refuse_words("arange", start, end, step)
+    if step == 0 or not math.isfinite(start) or not math.isfinite(end):
+        raise OptionError(f"arange needs finite ends and a step other than 0, got {start}, {end}, {step}.")
     whole = all(isinstance(n, (int, np.integer)) for n in (start, end, step))
     return Tensor(
         np.arange(start, end, step).astype(element(dtype or (np.int64 if whole else np.float32))), **options
@@ -84,6 +88,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, **opti
 def linspace(start: float, end: float, steps: int, dtype: Any = np.float32, **options: Any) -> Tensor:
     """`steps` numbers from start to end, both included, at equal distances."""
     (count,) = _shape((steps,))
+    refuse_words("linspace", start, end)
     return Tensor(
         np.linspace(start, end, count).astype(element(np.float32 if dtype is None else dtype)), **options
     )
@@ -151,17 +156,10 @@ def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
 
 
 # ---------------------------------------------------------------- drawn
-def _draw(generator: Generator | None) -> np.random.Generator:
-    """Who draws: the engine, or one of the caller's own."""
-    if generator is not None and not isinstance(generator, Generator):
-        raise OptionError(f"generator is {quote(generator)}, expected a scratchlm.Generator().")
-    return (generator or random_state).generator
-
-
 def rand(*shape: Any, dtype: Any = np.float32, generator: Any = None, **options: Any) -> Tensor:
     """From U(0, 1)."""
     return Tensor(
-        _draw(generator).random(_shape(shape)).astype(element(np.float32 if dtype is None else dtype)),
+        drawing(generator).random(_shape(shape)).astype(element(np.float32 if dtype is None else dtype)),
         **options,
     )
 
@@ -169,7 +167,7 @@ def rand(*shape: Any, dtype: Any = np.float32, generator: Any = None, **options:
 def randn(*shape: Any, dtype: Any = np.float32, generator: Any = None, **options: Any) -> Tensor:
     """From N(0, 1)."""
     return Tensor(
-        _draw(generator)
+        drawing(generator)
         .standard_normal(_shape(shape))
         .astype(element(np.float32 if dtype is None else dtype)),
         **options,
@@ -191,10 +189,13 @@ def randint(
 ) -> Tensor:
     """Whole numbers from low to high − 1; from 0 where one number is given: randint(10, (2, 3))."""
     low, high, size = (0, low, high) if size is None else (low, high, size)
-    if not low < high:
-        raise OptionError(f"randint draws from low to high - 1, got {low} and {high}.")
+    refuse_fractions("randint", low, high)
+    if not -(2**63) <= low < high <= 2**63 - 1:
+        raise OptionError(
+            f"randint draws from low to high - 1, of 64 bits, got {quote(low)} and {quote(high)}."
+        )
     return Tensor(
-        _draw(generator)
+        drawing(generator)
         .integers(low, high, _shape((size,)))
         .astype(element(np.int64 if dtype is None else dtype)),
         **options,
@@ -203,7 +204,7 @@ def randint(
 
 def randperm(n: int, generator: Any = None, **options: Any) -> Tensor:
     """0 … n − 1 in a random order."""
-    return Tensor(_draw(generator).permutation(*_shape((n,))), **options)
+    return Tensor(drawing(generator).permutation(*_shape((n,))), **options)
 
 
 def normal(mean: float, std: float, size: Any, **options: Any) -> Tensor:
@@ -226,12 +227,15 @@ def multinomial(
     Raises:
         OptionError: weights below 0, NaN or all 0, or more draws than weights above 0 without replacement.
     """
+    refuse_fractions("multinomial", num_samples)
+    if num_samples < 0:
+        raise OptionError(f"multinomial draws 0 times or more, got {num_samples}.")
     p = weights.numpy().astype(np.float64)
     rows = p.reshape(-1, p.shape[-1]) if p.ndim in (1, 2) else np.zeros((1, 1))
     if not np.isfinite(rows).all() or (rows < 0).any() or not rows.any(axis=1).all():
         raise OptionError("multinomial takes weights (V) or (N, V) from 0 on, some of each row above 0.")
     if not replacement and (np.count_nonzero(rows, axis=1) < num_samples).any():
         raise OptionError(f"multinomial draws {num_samples} without replacement from fewer weights above 0.")
-    draw = _draw(generator).choice
+    draw = drawing(generator).choice
     drawn = [draw(len(row), num_samples, replacement, row / row.sum()) for row in rows]
     return Tensor(np.array(drawn).reshape(*p.shape[:-1], num_samples), device=weights.device)

@@ -65,3 +65,10 @@ def checked_seed(seed: int) -> int:
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise OptionError(f"A seed is a whole number from 0 on, got {quote(seed)}.")
     return int(seed)
+
+
+def drawing(generator: Generator | None) -> np.random.Generator:
+    """Who draws: the engine, or one of the caller's own."""
+    if generator is not None and not isinstance(generator, Generator):
+        raise OptionError(f"generator is {quote(generator)}, expected a scratchlm.Generator().")
+    return (generator or random_state).generator

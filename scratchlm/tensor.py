@@ -267,8 +267,9 @@ class Tensor:
         try:
             value = list(value) if isinstance(value, tuple) else value  # tuples are indices of several axes
             self._data[beside(self, index)] = beside(self, value)
-        except TypeError as error:
-            raise DtypeError(f"Assigning to part of a tensor takes numbers: {short(error)}.") from None
+        except (TypeError, OverflowError) as error:
+            what = f"Assigning to part of a tensor of {self.dtype} takes numbers that fit"
+            raise DtypeError(f"{what}: {short(error)}.") from None
         except (ValueError, IndexError) as error:
             raise ShapeError(
                 f"Assigning to part of a tensor of shape {self.shape} failed: {error}."

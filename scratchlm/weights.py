@@ -46,5 +46,11 @@ def load(path: "str | Path", map_location: Any = None, weights_only: bool = True
 
     try:
         return load_file(path)
-    except (SafetensorError, OSError, KeyError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:  # bfloat16 is no NumPy type
         raise CheckpointError(f"{path} is not read as a safetensors file: {short(error)}.") from None

@@ -6,7 +6,7 @@ import pytest
 import scratchlm as sl
 from scratchlm import functions as F
 from scratchlm import nn
-from scratchlm.errors import DtypeError, GraphError, OptionError, ShapeError
+from scratchlm.errors import CheckpointError, DtypeError, GraphError, OptionError, ShapeError
 
 NAN = float("nan")
 
@@ -119,6 +119,47 @@ def test_lists_and_arrays_stand_for_tensors(device):
 X = sl.ones(4, 3, 2)
 K = sl.ones(5, 1, 4)
 REFUSED = {
+    "a word to fill with": (lambda: sl.full((2,), "a"), OptionError, "full takes numbers"),
+    "a number that does not fit": (lambda: sl.full((2,), 300, dtype=np.uint8), DtypeError, "cannot hold it"),
+    "no end": (lambda: sl.arange(0, float("inf")), OptionError, "finite ends"),
+    "a word to count to": (lambda: sl.arange("a"), OptionError, "arange takes numbers"),
+    "more than 64 bits": (lambda: sl.randint(0, 2**70, (3,)), OptionError, "of 64 bits"),
+    "half a draw": (lambda: sl.multinomial(sl.ones(2), 1.5), OptionError, "whole numbers"),
+    "too large to assign": (lambda: sl.tensor([1]).__setitem__(0, 2**70), DtypeError, "numbers that fit"),
+    "bits of 300": (lambda: sl.tensor(np.array([1], np.uint8)) & 300, DtypeError, "uint8 cannot hold"),
+    "a slice by words": (lambda: X[:"a"], ShapeError, "Indexing a tensor"),
+    "a slice without a step": (lambda: X[::0], ShapeError, "Indexing a tensor"),
+    "a ragged index": (lambda: X[[0, [1]]], ShapeError, "Indexing a tensor"),
+    "a ragged comparison": (lambda: X == [[1], [1, 2]], ShapeError, "shapes that broadcast"),
+    "a number as generator": (
+        lambda: sl.utils.data.DataLoader([1], generator=42), OptionError, "generator is 42"
+    ),
+    "an iterator to number": (
+        lambda: sl.utils.data.DataLoader(iter([1])), OptionError, "by number with a length"
+    ),
+    "no file": (lambda: sl.load(None), CheckpointError, "not read as a safetensors"),
+    "a module for parameters": (
+        lambda: nn.utils.parameters_to_vector(nn.Linear(2, 2)), OptionError, "parameters"
+    ),
+    "a vector as table": (lambda: F.embedding(sl.ones(3), sl.tensor([1])), ShapeError, "table is"),
+    "padding beyond": (
+        lambda: F.embedding(sl.ones(3, 2), sl.tensor([1]), 7), OptionError, "padding_idx is 7"
+    ),
+    "a word as dropout": (
+        lambda: nn.MultiheadAttention(8, 2, dropout="a"), OptionError, "Dropout probability"
+    ),
+    "a norm over None": (lambda: nn.functional.layer_norm(X, None), ShapeError, "axes None"),
+    "a word as share": (
+        lambda: F.cross_entropy(sl.ones(1, 2), [0], label_smoothing="a"), OptionError, "label_smoothing is 'a'"
+    ),
+    "a share of 5": (
+        lambda: F.cross_entropy(sl.ones(1, 2), sl.ones(1, 2), label_smoothing=5), OptionError, "is 5, expected"
+    ),
+    "a number of modules": (lambda: nn.ModuleList(1), OptionError, "takes several"),
+    "a word as bound": (lambda: nn.init.uniform_(sl.ones(2), "x"), OptionError, "takes numbers"),
+    "no optimizer's state": (
+        lambda: sl.optim.SGD([sl.ones(1, requires_grad=True)]).load_state_dict(None), CheckpointError, "got None"
+    ),
     "class weights of another number": (
         lambda: F.cross_entropy(sl.ones(2, 3), sl.tensor([0, 2]), weight=sl.ones(4)), ShapeError, "weight"
     ),

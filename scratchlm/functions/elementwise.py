@@ -338,11 +338,27 @@ def filler(x: Tensor, value: Any, name: str) -> Tensor:
     if isinstance(value, Tensor):
         return astype(value, x.dtype)
     refuse_words(name, value)
+    return Tensor(refuse_unfitting(name, value, x.dtype), device=x.device)
+
+
+def refuse_unfitting(name: str, value: Any, dtype: Any) -> Any:
+    """The number in a type of element, None for any.
+
+    Raises:
+        DtypeError: the type cannot hold it.
+    """
+    if dtype is None:
+        return value
     with np.errstate(invalid="ignore", over="ignore"):
-        held = np.asarray(value).astype(x.dtype)
-    if x.dtype.kind != "f" and held != value:
-        raise DtypeError(f"{name} puts {quote(value)} into a tensor of {x.dtype}, which cannot hold it.")
-    return Tensor(held, device=x.device)
+        try:
+            held = np.asarray(value).astype(element(dtype))
+        except OverflowError:  # a whole number of more than 64 bits
+            held = None
+    if held is None or (held.dtype.kind != "f" and held != value):
+        raise DtypeError(
+            f"{name} puts {quote(value)} into a tensor of {element(dtype)}, which cannot hold it."
+        )
+    return held
 
 
 def element(dtype: Any) -> np.dtype:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..errors import DtypeError, TokenError
+from ..errors import DtypeError, OptionError, ShapeError, TokenError
 from ..function import Array, Function
 from ..tensor import Tensor
 
@@ -22,7 +22,11 @@ class Embedding(Function):
     def forward(self, weight: Array, ids: Array) -> Array:
         if ids.dtype.kind not in "iu":
             raise DtypeError(f"An embedding takes token ids (integers), got {ids.dtype}.")
+        if weight.ndim != 2:
+            raise ShapeError(f"An embedding's table is (V, D), got {weight.shape}.")
         self.vocabulary = weight.shape[0]
+        if self.padding_idx is not None and not -self.vocabulary <= self.padding_idx < self.vocabulary:
+            raise OptionError(f"padding_idx is {self.padding_idx}, expected one of {self.vocabulary} rows.")
         seen = self.seen(1, ids)
         if seen.size and (seen.min() < 0 or seen.max() >= self.vocabulary):
             wrong = seen[(seen < 0) | (seen >= self.vocabulary)][0]

@@ -4,6 +4,7 @@ Shapes: N rows (batch and time end to end), V classes, D features.
 """
 
 import math
+from numbers import Real
 from typing import Any
 
 from ..errors import DtypeError, NumberError, OptionError, ShapeError, TokenError, quote
@@ -71,8 +72,7 @@ class CrossEntropy(ClassLoss):
 
     def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0):
         super().__init__(ignore_index, reduction)
-        if not 0 <= label_smoothing <= 1:
-            raise OptionError(f"label_smoothing is {label_smoothing}, expected 0 ≤ ε ≤ 1.")
+        check_smoothing(label_smoothing)
         self.smoothing = label_smoothing
 
     def forward(self, logits: Array, targets: Array) -> Array:
@@ -179,6 +179,13 @@ def _rows(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return rows.reshape(-1, rows.shape[-1]), targets.reshape(-1)
 
 
+def check_smoothing(share: Any) -> None:
+    """Refuse a share of all classes that is none."""
+    number = isinstance(share, Real)
+    if not number or not 0 <= share <= 1:
+        raise OptionError(f"label_smoothing is {quote(share)}, expected 0 ≤ ε ≤ 1.")
+
+
 def _of_classes(weight: Any, scores: Tensor, V: int) -> Tensor:
     """A weight for each of V classes."""
     weight = weight if isinstance(weight, Tensor) else Tensor(weight, device=scores.device)
@@ -208,6 +215,7 @@ def _of_probabilities(
     logits: Tensor, targets: Tensor, reduction: str, label_smoothing: float, weight: Any
 ) -> Tensor:
     """−Σ_v p_v ln softmax(z)_v for each row; the mean is over rows."""
+    check_smoothing(label_smoothing)
     axis = min(1, logits.ndim - 1)
     p = (1 - label_smoothing) * targets + label_smoothing / logits.shape[axis]
     if weight is not None:

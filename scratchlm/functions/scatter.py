@@ -131,6 +131,7 @@ class ScatterProduct(Function):
 def _source(x: Tensor, index: tuple[Array, ...], src: Any) -> Tensor:
     """What is to be put at `index`: a number, or the part of a tensor that the index covers."""
     shape = np.broadcast_shapes(*(part.shape for part in index))
+    src = Tensor(src, device=x.device) if isinstance(src, np.ndarray | list) else src
     if not isinstance(src, Tensor):
         return filler(x, src, "scatter").broadcast_to(*shape)
     if src.ndim != len(shape) or any(n > own for n, own in zip(shape, src.shape, strict=True)):

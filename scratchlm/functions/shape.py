@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import as_array
 from ..device import Device
-from ..errors import OptionError, ShapeError, quote, refuse_fractions
+from ..errors import OptionError, ShapeError, quote, refuse_fractions, short
 from ..function import Array, Function
 from ..tensor import Tensor
 from .elementwise import astype, sum_to
@@ -115,8 +115,8 @@ class GetItem(Function):
             parts = (*parts, ...)  # a view of one element, too
         try:
             return x[parts]
-        except IndexError as error:
-            raise ShapeError(f"Indexing a tensor of shape {x.shape} failed: {error}.") from None
+        except (IndexError, TypeError, ValueError) as error:
+            raise ShapeError(f"Indexing a tensor of shape {x.shape} failed: {short(error)}.") from None
 
     def backward(self, grad_y: Array) -> Array:
         grad_x = self.xp.zeros(self.shape, grad_y.dtype)

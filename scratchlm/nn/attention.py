@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import functions as F
 from ..device import Device, to_host
-from ..errors import DtypeError, OptionError, ShapeError, did_you_mean, quote
+from ..errors import DtypeError, OptionError, ShapeError, check_number, did_you_mean, quote
 from ..random import random_state
 from ..tensor import Tensor
 from .layers import Dropout, LayerNorm, Linear, checked_lengths, whole
@@ -37,8 +37,7 @@ class Attention(Module):
         device: "str | Device | None" = None,
     ):
         whole("embed_dim", embed_dim)
-        if not 0 <= dropout < 1:
-            raise OptionError(f"Dropout probability is {quote(dropout)}, expected 0 ≤ p < 1.")
+        check_number("Dropout probability", dropout, 0, below=1)
         self.dropout = dropout
         if embed_dim % whole("num_heads", num_heads):
             raise OptionError(f"embed_dim {embed_dim} must be a multiple of num_heads {num_heads}.")

@@ -37,9 +37,10 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: floa
 
 def _rows(x: Tensor, normalized_shape: Any, name: str) -> Tensor:
     """x (…, *normalized_shape) → (…, D)."""
-    shape = (normalized_shape,) if isinstance(normalized_shape, Integral) else tuple(normalized_shape)
+    given = (normalized_shape,) if isinstance(normalized_shape, Integral) else normalized_shape
+    shape = tuple(given) if isinstance(given, tuple | list) else ()
     if not shape or x.shape[-len(shape) :] != shape:
-        raise ShapeError(f"{name} normalises the last axes {quote(shape)}, got {x.shape}.")
+        raise ShapeError(f"{name} normalises the last axes {quote(given)}, got {x.shape}.")
     return x if len(shape) == 1 else x.reshape(*x.shape[: -len(shape)], math.prod(shape))
 
 

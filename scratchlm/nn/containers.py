@@ -52,6 +52,8 @@ class Listed(Module):
 
     def extend(self, parts: Iterable[Any]) -> "Listed":
         """Add several at the end."""
+        if not isinstance(parts, Iterable):
+            raise OptionError(f"{type(self).__name__} takes several parts, in a list, got {quote(parts)}.")
         for part in parts:
             self.append(part)
         return self

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError, quote, unknown
+from ..errors import OptionError, ShapeError, quote, refuse_words, unknown
 from ..modes import no_grad
 from ..random import random_state
 from ..tensor import Tensor
@@ -23,11 +23,15 @@ def _fill(tensor: Tensor, numbers: Any) -> Tensor:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """From U(a, b)."""
+    refuse_words("uniform_", a, b)
     return _fill(tensor, random_state.generator.uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """From N(mean, std²)."""
+    refuse_words("normal_", mean, std)
+    if std < 0:
+        raise OptionError(f"normal_ takes a deviation from 0 on, got {std}.")
     return _fill(tensor, random_state.generator.normal(mean, std, tensor.shape))
 
 

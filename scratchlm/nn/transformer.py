@@ -233,4 +233,5 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: "str | Device | None" = None) -> Tensor:
         """(T, T): 0 where a query may look, −∞ at later keys."""
+        sz = whole("sz", sz)
         return Tensor([[0.0 if s <= t else -math.inf for s in range(sz)] for t in range(sz)], device=device)

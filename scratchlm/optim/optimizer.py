@@ -146,6 +146,8 @@ class Optimizer:
         Raises:
             CheckpointError: the state is of other parameters or another optimizer.
         """
+        if not isinstance(state, dict):
+            raise CheckpointError(f"load_state_dict takes what state_dict() gave, got {quote(state)}.")
         own, state = self._arrays(), {name: to_host(array) for name, array in state.items()}
         shapes = {"steps": (len(self.steps),)} | {name: array.shape for name, array in own.items()}
         if shapes != {name: array.shape for name, array in state.items()}:

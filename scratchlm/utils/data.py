@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..creation import tensor
-from ..errors import OptionError, ShapeError, check_number, refuse_fractions, unknown
+from ..errors import OptionError, ShapeError, check_number, quote, refuse_fractions, unknown
 from ..functions import stack
-from ..random import Generator, random_state
+from ..random import Generator, drawing
 from ..tensor import Tensor
 
 
@@ -63,7 +63,7 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
     if shares:
         for k in range(total - sum(counts)):  # what rounding left
             counts[k % len(counts)] += 1
-    order = (generator or random_state).generator.permutation(total).tolist()
+    order = drawing(generator).permutation(total).tolist()
     ends = np.cumsum(counts).tolist()
     return [Subset(dataset, order[end - n : end]) for n, end in zip(counts, ends, strict=True)]
 
@@ -104,6 +104,9 @@ class DataLoader:
         num_workers: int = 0,
         pin_memory: bool = False,
     ):
+        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+            raise OptionError(f"DataLoader takes examples by number with a length, got {quote(dataset)}.")
+        drawing(generator)
         refuse_fractions("batch_size", batch_size)
         check_number("batch_size", batch_size, 1)
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
@@ -113,7 +116,7 @@ class DataLoader:
         n = len(self.dataset)
         order = range(n)
         if self.shuffle:
-            order = (self.generator or random_state).generator.permutation(n).tolist()
+            order = drawing(self.generator).permutation(n).tolist()
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             yield self.collate_fn([self.dataset[k] for k in order[start : start + self.batch_size]])
 

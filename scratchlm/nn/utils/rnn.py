@@ -5,6 +5,7 @@ from typing import Any
 
 from ... import functions as F
 from ...errors import ShapeError, UnknownName
+from ...function import tensor_of
 from ...tensor import Tensor
 
 
@@ -14,6 +15,7 @@ def pad_sequence(
     """Sequences (T_b, …) of several lengths in one tensor (T, B, …), filled at their ends."""
     if not sequences:
         raise ShapeError("pad_sequence takes at least one sequence, got none.")
+    sequences = [tensor_of(s, "pad_sequence") for s in sequences]
     T = max(len(s) for s in sequences)
     ends = [F.pad(s, (0, 0) * (s.ndim - 1) + (0, T - len(s)), value=padding_value) for s in sequences]
     return F.stack(ends, 0 if batch_first else 1)
