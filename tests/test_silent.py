@@ -150,15 +150,21 @@ REFUSED = {
     ),
     "a norm over None": (lambda: nn.functional.layer_norm(X, None), ShapeError, "axes None"),
     "a word as share": (
-        lambda: F.cross_entropy(sl.ones(1, 2), [0], label_smoothing="a"), OptionError, "label_smoothing is 'a'"
+        lambda: F.cross_entropy(sl.ones(1, 2), [0], label_smoothing="a"),
+        OptionError,
+        "label_smoothing is 'a'",
     ),
     "a share of 5": (
-        lambda: F.cross_entropy(sl.ones(1, 2), sl.ones(1, 2), label_smoothing=5), OptionError, "is 5, expected"
+        lambda: F.cross_entropy(sl.ones(1, 2), sl.ones(1, 2), label_smoothing=5),
+        OptionError,
+        "is 5, expected",
     ),
     "a number of modules": (lambda: nn.ModuleList(1), OptionError, "takes several"),
     "a word as bound": (lambda: nn.init.uniform_(sl.ones(2), "x"), OptionError, "takes numbers"),
     "no optimizer's state": (
-        lambda: sl.optim.SGD([sl.ones(1, requires_grad=True)]).load_state_dict(None), CheckpointError, "got None"
+        lambda: sl.optim.SGD([sl.ones(1, requires_grad=True)]).load_state_dict(None),
+        CheckpointError,
+        "got None",
     ),
     "class weights of another number": (
         lambda: F.cross_entropy(sl.ones(2, 3), sl.tensor([0, 2]), weight=sl.ones(4)), ShapeError, "weight"
