@@ -26,10 +26,20 @@ def _shape(lengths: Any) -> tuple[int, ...]:
 def tensor(
     data: Any, requires_grad: bool = False, device: "str | Device | None" = None, dtype: Any = None
 ) -> Tensor:
-    """Make a Tensor with memory of its own (what is passed to `Tensor` itself is shared)."""
+    """Make a Tensor with memory of its own (what is passed to `Tensor` itself is shared).
+
+    Raises:
+        DtypeError: a number is too large for an integer type, or NaN.
+    """
     array = data.data if isinstance(data, Tensor) else data
     array = array.copy() if hasattr(array, "dtype") else array
-    return Tensor(array if dtype is None else to_host(array).astype(element(dtype)), requires_grad, device)
+    if dtype is not None:
+        given = to_host(array)
+        with np.errstate(invalid="ignore"):
+            array = given.astype(element(dtype))
+        if array.dtype.kind in "iu" and given.dtype.kind in "fiu" and (array != np.trunc(given)).any():
+            raise DtypeError(f"{quote(data)} has a number that {array.dtype} cannot hold.")
+    return Tensor(array, requires_grad, device)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Tensor:

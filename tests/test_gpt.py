@@ -133,3 +133,23 @@ def test_label_smoothing_through_the_module(rng):
     logits, targets = sl.tensor(rng.standard_normal((4, 5))), rng.integers(0, 5, 4)
     expected = F.cross_entropy_composed(logits, sl.tensor(targets), label_smoothing=0.3)
     assert nn.CrossEntropyLoss(label_smoothing=0.3)(logits, targets).item() == pytest.approx(expected.item())
+
+
+def test_a_model_with_gpt_2s_own_gelu(device, rng):
+    """OpenAI's weights were trained with the tanh form; with the exact one, logits are slightly wrong."""
+    options = {"context": 6, "embedding_dim": 8, "num_layers": 2, "num_heads": 2}
+    own = models.GPTLanguageModel(11, activation="gelu_tanh", **options)
+    exact = models.GPTLanguageModel(11, **options)
+    wide = {name: 20 * array for name, array in own.state_dict().items()}  # so that the two forms differ
+    own.load_state_dict(wide)
+    exact.load_state_dict(wide)
+    ids = rng.integers(0, 11, (2, 6))
+    logits = own(ids)[0].numpy()
+    assert np.abs(logits - exact(ids)[0].numpy()).max() > 1e-4
+    for block in exact.blocks:
+        block.activation = "gelu_tanh"
+    assert np.array_equal(logits, exact(ids)[0].numpy())
+    state = None
+    for t in range(6):  # and token by token
+        step, state = own(ids[:, t : t + 1], state)
+        same(step.numpy()[:, 0], logits[:, t], 20 * through(own, 6))

@@ -42,6 +42,7 @@ def test_a_call_gives_what_pytorch_gives(name, device):
 
 
 def test_numpys_numbers_are_plain_numbers(device):
+    assert sl.tensor([1.7, -1.7], dtype=np.int64).tolist() == [1, -1]
     assert (sl.tensor([1, 2]) * np.float32(2.5)).tolist() == [2.5, 5.0]
     assert (sl.tensor([1, 2]) * [2.5, 1.5]).tolist() == [2.5, 3.0]
     assert (sl.tensor([0.1]) == np.float64(0.1)).tolist() == [True]
@@ -121,6 +122,8 @@ K = sl.ones(5, 1, 4)
 REFUSED = {
     "a word to fill with": (lambda: sl.full((2,), "a"), OptionError, "full takes numbers"),
     "a number that does not fit": (lambda: sl.full((2,), 300, dtype=np.uint8), DtypeError, "cannot hold it"),
+    "300 as a byte": (lambda: sl.tensor([300], dtype=np.uint8), DtypeError, "uint8 cannot hold"),
+    "NaN as an integer": (lambda: sl.tensor([NAN], dtype=np.int64), DtypeError, "int64 cannot hold"),
     "no end": (lambda: sl.arange(0, float("inf")), OptionError, "finite ends"),
     "a word to count to": (lambda: sl.arange("a"), OptionError, "arange takes numbers"),
     "more than 64 bits": (lambda: sl.randint(0, 2**70, (3,)), OptionError, "of 64 bits"),

@@ -21,8 +21,8 @@ class Transformer(nn.Module):
     """Token ids → features; the score of token v is feature · embedding_v: both share one table.
 
     Weights start from N(0, 0.02²), the projections back into the residual stream from N(0, 0.02²/2L), biases
-    from 0. Source: Radford and others 2019. The GELU is the exact one: weights of GPT-2 itself, which has the
-    form with tanh, give slightly other logits here.
+    from 0. Source: Radford and others 2019. `activation`: "gelu", the exact one; for weights of GPT-2 itself,
+    which has the form with tanh, "gelu_tanh".
     """
 
     causal: bool  # does a token see only those before it?
@@ -36,6 +36,7 @@ class Transformer(nn.Module):
         num_heads: int = 4,
         dropout: float = 0.0,
         device: "str | Device | None" = None,
+        activation: str = "gelu",
     ):
         if num_layers < 1:
             raise OptionError(f"num_layers is {num_layers}, expected 1 or more.")
@@ -43,8 +44,9 @@ class Transformer(nn.Module):
         self.embedding = nn.Embedding(vocabulary, embedding_dim, device=device)
         self.position = nn.Embedding(context, embedding_dim, device=device)
         self.dropout = nn.Dropout(dropout)
+        options: dict[str, Any] = {"dropout": dropout, "device": device, "activation": activation}
         self.blocks = nn.Sequential(
-            *(nn.TransformerBlock(embedding_dim, num_heads, None, dropout, device) for _ in range(num_layers))
+            *(nn.TransformerBlock(embedding_dim, num_heads, **options) for _ in range(num_layers))
         )
         self.norm = nn.LayerNorm(embedding_dim, device=device)
         for name, parameter in self.named_parameters():
