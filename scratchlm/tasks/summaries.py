@@ -55,7 +55,23 @@ def load(seed: int = 0, *, whole_services: bool = False) -> TaskData:
         f"botocore {importlib.metadata.version('botocore')} (Apache-2.0), documentation of operations",
         *split_examples(pairs, seed, keys=list(pairs.values()) if whole_services else None),
         metric="rougeL",
+        rule=by_rule,
     )
+
+
+def by_rule(source: str) -> str:
+    """What English alone makes of an operation's name: the verb in the third person, an article, the noun.
+
+    >>> by_rule("Delete reference. It must be empty."), by_rule("List tags."), by_rule("Get apps of the day.")
+    ('Deletes a reference.', 'Lists tags.', 'Retrieves an apps of the day.')
+    """
+    verb, *noun = source.partition(". ")[0].removesuffix(".").split()
+    verb = {"Get": "Retrieve"}.get(verb, verb)  # what most texts about these say
+    ending = "es" if re.search(r"(s|x|z|ch|sh|o)$", verb) else "s"
+    verb = re.sub(r"(?<=[^aeiou])y$", "ie", verb) + ending
+    if noun and not re.search(r"(?<!s)s$", noun[-1]):
+        noun.insert(0, "an" if noun[0][0].lower() in "aeiou" else "a")
+    return " ".join([verb, *noun]) + "."
 
 
 @cache

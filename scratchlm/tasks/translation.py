@@ -1,13 +1,16 @@
-"""English → Chinese names and dates, from CLDR through Babel."""
+"""English → Chinese: sentences of programs' interfaces, and dates."""
 
 import random
 from datetime import date, timedelta
 
-from .cldr import babel_in_words, names
+from ..text import remove_near_duplicates
+from .catalogues import catalogues_in_words, letters, sentences
+from .cldr import babel_in_words
 from .examples import Example, TaskData, split_examples
 from .packages import require
 
-DATES = 8_000
+TASK = "task translation"
+DATES = 2_000
 FIRST, LAST = date(1900, 1, 1), date(2099, 12, 31)
 
 # English pattern → Chinese pattern of the same content, as CLDR has both (y year, M month, d day, E weekday).
@@ -22,38 +25,32 @@ DATE_PATTERNS = {
 
 
 def load(seed: int = 0) -> TaskData:
-    """About 1,800 names (tag "name") and 8,000 dates (tag "date") in English and Chinese.
+    """About 8,000 sentences of programs' interfaces (tag "sentence") and 2,000 dates (tag "date").
 
-    Names are those of territories, languages, scripts, currencies, units and cities; one that means two
-    things with two Chinese names is left out ("Latin", language and script). A held-out name belongs to
-    another thing than every name of training; since names are built of names ("Swiss German"), part of it may
-    be known, and where nothing is, no model can know the answer. A held-out date is not in training in any
-    format.
+    Sentences that differ in capitals, signs, numbers or placeholders alone are in one part, and of those that
+    nearly repeat each other only the first is kept. A held-out date is not in training in any format.
 
     Raises:
-        DataError: the package babel (BSD-3-Clause) is missing.
+        DataError: one of the packages babel, django, gramps, jupyterlab-language-pack-zh-CN is missing.
     """
-    examples = {**_names(), **_dates(random.Random(seed))}
+    examples = {**_sentences(), **_dates(random.Random(seed))}
     return TaskData(
         "translation",
-        "translate a name or a date from English to Chinese",
-        babel_in_words(),
+        "translate a sentence of a program's interface or a date from English to Chinese",
+        f"{catalogues_in_words()}, {babel_in_words()}",
         *split_examples(examples, seed, keys=list(examples.values())),
         metric="chrf",
     )
 
 
-def _names() -> dict[Example, str]:
-    english, chinese = names("en", "task translation"), names("zh", "task translation")
-    return {
-        Example(name, chinese[key], "name"): key
-        for key, name in english.items()
-        if chinese.get(key, name) != name
-    }
+def _sentences() -> dict[Example, str]:
+    chinese = sentences(TASK)
+    kept = remove_near_duplicates(list(chinese), threshold=0.7)
+    return {Example(english, chinese[english], "sentence"): letters(english) for english in kept}
 
 
 def _dates(rng: random.Random) -> dict[Example, str]:
-    format_date = require("babel.dates", "task translation").format_date
+    format_date = require("babel.dates", TASK).format_date
     examples: dict[Example, str] = {}
     while len(examples) < DATES:
         day = FIRST + timedelta(days=rng.randrange((LAST - FIRST).days + 1))
