@@ -10,13 +10,13 @@ sys.path.insert(0, str(ROOT))
 HEAD = """# Formulas
 
 Each formula has an id, such as `[softmax]`, in the docstrings of everything that computes it. `forward` and
-`backward` stand side by side in the class (an optimizer or a reader of tokens where there is none); the
-kernels' folder has `reference.py` (NumPy), `cpu.py` (Numba) and, where CUDA has a kernel of its own, a `.cu`.
-Lessons that compute with it come last. Made by `python docs/formulas.py`.
+`backward` stand side by side in the class (an optimizer or a reader of tokens where there is none). Its
+kernels are in NumPy, Numba and CUDA C++ (on a GPU a reader of tokens is put together from others). The test
+has its cases; `tests/test_contract.py` holds all kernels to NumPy's. Lessons that compute with it come last.
+Made by `python docs/formulas.py`.
 
-| id | formula | class | kernels | CUDA | lessons |
-|---|---|---|---|---|---|
 """
+COLUMNS = ("id", "formula", "class", "kernels", "test", "lessons")
 
 
 def named(folder: Path) -> dict[str, tuple[Path, str, str]]:
@@ -32,8 +32,15 @@ def named(folder: Path) -> dict[str, tuple[Path, str, str]]:
     return found
 
 
-def index() -> str:
-    """The whole page."""
+def tested(*names: str) -> Path:
+    """The file of tests that has a case of the class, or that calls its function or its kernel."""
+    files = [*sorted((ROOT / "tests").glob("cases*.py")), *sorted((ROOT / "tests").glob("test_*.py"))]
+    words = re.compile(rf"\b({'|'.join(names)})\b")
+    return next(path for path in files if words.search(path.read_text(encoding="utf-8")))
+
+
+def index(head: str = HEAD, columns: tuple[str, ...] = COLUMNS) -> str:
+    """The whole page: its head, and a table with a line for each id."""
     from scratchlm.kernels.contract import CONTRACT
 
     families = {row.formula: row.family for row in CONTRACT}
@@ -45,22 +52,27 @@ def index() -> str:
     for formula in sorted(families):
         path, name, text = places[formula]
         folder = f"kernels/{families[formula]}"
-        cuda = f"{folder}/{families[formula]}.cu"
+        sources = (("NumPy", "reference.py"), ("Numba", "cpu.py"), ("CUDA", f"{families[formula]}.cu"))
+        kernels = [
+            f"[{set_}](../{folder}/{file})" for set_, file in sources if (ROOT / folder / file).is_file()
+        ]
         used = [
             f"[{number}](../{lesson.relative_to(ROOT).as_posix()})"
             for number, lesson in lessons.items()
             if re.search(rf"\b{name}\b|\b{formula.split('.')[0]}\b", lesson.read_text(encoding="utf-8"))
         ]
+        test = tested(name, *(row.name for row in CONTRACT if row.formula == formula))
         cells = (
             f"`{formula}`",
             text.rstrip(".").replace("|", "\\|"),
             f"[{name}](../{path.relative_to(ROOT).as_posix()})",
-            f"[{families[formula]}](../{folder}/reference.py)",
-            f"[.cu](../{cuda})" if (ROOT / cuda).is_file() else "",
+            " · ".join(kernels),
+            f"[{test.stem}](../tests/{test.name})",
             " ".join(used),
         )
         rows.append(f"| {' | '.join(cells)} |")
-    return HEAD + "\n".join(rows) + "\n"
+    table = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *rows]
+    return head + "\n".join(table) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Fonts for text in pictures: found by what they can draw, since each system has others."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 DEFAULT = "DejaVu Sans"  # matplotlib's own: most alphabets, no Chinese
@@ -11,20 +12,30 @@ def drawable(texts: Sequence[str]) -> tuple[list[str], list[str]]:
 
     A text with a character that no font has is written as its code points, U+66F9.
     """
-    from matplotlib.font_manager import findfont, fontManager
+    from matplotlib.font_manager import findfont, findSystemFonts, fontManager
 
     missing = set("".join(texts)) - {"\n"}
     missing -= _drawn(findfont(DEFAULT), missing)
     families = [DEFAULT]
     if missing:  # fonts are opened for it, some of which have tens of thousands of characters
+        listed = {entry.fname for entry in fontManager.ttflist}  # matplotlib keeps it, and sees no new font
+        for path in set(findSystemFonts()) - listed:
+            _listed(path)
         found = {entry.name: _drawn(entry.fname, missing) for entry in fontManager.ttflist}
-        while best := max(found, key=lambda name: len(found[name] & missing), default=""):
+        while best := max(found, key=lambda name: (len(found[name] & missing), "Sans" in name), default=""):
             if not found[best] & missing:
                 break
             families.append(best)
             missing -= found[best]
     spelt = [" ".join(f"U+{ord(c):X}" for c in text) if missing & set(text) else text for text in texts]
     return spelt, families
+
+
+def _listed(path: str) -> None:
+    from matplotlib.font_manager import fontManager
+
+    with suppress(OSError, RuntimeError):  # a file that FreeType cannot read
+        fontManager.addfont(path)
 
 
 def _drawn(path: str | Path, characters: set[str]) -> set[str]:

@@ -14,9 +14,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .fonts import drawable
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+language = "en"  # of what checks say; a lesson in Chinese sets it to "zh"
+SENTENCES = {
+    "en": {
+        "none": "{name} is None: is there a return?",
+        "shape": "{name} has the shape {found}, expected {expected}",
+        "type": "{name} is of {found}, expected numbers",
+        "number": "{name} is {found:.6g}, expected {expected:.6g}",
+        "ended": "{name} ended with {found}",
+        "picture": "picture: {name}",
+    },
+    "zh": {
+        "none": "{name} 是 None：是不是忘了 return？",
+        "shape": "{name} 的形状是 {found}，应为 {expected}",
+        "type": "{name} 的类型是 {found}，应为数字",
+        "number": "{name} 是 {found:.6g}，应为 {expected:.6g}",
+        "ended": "{name} 运行出错：{found}",
+        "picture": "图：{name}",
+    },
+}
 NOTEBOOK = hasattr(builtins, "__IPYTHON__")
 if not NOTEBOOK:
     os.environ.setdefault("MPLBACKEND", "Agg")  # needs no screen
@@ -36,18 +57,28 @@ def folder() -> Path:
 
 
 def save_picture(figure: "Figure", name: str) -> None:
-    """Write a figure to a file; in a notebook, show it too."""
+    """Write a figure to a file; in a notebook, show it too. Chinese is drawn with a font that has it."""
     import matplotlib.pyplot as plt
+    from matplotlib.text import Text
 
+    texts = figure.findobj(Text)
+    shown, families = drawable([text.get_text() for text in texts])
+    if len(families) > 1:
+        for text, characters in zip(texts, shown, strict=True):
+            text.set(text=characters, fontfamily=families)
     folder().mkdir(parents=True, exist_ok=True)
     figure.savefig(folder() / name, dpi=110, bbox_inches="tight")
-    print(f"  picture: {name}")
+    print("  " + _said("picture", name))
     plt.show() if NOTEBOOK else plt.close(figure)
 
 
 def show_code(*things: Any) -> None:
     """Print the source of classes and functions, as they run."""
     print("\n".join(inspect.getsource(thing) for thing in things))
+
+
+def _said(sentence: str, name: str, found: Any = None, expected: Any = None) -> str:
+    return SENTENCES[language][sentence].format(name=name, found=found, expected=expected)
 
 
 def check(exercise: str, holds: Any, message: str) -> None:
@@ -71,16 +102,16 @@ def tried(exercise: str, what: str) -> Iterator[None]:
     except AssertionError:
         raise
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        raise AssertionError(f"exercise {exercise}: {what} ended with {said}") from error
+        said = _said("ended", what, f"{type(error).__name__}: {error}")
+        raise AssertionError(f"exercise {exercise}: {said}") from error
 
 
 def check_shape(exercise: str, name: str, found: Any, shape: tuple[int, ...]) -> None:
     """End the lesson unless `found` is an array, a tensor or a number of that shape."""
     if found is None:
-        raise AssertionError(f"exercise {exercise}: {name} is None: is there a return?")
+        raise AssertionError(f"exercise {exercise}: {_said('none', name)}")
     got = getattr(found, "shape", np.shape(found))
-    check(exercise, got == shape, f"{name} has the shape {got}, expected {shape}")
+    check(exercise, got == shape, _said("shape", name, got, shape))
 
 
 def check_close(
@@ -93,7 +124,7 @@ def check_close(
     want, have = (np.asarray(getattr(x, "_data", x)) for x in (expected, found))
     check_shape(exercise, name, found, want.shape)
     if have.dtype.kind not in "fiu":
-        raise AssertionError(f"exercise {exercise}: {name} is of {have.dtype}, expected numbers")
+        raise AssertionError(f"exercise {exercise}: {_said('type', name, have.dtype)}")
     size = np.abs(want[np.isfinite(want)]).max(initial=0.0)
     share = (
         rtol if np.float32 in (want.dtype, have.dtype) else 1e-9
@@ -102,5 +133,5 @@ def check_close(
     if off.any():
         place = tuple(int(k) for k in np.argwhere(off)[0])
         where = "".join(f"[{k}]" for k in place)
-        numbers = f"{name}{where} is {have[place]:.6g}, expected {want[place]:.6g}"
+        numbers = _said("number", name + where, have[place], want[place])
         raise AssertionError(f"exercise {exercise}: {numbers}" + (f": {hint}" if hint else ""))

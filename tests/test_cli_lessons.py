@@ -9,7 +9,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from scratchlm.cli.lessons import as_notebook, chapters, lesson, lessons, without_solutions
+from scratchlm.chapters import as_notebook, chapters, without_solutions
+from scratchlm.cli.lessons import lesson, lessons
 from scratchlm.errors import DataError, OptionError
 
 from .test_lessons import LESSONS

@@ -1,0 +1,123 @@
+"""The book, from the lessons: `python docs/book/build.py` writes build/book/en and build/book/zh.
+
+Needs `pip install -e ".[book]"`. Each lesson becomes a notebook, in Chinese with its catalogue's words;
+Sphinx runs the cells (again only where a lesson or the engine has changed) and writes pages that work without
+a network. A cell that fails, a link that leads nowhere and a formula that is no MathML end it.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+from formulas import index as formula_index  # noqa: E402
+
+from scratchlm.chapters import as_notebook, chapters, in_language  # noqa: E402
+from scratchlm.chinese import catalogue, segments  # noqa: E402
+from scratchlm.kernels.contract import CONTRACT  # noqa: E402
+
+SPHINX_LANGUAGE = {"en": "en", "zh": "zh_CN"}
+TITLES = {"en": "How a language model works", "zh": "语言模型是怎样工作的"}
+COLUMNS = {"zh": ("编号", "公式", "类", "核函数", "测试", "课程")}
+FORMULAS = {row.formula for row in CONTRACT}
+LANGUAGES = {"py": "python", "cu": "cuda", "cuh": "cuda"}
+
+
+def pages(language: str, target: Path) -> int:
+    """Writes the book's sources in one language; returns how many texts have no translation."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    names, missing = [], 0
+    for path in [*(c.path for c in chapters()), HERE / "items" / "lesson.py"]:
+        source = path.read_text(encoding="utf-8")
+        name = path.parent.name
+        if language != "en":
+            missing += len(
+                {s.text for s in segments(source)} - set(catalogue(path.with_name(f"{language}.po")))
+            )
+        notebook = as_notebook(in_language(path, language))
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = [linked(line, path) for line in cell["source"]]
+        (target / f"{name}.ipynb").write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
+        names.append(name)
+    head = (HERE / ("index.md" if language == "en" else f"index.{language}.md")).read_text(encoding="utf-8")
+    (target / "index.md").write_text(head.replace("CHAPTERS", "\n".join(names[:-1])), encoding="utf-8")
+    shutil.copy(ROOT / "docs" / "glossary.md", target)
+    shutil.copytree(HERE / "templates", target / "templates")
+    table = formula_index()
+    if language != "en":
+        table = formula_index(
+            (HERE / f"formulas.{language}.md").read_text(encoding="utf-8"), COLUMNS[language]
+        )
+    (target / "formulas.md").write_text(with_sources(table, target), encoding="utf-8")
+    return missing
+
+
+def linked(line: str, lesson: Path) -> str:
+    """A line of text with each id, as [softmax], led to its line of the index."""
+
+    def link(match: re.Match[str]) -> str:
+        if match[1] not in FORMULAS:
+            raise SystemExit(f"{lesson}: there is no formula [{match[1]}]")
+        return f'<a href="formulas.html#{match[1]}">{match[0]}</a>'
+
+    return re.sub(r"(?<![\w`$)\]])\[([a-z_]+(?:\.[a-z]+)?)\](?![(\w])", link, line)
+
+
+def with_sources(page: str, target: Path) -> str:
+    """The page with its links to files led to pages of the book, which are written, one a file."""
+    page = re.sub(r"\.\./lessons/([^/)]+)/lesson\.py", r"\1.ipynb", page)
+    for link in sorted(set(re.findall(r"\(\.\./([^)#]+)\)", page))):
+        path, name = ROOT / link, link.replace("/", ".")
+        fence = f"```{{literalinclude}} {os.path.relpath(path, target / 'code')}\n:linenos:\n"
+        text = f"---\norphan: true\n---\n# {link}\n\n{fence}:language: {LANGUAGES[path.suffix[1:]]}\n```\n"
+        (target / "code").mkdir(exist_ok=True)
+        (target / "code" / f"{name}.md").write_text(text, encoding="utf-8")
+        page = page.replace(f"(../{link})", f"(code/{name}.md)")
+    return re.sub(r"^\| `([a-z_.]+)`", r'| <a id="\1"></a>`\1`', page, flags=re.MULTILINE)
+
+
+def engine() -> str:
+    """A name for the engine as it is: outputs of another one are not taken from the cache."""
+    files = sorted([*(ROOT / "scratchlm").rglob("*.py"), *(ROOT / "kernels").rglob("*.*")])
+    files = [path for path in files if path.suffix in (".py", ".cu", ".cuh", ".h", ".cpp")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+
+
+def main() -> None:
+    """Each language's pages."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("languages", nargs="*", default=["en", "zh"], help="en, zh or both")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "book")
+    options = parser.parse_args()
+    out = options.out.resolve()
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {
+        "SCRATCHLM_BOOK_CACHE": str(out / f"cache-{engine()}"),
+        "SCRATCHLM_PICTURES": str(out / "pictures"),
+        "PYTHONPATH": paths,
+    }
+    for language in options.languages:
+        missing = pages(language, out / "src" / language)
+        command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "2", "-b", "html"]
+        command += ["-c", str(HERE), "-D", f"language={SPHINX_LANGUAGE[language]}"]
+        command += ["-D", f"html_title={TITLES[language]}"]
+        command += ["-d", str(out / "doctrees" / language), str(out / "src" / language), str(out / language)]
+        if subprocess.run(command, env=environment).returncode:
+            sys.exit(f"The book in {language} was not built, see above.")
+        untranslated = f", {missing} texts without a translation" if language != "en" else ""
+        print(f"{out / language / 'index.html'}{untranslated}")
+
+
+if __name__ == "__main__":
+    main()
