@@ -92,10 +92,7 @@ def measure_baselines(data: TaskData) -> dict[str, dict[str, float]]:
     """
     references = [example.target for example in data.test]
     chosen = (*baselines_for(data.metric), *([rule] if data.rule else []))
-    return {
-        baseline.__name__: measure(data.metric, baseline(data), references)
-        for baseline in chosen
-    }
+    return {baseline.__name__: measure(data.metric, baseline(data), references) for baseline in chosen}
 
 
 def _vectorizer(needed_by: str, runs: Sequence[int]) -> Any:

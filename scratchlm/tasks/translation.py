@@ -29,11 +29,11 @@ Draw = Callable[[random.Random], tuple[Example, str]]
 def load(seed: int = 0) -> TaskData:
     """About 12,000 texts in English and Chinese: names and lists of them, amounts, dates (the tags).
 
-    A list is one, two or three names of territories, languages or currencies ("Peru, Togo, or Oman"; alone: tag
-    "name"). Nobody can know what a name is in Chinese that they never saw, but a name that training has in
-    lists can stand in another list, or alone: of held-out lists, no list of training has the same names, in
-    any order. An amount is a number with a unit or a currency, whose held-out number does not stand with that
-    unit in training. A held-out date is not in training in any format.
+    A list is one, two or three names of territories, languages or currencies ("Peru, Togo, or Oman"; alone:
+    tag "name"). Nobody can know what a name is in Chinese that they never saw, but a name that training has
+    in lists can stand in another list, or alone: of held-out lists, no list of training has the same names,
+    in any order. An amount is a number with a unit or a currency, whose held-out number does not stand with
+    that unit in training. A held-out date is not in training in any format.
 
     Raises:
         DataError: the package babel (BSD-3-Clause) is missing.
@@ -104,7 +104,9 @@ def _amounts() -> Draw:
         else:
             unit, number = rng.choice(currencies), int(number)
             texts = [
-                numbers.format_currency(number, unit, format_type="name", locale=locale, currency_digits=False)
+                numbers.format_currency(
+                    number, unit, format_type="name", locale=locale, currency_digits=False
+                )
                 for locale in locales
             ]
         return Example(*texts, "amount"), f"{number} {unit}"
