@@ -24,7 +24,7 @@ class Version:
 def output_first(root: Any) -> Sequence[Any]:
     """Functions below `root`, each one before those that made its inputs (reverse topological order).
 
-    Depth first with a stack of our own: by recursion, a chain of 1000 operations (an RNN over 200 characters)
+    Depth first with a stack of our own: by recursion, a chain of 1000 operations (an RNN over 300 characters)
     would end in Python's recursion limit.
     """
     order: list[Any] = []

@@ -2,6 +2,7 @@
 # # 7. The language model
 #
 # Formulas: [cross_entropy], [softmax], [embedding], [lstm.sequence], [adam], P1, P2, P5, T1, L0
+# Time: 40 s
 #
 # **The question.** What does it mean that a program "knows" a language? Our answer: given the beginning of a
 # text, it knows what comes next. How do we measure that, train it, and let it write?
