@@ -72,7 +72,9 @@ def translated(source: str, words: Mapping[str, str], labels: bool = True) -> st
     imports = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
     if words and imports:
         lines = source.split("\n")
-        lines.insert(imports[-1].end_lineno or 0, 'import scratchlm.lesson\n\nscratchlm.lesson.language = "zh"')
+        lines.insert(
+            imports[-1].end_lineno or 0, 'import scratchlm.lesson\n\nscratchlm.lesson.language = "zh"'
+        )
         source = "\n".join(lines)
     return source
 

@@ -27,6 +27,7 @@ html_css_files = ["book.css"]
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
+html_show_search_summary = False  # it is fetched, which a browser refuses for a page from a file
 html_sidebars = {
     "**": [
         *("sidebar/brand.html", "language.html", "sidebar/search.html"),
