@@ -1,4 +1,4 @@
-"""The book: formulas and items have lessons, formulas are MathML, pages work from a file, Chinese is found."""
+"""The book: all has its lesson, formulas are MathML, pages open from files, Chinese is found."""
 
 import importlib.util
 import os

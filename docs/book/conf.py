@@ -50,15 +50,15 @@ def mathml(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
 class SearchChinese(SearchEnglish):
     """Each sign and each pair of neighbouring signs is a term; what is asked is cut into pairs, too.
 
-    So every phrase is found. Sphinx's own search for Chinese knows the words of a dictionary alone (of jieba's,
-    反向传播 is none), and takes what is asked as one word; in Sphinx 9.0 and 9.1 it does not work at all.
+    So every phrase is found. Sphinx's own search for Chinese knows the words of a dictionary alone (of
+    jieba's, 反向传播 is none), and takes what is asked as one word; in Sphinx 9.0 and 9.1 it does not work.
     """
 
     lang = "zh"
     js_splitter_code = """
 function splitQuery(query) {
   return (query.match(/[\\u4e00-\\u9fff]+|[a-zA-Z0-9]+/gu) || []).flatMap((run) =>
-    /[\\u4e00-\\u9fff]{2}/.test(run) ? Array.from({length: run.length - 1}, (_, k) => run.slice(k, k + 2)) : [run]);
+    /[\\u4e00-\\u9fff]{2}/.test(run) ? [...run.slice(1)].map((sign, k) => run[k] + sign) : [run]);
 }
 """
 
