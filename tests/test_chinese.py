@@ -56,7 +56,7 @@ def test_every_text_has_a_translation(path):
 def test_a_translation_keeps_formulas_ids_numbers_and_places(path):
     for text, translation in catalogue(path.with_name("zh.po")).items():
         assert drift(text, translation) == [], (text, translation)
-        assert re.search("[A-Z]?[a-z]{3,}", text), "there is nothing to translate"
+        assert re.search("[A-Za-z]{3,}", text), "there is nothing to translate"
 
 
 @each
