@@ -177,6 +177,48 @@ def _places(record: Record, k: int, index: tuple[int, ...]) -> list[tuple[float,
     return sorted((share for share in found if share[0]), key=lambda share: -abs(share[0]))
 
 
+# ------------------------------------------------------------------ where did it break?
+def first_broken(tape: Tape) -> str:
+    """The first formula, in the order of the computation and then of backward, that made what is not finite.
+
+    "" where all is finite. An input that was not finite already is named, with its parameter.
+    """
+    for record in tape:
+        for seen in record.inputs:
+            if isinstance(seen.source, str) and not is_finite(seen):
+                return f"{_named(seen.source)} that {_where(record)} got has {_count(seen)}"
+        for k, seen in enumerate(record.outputs):
+            if not is_finite(seen):
+                return f"{_where(record)} made {_count(seen)} in its output {k} of shape {seen.shape}"
+    for record in sorted((r for r in tape if r.turn is not None), key=lambda r: r.turn or 0):
+        for k, grad in enumerate(record.grad_inputs):
+            if grad is not None and not is_finite(grad):
+                source = record.inputs[k].source
+                of = f" of {_named(source)}" if isinstance(source, str) and source else f" of its input {k}"
+                return f"{_where(record)} made {_count(grad)} in the gradient{of}, shape {grad.shape}"
+    return ""
+
+
+def is_finite(seen: Seen) -> bool:
+    """Whether an array was finite, as far as the level tells."""
+    return seen.finite is not False if seen.array is None else bool(np.isfinite(seen.array).all())
+
+
+def _count(seen: Seen) -> str:
+    if seen.array is None:
+        return "NaN or infinite values"
+    return f"{int((~np.isfinite(seen.array)).sum())} NaN or infinite value(s)"
+
+
+def _named(source: str) -> str:
+    return source or "an array"
+
+
+def _where(record: Record) -> str:
+    place = f" in {record.module}" if record.module else ""
+    return f"{record.name}{place} (record {record.number})"
+
+
 # ------------------------------------------------------------------ where do two runs part?
 def differences(mine: Tape, other: Tape) -> Iterator[str]:
     """Sentences on what one recording has otherwise than another, in the order of the computation.

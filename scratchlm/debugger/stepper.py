@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import OptionError, ScratchLMError, did_you_mean, quote
 from .kept import Record
-from .questions import arrays_of, check, differences, why
+from .questions import arrays_of, check, differences, is_finite, why
 from .replay import again, class_of
 from .tape import Tape
 
@@ -291,7 +291,7 @@ def _condition(given: str) -> Callable[[Record], bool]:
     if number:
         return lambda r: any(_norm(seen) > float(number[1]) for seen in _kept(r))
     if given == "nan":
-        return lambda r: any(not _finite(seen) for seen in _kept(r))
+        return lambda r: any(not is_finite(seen) for seen in _kept(r))
     if given == "broadcast":
         return lambda r: len({s.shape for s in r.inputs}) > 1 and r.name in ("Add", "Sub", "Mul", "Div")
     if given == "saturated":
@@ -311,10 +311,6 @@ def _norm(seen: Any) -> float:
     if seen.array is None:
         return seen.norm or 0.0
     return float(np.linalg.norm(seen.array.astype(np.float64))) if seen.array.dtype.kind == "f" else 0.0
-
-
-def _finite(seen: Any) -> bool:
-    return seen.finite is not False if seen.array is None else bool(np.isfinite(seen.array).all())
 
 
 def _saturated(record: Record) -> bool:
