@@ -13,8 +13,9 @@ from scratchlm import functions as F
 from scratchlm import models, nn
 from scratchlm.cli.step import step
 from scratchlm.debugger import record
-from scratchlm.debugger.questions import check, differences, why
+from scratchlm.debugger.questions import arrays_of, check, differences, why
 from scratchlm.debugger.stepper import Stepper
+from scratchlm.debugger.terms import FAMILIES, explained
 from scratchlm.errors import DataError, OptionError
 
 ROOT = Path(__file__).parents[1]
@@ -280,3 +281,52 @@ def test_a_recorded_array_that_is_changed_in_place():
         return y.sum()
 
     assert "was changed in place" in asked(recorded(loss), "verify")
+
+
+# ------------------------------------------------------------------ numbers put in
+def everything():
+    """A loss that goes through every formula whose terms are known."""
+    sl.manual_seed(3)
+    linear, table = nn.Linear(4, 3), nn.Embedding(5, 4)
+    bare, norm, W = nn.Linear(4, 3, bias=False), nn.LayerNorm(3), sl.randn(2, 3, 4, requires_grad=True)
+    nn.init.normal_(norm.weight)
+    x = table(np.array([[1, 2, 2], [0, 4, 1]]))  # (2, 3, 4)
+    y = norm(linear(x)) + bare(x) * sl.tensor([[2.0]]) - sl.tensor([0.5, 1.0, 2.0])
+    y = F.softmax(y.tanh() / 3.0, 1) + F.log_softmax(y).exp() + F.relu(y).sigmoid() + (y * y + 1.0).log()
+    y = y @ W  # (2, 3, 4)
+    return F.cross_entropy(y.reshape(-1, 4), np.array([0, 3, -100, 1, 1, 2]), label_smoothing=0.1)
+
+
+def test_the_terms_of_every_element_give_its_value():
+    tape, seen = recorded(everything), set()
+    for record_ in tape:
+        for name in FAMILIES.get(record_.name, ()):
+            found = arrays_of(record_).get(name)
+            if found is None:
+                continue
+            seen.add((record_.name, name))
+            for index in np.ndindex(found.shape):
+                terms = explained(record_, name, index)
+                assert terms.value == pytest.approx(found.array[index], rel=1e-4, abs=1e-6), str(terms)
+                arrays = arrays_of(record_)
+                for cell, places in terms.cells.items():
+                    assert all(len(place) == len(arrays[cell].shape) for place in places)
+                    [arrays[cell].array[place] for place in places]
+    assert seen == {(name, array) for name, arrays in FAMILIES.items() for array in arrays}
+
+
+def test_formula_with_numbers():
+    x = sl.tensor([[1.0, -2.0]], requires_grad=True)
+    W, b = sl.tensor([[0.5, 0.25], [3.0, -4.0]]), sl.tensor([0.0, 0.5])
+    tape = recorded(lambda: F.linear(x, W, b).sum())
+    assert asked(tape, "formula y[0, 1]") == (
+        "y[0, 1] = Σ_k x[0, k]·weight[1, k] + bias[1]\n"
+        "        = 1·3 + (−2)·(−4) + 0.5\n"
+        "        = 11.5"
+    )  # fmt: skip
+    assert "give one whole number for each axis" in asked(tape, "formula y[9, 9]")
+    assert "Linear has no 'z'" in asked(tape, "formula z[0]")
+    assert "such as weight[3, 2]" in asked(tape, "formula y[0; 1]")
+    assert "The stepper cannot put numbers into Sum's y: it knows none" in asked(tape, "next", "formula y")
+    wide = recorded(lambda: (sl.randn(1, 30, requires_grad=True) @ sl.randn(30, 1)).sum())
+    assert "… (30 terms)" in asked(wide, "formula y[0, 0]")

@@ -34,8 +34,12 @@ def arrays_of(record: Record) -> dict[str, Seen]:
 
 
 def _names(method: Any, count: int, other: str) -> list[str]:
-    names = list(inspect.signature(method).parameters)[1:]
-    return names if len(names) == count and "inputs" not in names else [f"{other}{k}" for k in range(count)]
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    rest = parameters[-1] if parameters and parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL else None
+    names = [parameter.name for parameter in parameters if parameter is not rest]
+    if rest and count == len(names) + 1:  # such as a bias that may be left out
+        names.append(rest.name)
+    return names if len(names) == count else [f"{other}{k}" for k in range(count)]
 
 
 # ------------------------------------------------------------------ is this derivative right?

@@ -15,6 +15,7 @@ from .kept import Record
 from .questions import arrays_of, check, differences, is_finite, why
 from .replay import again, class_of
 from .tape import Tape
+from .terms import explained
 
 AROUND = 4  # lines before and after the current one that `list` shows
 SATURATED = 0.99  # a gate beyond this, or below 1 − this, passes hardly any gradient
@@ -182,8 +183,11 @@ class Stepper(cmd.Cmd):
             array = array[_index(index.removesuffix("]"), array)]
         self.say(np.array2string(np.asarray(array), precision=5, threshold=200, suppress_small=True))
 
-    def do_formula(self, _: str) -> None:
-        """formula: what this formula says, and its options."""
+    def do_formula(self, given: str) -> None:
+        """formula [NAME[I, J]]: what this formula says; of one element, with the numbers put in."""
+        if given:
+            self.say(str(explained(self.record, *_element(given))))
+            return
         function = class_of(self.record)
         self.say(inspect.cleandoc(function.__doc__ or function.__name__))
         if self.record.options:
@@ -223,10 +227,7 @@ class Stepper(cmd.Cmd):
 
     def do_why(self, given: str) -> None:
         """why NAME[I, J]: what made that number of a parameter's gradient."""
-        found = re.fullmatch(r"([\w.]+)\[([\d,\s-]*)\]", given)
-        if not found:
-            raise OptionError("why takes a name and a place, such as why head.weight[3, 2].")
-        for line in why(self.tape, found[1], tuple(int(k) for k in found[2].split(",") if k.strip())):
+        for line in why(self.tape, *_element(given)):
             self.say(line)
 
     def do_diff(self, given: str) -> None:
@@ -256,6 +257,14 @@ def _whole(given: str, default: int | None) -> int:
     if not re.fullmatch(r"-?\d+", given):
         raise OptionError(f"A whole number is wanted here, not {quote(given)}.")
     return int(given)
+
+
+def _element(given: str) -> tuple[str, tuple[int, ...]]:
+    """`head.weight[3, 2]` as a name and a place."""
+    found = re.fullmatch(r"([\w.]+)(?:\[([\d,\s-]*)\])?", given)
+    if not found:
+        raise OptionError("A name and a place are wanted here, such as weight[3, 2].")
+    return found[1], tuple(int(k) for k in (found[2] or "").split(",") if k.strip())
 
 
 def _index(text: str, array: np.ndarray) -> Any:
