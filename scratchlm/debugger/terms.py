@@ -81,7 +81,8 @@ def _sum(
     """Σ of products, and what is added to it once."""
     rest = rest or []
     cells: dict[str, list[Index]] = {}
-    values, texts = [], []
+    values: list[float] = []
+    texts: list[str] = []
     for product in [*products, *rest]:
         numbers = [arrays[name][index] for name, index in product]
         for name, index in product:
@@ -214,7 +215,7 @@ def _cross_entropy_logits(a: dict[str, Any], i: Index, options: Any) -> Terms:
     hit = (1 - options["smoothing"]) * (target == v) + options["smoothing"] / len(row)
     value = upstream * (p - hit) if counted[n] else 0.0
     letters = f"(softmax(logits[{n}])_{v} − [targets[{n}] = {v}]) · grad_loss / N"
-    cells = {"logits": [(n, w) for w in range(len(row))], "targets": [(n,)]}
+    cells: dict[str, list[Index]] = {"logits": [(n, w) for w in range(len(row))], "targets": [(n,)]}
     numbers = (
         f"({_number(p)} − {_number(hit)})·{_factor(upstream)}" if counted[n] else "0: this row does not count"
     )
@@ -229,7 +230,11 @@ def _layer_norm_y(a: dict[str, Any], i: Index, options: Any) -> Terms:
     weight, bias = float(a["weight"][d]), float(a["bias"][d])
     letters = f"weight[{d}]·({_at('x', i)} − μ)/√(σ² + ε) + bias[{d}], μ and σ² of {_at('x', tuple(n))}"
     numbers = f"{_number(weight)}·({_number(row[d])} − {_factor(mean)})/{_number(s)} + {_factor(bias)}"
-    cells = {"x": [(*n, k) for k in range(len(row))], "weight": [(d,)], "bias": [(d,)]}
+    cells: dict[str, list[Index]] = {
+        "x": [(*n, k) for k in range(len(row))],
+        "weight": [(d,)],
+        "bias": [(d,)],
+    }
     return Terms(f"{_at('y', i)} = {letters}", numbers, weight * (row[d] - mean) / s + bias, cells)
 
 
