@@ -283,6 +283,90 @@ def test_a_recorded_array_that_is_changed_in_place():
     assert "was changed in place" in asked(recorded(loss), "verify")
 
 
+class Reused(sl.Function):
+    """y = x² + 3x by hand, whose backward keeps the last share alone."""
+
+    def forward(self, x):
+        self.save(x)
+        return x * x + 3 * x
+
+    def backward(self, grad_y):
+        (x,) = self.saved
+        grad = 2 * x * grad_y
+        grad = 3 * grad_y  # should be +=
+        return grad
+
+
+def test_a_share_that_is_overwritten():
+    x = sl.randn(3, requires_grad=True)
+    assert "grad_x: WRONG" in asked(recorded(lambda: Reused()(x).sum()), "check")
+
+
+def test_targets_that_are_not_shifted():
+    model = lstm()
+    tape = recorded(lambda: model.loss(IDS, IDS)[0])
+    inputs = asked(tape, "print ids")
+    targets = asked(tape, "until linear_cross_entropy", "print targets").splitlines()[-1]
+    assert np.array2string(IDS.T) == inputs
+    assert str(IDS.T.reshape(-1)) == targets, "the same numbers: each token is asked for itself"
+
+
+def test_a_mask_that_lets_the_future_through():
+    q, W = sl.randn(1, 4, 2), sl.randn(6, 2, requires_grad=True)
+
+    def loss(causal):
+        x = F.embedding(W, np.array([[1, 2, 3, 4]]))
+        return F.attention(q, x, x, causal=causal)[0, 0].sum()  # of the first place alone
+
+    later = {
+        causal: asked(recorded(lambda c=causal: loss(c)), "print grad_y[0, 1:]").split()
+        for causal in (True, False)
+    }
+    assert set("".join(later[True])) <= set("[]0. "), "what comes later has no part in the first place"
+    assert set("".join(later[False])) - set("[]0. ")
+
+
+def test_adam_without_its_correction(tmp_path):
+    def two_steps(corrected):
+        model = lstm()
+        with record(quiet=True) as tape:
+            m = {name: 0.0 for name, _ in model.named_parameters()}
+            s = dict(m)
+            for t in (1, 2):
+                model.zero_grad()
+                model.loss(IDS, IDS)[0].backward()
+                for name, p in model.named_parameters():
+                    g = p.grad.numpy()
+                    m[name], s[name] = 0.9 * m[name] + 0.1 * g, 0.999 * s[name] + 0.001 * g * g
+                    a, b = (1 - 0.9**t, 1 - 0.999**t) if corrected else (1, 1)
+                    p.data = p.numpy() - (0.01 * (m[name] / a) / (np.sqrt(s[name] / b) + 1e-8)).astype("f")
+        return tape
+
+    two_steps(True).save(tmp_path / "right.tape")
+    said = asked(two_steps(False), f"diff {tmp_path / 'right.tape'}")
+    assert "the first that differs, output 0" in said
+    assert "Embedding[1]" in said, (
+        "the first step is the same, gradients too: so it is what was done with them"
+    )
+
+
+def test_keys_that_are_kept_one_place_off(tmp_path):
+    x, W = sl.randn(1, 4, 2), sl.randn(2, 2, requires_grad=True)
+
+    def loss(off):
+        keys, outputs = [], []
+        for t in range(4):
+            keys.append(x[:, max(0, t - off) : max(0, t - off) + 1] @ W)
+            k = F.cat(keys, 1)
+            outputs.append(F.attention(x[:, t : t + 1], k, k))
+        return (F.cat(outputs, 1) ** 2).sum()
+
+    recorded(lambda: loss(0)).save(tmp_path / "right.tape")
+    said = asked(recorded(lambda: loss(1)), f"diff {tmp_path / 'right.tape'}")
+    assert "the first that differs, output 0" in said
+    assert "max(0, t - off)" in said, "the line is named"
+
+
 # ------------------------------------------------------------------ numbers put in
 def everything():
     """A loss that goes through every formula whose terms are known."""
