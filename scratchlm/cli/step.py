@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import DataError
+from .lessons import LANGUAGE
 
 if TYPE_CHECKING:
     from ..debugger.tape import Tape
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 )
 @click.option("--passes", default=1, type=click.IntRange(min=1), help="Passes backward to record [1].")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the recording to a file.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write the recording as a page, ask nothing.")
+@LANGUAGE
 @click.option(
     "--do", "commands", multiple=True, help="A command to run at once; repeatable. Without: ask at a prompt."
 )
@@ -30,6 +33,8 @@ def step(
     skip: int,
     passes: int,
     save: Path | None,
+    html: Path | None,
+    language: str,
     commands: tuple[str, ...],
 ) -> None:
     """Step through the formulas of PROGRAM: a Python file, a lesson's number, or a recording that was saved.
@@ -50,6 +55,12 @@ def step(
     click.echo(f"{len(tape)} formulas recorded; {_ending(tape)}")
     if not len(tape):
         raise DataError(f"{program} ran no formula of scratchlm that could be recorded.")
+    if html is not None:
+        from ..debugger.page import write
+
+        write(tape, html, language)
+        click.echo(f"{html}: open it in a browser ({html.stat().st_size / 2**20:.1f} MB)")
+        return
     for command in commands:
         click.echo(f"{stepper.prompt}{command}")
         if stepper.onecmd(command):
