@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import GraphError, NumberError
-from .modes import looks_for_anomalies
+from .modes import looks_for_anomalies, taping
 
 
 class Version:
@@ -24,7 +24,7 @@ class Version:
 def output_first(root: Any) -> Sequence[Any]:
     """Functions below `root`, each one before those that made its inputs (reverse topological order).
 
-    Depth first with a stack of our own: by recursion, a chain of 1000 operations (an RNN over 200 characters)
+    Depth first with a stack of our own: by recursion, a chain of 1000 operations (an RNN over 300 characters)
     would end in Python's recursion limit.
     """
     order: list[Any] = []
@@ -53,9 +53,10 @@ def walk_back(root: Any, index: int, grad: Any, retain_graph: bool) -> None:
     # run, so that the sum is complete: hence the order, output first.
     sums: dict[Any, list[Any]] = {root: [None] * len(root.output_specs)}
     sums[root][index] = grad
+    tape = taping()
     for function in output_first(root):
         grad_outputs = _complete(function, sums.pop(function))
-        grads = function.backward(*grad_outputs)
+        grads = function.backward(*grad_outputs) if tape is None else tape.backward(function, grad_outputs)
         grads = grads if isinstance(grads, tuple) else (grads,)
         _check(function, grads)
         for k, t in enumerate(function.inputs):
@@ -63,6 +64,8 @@ def walk_back(root: Any, index: int, grad: Any, retain_graph: bool) -> None:
                 _hand_on(grads, k, t, sums)
         if not retain_graph:
             function.free()
+    if tape is not None:
+        tape.went_backward()
 
 
 def _complete(function: Any, grad_outputs: list[Any]) -> list[Any]:

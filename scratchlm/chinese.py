@@ -69,10 +69,13 @@ def translated(source: str, words: Mapping[str, str], labels: bool = True) -> st
     for segment in reversed(segments(source)):
         if (text := words.get(segment.text)) and (labels or segment.kind != "label"):
             source = source[: segment.start] + segment.filled(text) + source[segment.end :]
-    first = re.search(r"^# %%\n(?:(?!# %%).*\n)*", source, flags=re.MULTILINE)  # of code: what it imports
-    if words and first:
-        imports = first[0].rstrip() + '\nimport scratchlm.lesson\n\nscratchlm.lesson.language = "zh"\n\n'
-        source = source.replace(first[0], imports, 1)
+    imports = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    if words and imports:
+        lines = source.split("\n")
+        lines.insert(
+            imports[-1].end_lineno or 0, 'import scratchlm.lesson\n\nscratchlm.lesson.language = "zh"'
+        )
+        source = "\n".join(lines)
     return source
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from .autograd import Version, check_finite
 from .device import Device, default_device
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
-from .modes import is_grad_enabled, looks_for_anomalies
+from .modes import is_grad_enabled, looks_for_anomalies, taping
 from .tensor import Tensor
 
 Array = Any  # a NumPy array, or another device's array with the same interface
@@ -141,9 +141,10 @@ class Function:
         self._check_types(tensors[: self.float_inputs])
         recording = is_grad_enabled() and any([t.requires_grad for t in tensors])
         self.needs_grad = tuple([recording and t.requires_grad for t in tensors])
-        self._given = inputs
+        self._given, tape = inputs, taping()
         try:
-            result = self.forward(*[t._data for t in tensors])
+            given = [t._data for t in tensors]
+            result = self.forward(*given) if tape is None else tape.forward(self, tensors, given)
         finally:
             self._given = ()
         arrays = result if isinstance(result, tuple) else (result,)
@@ -158,6 +159,8 @@ class Function:
             self._record(tensors, outputs)
         else:
             self._saved = ()
+        if tape is not None:
+            tape.made(self, outputs)
         return outputs if isinstance(result, tuple) else outputs[0]
 
     def _together(self, tensors: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], Device]:

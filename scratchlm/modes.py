@@ -14,10 +14,12 @@ from typing import Any
 _recording = ContextVar("recording", default=True)
 _looking = ContextVar("looking for anomalies", default=False)
 _evaluating: ContextVar[frozenset] = ContextVar("evaluating", default=frozenset())  # modules
+_taping: ContextVar[Any] = ContextVar("taping", default=None)
 
 is_grad_enabled = _recording.get  # whether operations are recorded for `backward`
 looks_for_anomalies = _looking.get  # whether the code runs inside `detect_anomaly`
 evaluated = _evaluating.get  # the modules that are evaluated just now
+taping = _taping.get  # the tape of `debugger.record`, on which every formula is written; or None
 
 
 class Switch(ContextDecorator):

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import json
 import linecache
 import os
 import pdb
@@ -156,3 +157,18 @@ def test_without_its_packages_the_command_line_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "scratchlm: The command line needs the package 'click': run `pip install -e .`.\n"
+
+
+def test_what_vscode_starts_can_be_started(tmp_path):
+    file = json.loads((ROOT / ".vscode" / "launch.json").read_text(encoding="utf-8"))
+    for entry in file["configurations"]:
+        assert entry["justMyCode"] is False, "it steps into the engine"
+        lesson = str(ROOT / "lessons" / "02_tensors_and_the_graph" / "lesson.py")
+        words = [word.replace("${file}", lesson) for word in entry.get("args", [])]
+        if entry.get("module") == "scratchlm":
+            words += ["--do", "list"] if words[0] == "step" else ["--out", str(tmp_path / "run")]
+            command = [sys.executable, "-m", "scratchlm", *words]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
+            assert done.returncode == 0, done.stderr
+        else:
+            assert entry.get("module") == "pytest" or entry["program"] == "${file}"

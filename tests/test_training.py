@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import scratchlm as sl
+from scratchlm.debugger import Tape
+from scratchlm.debugger.questions import first_broken
 from scratchlm.errors import CheckpointError, DataError, NumberError
 from scratchlm.models import LSTMLanguageModel
 from scratchlm.runs import load_run
@@ -220,7 +222,10 @@ def test_a_nan_loss_names_step_function_and_learning_rate(data, tmp_path):
         trainer.run()
     message = str(caught.value)
     assert "loss is nan at step 6" in message
-    assert "LinearCrossEntropy.forward made" in message
+    assert "head.weight that LinearCrossEntropy (record " in message
+    tape = Tape.load(tmp_path / "run" / "step-6.tape")
+    assert first_broken(tape) in message
+    assert tape.find("head.weight")[0].turn is not None, "backward is in it, too"
     assert "lr (now 0.02)" in message
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
 
@@ -251,7 +256,7 @@ def test_the_carried_state_is_not_blamed_for_a_broken_weight(data, tmp_path):
         trainer.run()
     trainer.model.head.weight.data[0, 0] = np.nan
     trainer.reporter = Reporter()
-    with pytest.raises(NumberError, match=r"at step 6 \(LinearCrossEntropy\.forward made"):
+    with pytest.raises(NumberError, match=r"at step 6 \(head\.weight that LinearCrossEntropy"):
         trainer.run()
 
 

@@ -113,8 +113,9 @@ def main() -> None:
         command += ["-c", str(HERE), "-D", f"language={SPHINX_LANGUAGE[language]}"]
         command += ["-D", f"html_title={TITLES[language]}"]
         command += ["-d", str(out / "doctrees" / language), str(out / "src" / language), str(out / language)]
-        if subprocess.run(command, env=environment).returncode:
-            sys.exit(f"The book in {language} was not built, see above.")
+        made = subprocess.run(command, env=environment, stderr=subprocess.PIPE, encoding="utf-8")
+        if made.returncode:
+            sys.exit(f"{made.stderr}\nThe book in {language} was not built, see above.")
         untranslated = f", {missing} texts without a translation" if language != "en" else ""
         print(f"{out / language / 'index.html'}{untranslated}")
 

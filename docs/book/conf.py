@@ -1,10 +1,12 @@
 """Sphinx's settings for the book; `build.py` writes the pages and calls Sphinx."""
 
 import os
+import re
 
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.search.en import SearchEnglish
 from sphinx.writers.html5 import HTML5Translator
 
 project = "scratchlm"
@@ -25,6 +27,7 @@ html_css_files = ["book.css"]
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
+html_show_search_summary = False  # it is fetched, which a browser refuses for a page from a file
 html_sidebars = {
     "**": [
         *("sidebar/brand.html", "language.html", "sidebar/search.html"),
@@ -44,6 +47,31 @@ def mathml(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+class SearchChinese(SearchEnglish):
+    """Each sign and each pair of neighbouring signs is a term; what is asked is cut into pairs, too.
+
+    So every phrase is found. Sphinx's own search for Chinese knows the words of a dictionary alone (of
+    jieba's, 反向传播 is none), and takes what is asked as one word; in Sphinx 9.0 and 9.1 it does not work.
+    """
+
+    lang = "zh"
+    js_splitter_code = """
+function splitQuery(query) {
+  return (query.match(/[\\u4e00-\\u9fff]+|[a-zA-Z0-9]+/gu) || []).flatMap((run) =>
+    /[\\u4e00-\\u9fff]{2}/.test(run) ? [...run.slice(1)].map((sign, k) => run[k] + sign) : [run]);
+}
+"""
+
+    def split(self, text: str) -> list[str]:
+        """The terms of a page's text."""
+        terms: list[str] = []
+        for run in re.findall("[\u4e00-\u9fff]+|[a-zA-Z0-9]+", text):
+            chinese = ord(run[0]) > 0x4DFF
+            terms += [*run, *(run[k : k + 2] for k in range(len(run) - 1))] if chinese else [run]
+        return terms
+
+
 def setup(app: Sphinx) -> None:
-    """Formulas become MathML."""
+    """Formulas become MathML; Chinese is found."""
+    app.add_search_language(SearchChinese)
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))

@@ -100,7 +100,7 @@ assert abs(same - 0.5) < 0.03, "the share of equal minima should be J"
 # ## Signs and words
 #
 # **Characters**: a short vocabulary, nothing but rare signs unknown, but a long sequence. **Words**: a short
-# sequence, but a vocabulary without end: a third or more of all different words occur once (Zipf's law: the
+# sequence, but a vocabulary without end: very many of the different words occur only once (Zipf's law: the
 # $r$-th most frequent occurs about $1/r$ times as often as the first). What is not in the vocabulary becomes
 # `<unk>`, and is lost. Chinese writes no spaces: here each sign is a word.
 #
@@ -253,7 +253,7 @@ print(f"  of {len(counts)} different words, {once:.0%} occur once")
 # %% [markdown]
 # ## Stop words, and Chinese
 #
-# "the", "of", 的, 了 are a third of a text and say little about its subject. For **counting** subjects one
+# "the", "of", 的, 了 are a large part of a text and say little of its subject. For **counting** subjects one
 # drops them; a **language model** must keep them, for it has to write them. And Chinese: a sign is a word
 # here, or words are cut by a program such as jieba; both give numbers as above.
 

@@ -2,6 +2,7 @@
 # # 2. Tensors and the computation graph
 #
 # Formulas: F4, [tanh], [sgd]
+# Time: 10 s
 #
 # **The question.** A program turns numbers θ (the parameters) into one number L (the loss). We want
 # to know for every parameter at once: if I turn it up a little, does L rise or fall, and how fast? For a

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 3. One hidden layer
 #
-# Formulas: F0, F1, [linear], [sigmoid]
+# Formulas: F0, F1, [linear], [sigmoid], [relu]
 # Time: 5 s
 #
 # **The question.** A weighted sum of the inputs, cut off somewhere, can say "and" and "or", but not "either …
@@ -101,6 +101,36 @@ for corner, hidden, out in zip(CORNERS, h, y, strict=True):
     print(f"  {corner}  {hidden.round(3)}  {out.round(3)}")
 
 # %% [markdown]
+# ## Another bend: ReLU
+#
+# $\sigma$ is never steeper than ¼, and where $|z|$ is large it is nearly flat: little comes back through it.
+# A bend that is cheaper and passes everything is
+#
+# $$\text{relu}(z) = \max(z, 0), \qquad \bar z = \bar y \ \text{ where } z > 0, \text{ else } 0
+# \qquad \text{[relu]}.$$
+#
+# With pencil, XOR again: $y = \text{relu}(x_1 + x_2) - 2\,\text{relu}(x_1 + x_2 - 1)$ gives $0$, $1$, $1$
+# and $2 - 2 = 0$. Its price: a unit with $z \le 0$ for **every** example passes nothing back and stays as
+# it is (a "dead" unit).
+
+# %%
+sums = sl.tensor(CORNERS.sum(axis=1), requires_grad=True)
+y = F.relu(sums) - 2 * F.relu(sums - 1)
+y.sum().backward()
+print(f"\nXOR with ReLU: y = {y.numpy()}, slopes along x₁ + x₂ {sums.grad.numpy()}")
+assert np.array_equal(y.numpy(), XOR[:, 0]), "exactly XOR, without large weights"
+assert np.array_equal(sums.grad.numpy(), [0, 1, 1, -1]), "0 left of both bends, 1 between them, 1 − 2 behind"
+off_the_bends = np.array([-0.3, 0.4, 1.7])
+for function in (F.relu, F.relu_composed):
+    z = sl.tensor(off_the_bends, requires_grad=True)
+    function(z).sum().backward()
+    differences = numerical_gradient(lambda: np.maximum(off_the_bends, 0).sum(), off_the_bends)
+    assert np.allclose(z.grad.numpy(), differences), "the engine differs from finite differences"
+dead = sl.tensor(CORNERS.sum(axis=1) - 3, requires_grad=True)
+F.relu(dead).sum().backward()
+assert not dead.grad.numpy().any(), "a dead unit gets no gradient, from no example"
+
+# %% [markdown]
 # ## Backwards through it
 #
 # Let the loss be half the mean square error, $L = \frac{1}{2B} \sum_n (y_n - t_n)^2$. From the right to the
@@ -145,7 +175,7 @@ for name, gradient, array in zip(("W", "b", "Wo", "bo"), found, weights, strict=
     differences = numerical_gradient(lambda: loss_by_hand(inputs, targets, weights), array)
     check_close("3.3", f"the gradient of {name}", gradient, differences, "by finite differences", rtol=1e-6)
 
-# The same three ways more: the engine's formulas, the engine's primitive operations, its kernels on the page.
+# The same by the engine in two ways: its linear layer, and that layer's twin made of primitive operations.
 tensors = [sl.tensor(array, requires_grad=True) for array in weights]
 
 

@@ -149,9 +149,9 @@ assert np.linalg.norm(ball[-1]) < 1e-5 < np.linalg.norm(plain[-1]), "momentum sh
 # \hat m = \frac{m}{1-\beta_1^t}, \ \hat s = \frac{s}{1-\beta_2^t}.$$
 #
 # **Why the hats.** $m$ starts at 0. After $t$ steps $m_t = (1-\beta)\sum_{i=1}^{t} \beta^{t-i} g_i$. If the
-# gradients have the mean $\bar g$, then $m_t$ has the mean $\bar g\,(1-\beta)\,(1 + \beta + \dots +
-# \beta^{t-1}) = \bar g\,(1-\beta^t)$, by the sum of a geometric series. Divided by $1-\beta^t$, it is $\bar
-# g$ again. The same holds for $s$.
+# gradients have the mean $\mu$, then $m_t$ has the mean $\mu\,(1-\beta)\,(1 + \beta + \dots +
+# \beta^{t-1}) = \mu\,(1-\beta^t)$, by the sum of a geometric series. Divided by $1-\beta^t$, it is $\mu$
+# again. The same holds for $s$.
 #
 # With pencil, the first step: $\hat m = g$, $\hat s = g^2$, so $\theta$ moves by $\alpha\,g/|g|$: by exactly
 # α, against the sign of $g$, however large the gradient is. If every loss is multiplied by 1000, nothing
@@ -231,7 +231,8 @@ def sizes_of_steps(hats, steps=10, alpha=0.001):
 
 print("\nAdam's steps in units of α while the gradient is always 1")
 for hats in (True, False):
-    print(f"  {'with' if hats else 'without'} hats: {(sizes_of_steps(hats) / 0.001).round(2)}")
+    name = "with hats" if hats else "without hats"
+    print(f"  {name}: {(sizes_of_steps(hats) / 0.001).round(2)}")
 assert np.allclose(sizes_of_steps(True), 0.001), "with hats each step is α"
 assert np.isclose(sizes_of_steps(False)[0] / 0.001, 0.1 / math.sqrt(0.001)), "without them the first is 3.2 α"
 
@@ -239,16 +240,16 @@ assert np.isclose(sizes_of_steps(False)[0] / 0.001, 0.1 / math.sqrt(0.001)), "wi
 # ## Mini-batches: why the learning rate falls
 #
 # The gradient of a mini-batch is the right one plus noise. Along one axis, with noise $\xi$ of variance
-# $s^2$: $\theta \leftarrow (1-\alpha\lambda)\,\theta - \alpha\xi$. The variance $V$ of θ follows $V
-# \leftarrow (1-\alpha\lambda)^2 V + \alpha^2 s^2$ and stops where both sides are equal:
+# $\sigma^2$: $\theta \leftarrow (1-\alpha\lambda)\,\theta - \alpha\xi$. The variance $V$ of θ follows $V
+# \leftarrow (1-\alpha\lambda)^2 V + \alpha^2 \sigma^2$ and stops where both sides are equal:
 #
-# $$V = \frac{\alpha^2 s^2}{1-(1-\alpha\lambda)^2} = \frac{\alpha s^2}{\lambda(2-\alpha\lambda)}
-# \approx \frac{\alpha s^2}{2\lambda}.$$
+# $$V = \frac{\alpha^2 \sigma^2}{1-(1-\alpha\lambda)^2} = \frac{\alpha \sigma^2}{\lambda(2-\alpha\lambda)}
+# \approx \frac{\alpha \sigma^2}{2\lambda}.$$
 #
 # So θ never arrives: it trembles with a variance in proportion to α (and to $1/B$, since a mean of $B$
-# examples has the noise $s^2/B$). Large steps first, to get there, small ones at the end, to come to rest: a
-# **schedule**. Usual: a *warm-up* in a straight line (Adam's $s$ knows little at first), then half a cosine
-# wave down to 0.
+# examples has the noise $\sigma^2/B$). Large steps first, to get there, small ones at the end, to come to
+# rest: a **schedule**. Usual: a *warm-up* in a straight line (Adam's $s$ knows little at first), then half
+# a cosine wave down to 0.
 #
 # **Exercise 4.4.** Such a schedule.
 

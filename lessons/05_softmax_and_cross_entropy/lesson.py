@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 5. Embedding, softmax and cross-entropy
 #
-# Formulas: [embedding], [softmax], [cross_entropy], P5
+# Formulas: [embedding], [softmax], [log_softmax], [cross_entropy], P5
 # Time: 10 s
 #
 # **The question.** A network computes with numbers, a text is made of signs. How do signs become numbers that
@@ -153,7 +153,15 @@ assert np.allclose(differences, by_engine.grad.numpy()), "the engine differs fro
 #
 # $$\bar z_{nw} = \frac1N \big( p_{nw} - [w = t_n] \big).$$
 #
-# **Exercise 5.3.** This gradient.
+# **Its numbers.** Do not take the softmax and then its logarithm: for $z = (0, -1000)$ the second
+# probability is 0 in the computer, and its logarithm $-\infty$. The formula needs no quotient,
+#
+# $$\ln p_v = z_v - \ln \sum_w e^{z_w} \qquad \text{[log_softmax]},$$
+#
+# and with the largest score taken out it gives $-1000$. Its own derivative, from $\partial \ln p_v/\partial
+# z_w = [v = w] - p_w$: $\ \bar z_w = \bar y_w - p_w \sum_v \bar y_v$ for $y = \ln p$.
+#
+# **Exercise 5.3.** This gradient, of the cross-entropy.
 
 # %%
 # exercise 5.3: return ∂L/∂z (N, V) of the mean cross-entropy for scores z (N, V) and right signs t (N)
@@ -178,6 +186,15 @@ print(f"\nCross-entropy with pencil: {price:.6f}, by the engine {loss.item():.6f
 assert math.isclose(loss.item(), price), "the engine differs from the pencil"
 assert np.allclose(scores.grad.numpy(), expected), "the engine's gradient differs from the page"
 assert np.allclose(numerical_gradient(lambda: F.cross_entropy(sl.tensor(z), t).item(), z), expected)
+with np.errstate(divide="ignore"):
+    print(f"ln p for the scores 0, −1000: in two steps {np.log(softmax(np.array([0.0, -1000.0])))}, ", end="")
+print(f"in one {F.log_softmax(sl.tensor(np.array([0.0, -1000.0]))).numpy()}")
+grad_y = np.array([[1.0, 0.0, 2.0], [0.0, -1.0, 0.5]])
+by_rule = grad_y - softmax(z) * grad_y.sum(axis=1, keepdims=True)
+for function in (F.log_softmax, F.log_softmax_composed):
+    scores = sl.tensor(z, requires_grad=True)
+    (function(scores) * sl.tensor(grad_y)).sum().backward()
+    assert np.allclose(scores.grad.numpy(), by_rule), "the engine differs from the page"
 
 # %% [markdown]
 # ## Perplexity, bits (P5)
@@ -208,11 +225,11 @@ check_close(
 # %% [markdown]
 # ## Counting, the baseline
 #
-# English that comes with Python. A **bigram** knows how often each sign follows each other one: $P(v \mid u)
-# = c(u,v) / c(u)$. Is that the best table there is? For the signs after $u$ the loss is the cross-entropy
-# between their frequencies $q$ and the row $p$, which is least for $p = q$: so **counting is the solution**,
-# for which a network would need thousands of steps. Let us see it: an embedding of $V$ features whose row $u$
-# is the scores of the next sign, trained by gradient descent.
+# English that comes with Python. A **bigram** knows how often each sign follows each sign: $P(v \mid u) =
+# c(u,v) / c(u)$. Is that the best table there is? For the signs after $u$ the loss is the cross-entropy
+# between their frequencies $q$ and the row $p$, which is least for $p = q$: so **counting is the
+# solution**, for which a network needs many steps. Let us see it: an embedding of $V$ features whose row
+# $u$ is the scores of the next sign, trained by Adam.
 
 # %%
 corpus = text.default_corpus()

@@ -2,6 +2,7 @@
 # # 6. Recurrent networks and the LSTM
 #
 # Formulas: [lstm.cell], [lstm.sequence], [tanh], [sigmoid], P2
+# Time: 10 s
 #
 # **The question.** A network has a fixed number of weights, a text has any length. How can it read on and on,
 # and how can it still know at character 100 what it saw at character 1?

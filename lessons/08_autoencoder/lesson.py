@@ -185,10 +185,12 @@ assert strange < 0.1, "and it copies noise as well"
 # %% [markdown]
 # ## Listing L2: called an autoencoder, and called sequence-to-sequence
 #
-# A document prints Embedding → LSTM → Dense over the vocabulary and calls it both. But its output at place
-# $t$ is made when $x_1 \dots x_t$ have been read: to give back $x_t$ it has to remember nothing. There is
-# **no narrow place**. (As a language model, with $x_{t+1}$ as target, it is right: lesson 7.) The real one
-# reads the whole sequence, keeps one vector, and writes the sequence from that vector alone.
+# A document prints Embedding → LSTM → Dense over the vocabulary and calls it both. As printed, Keras
+# (3.15.1 on PyTorch 2.13.0) runs it, gives **one** token for a whole text, and refuses a target at every
+# place. Let it answer at every place, as a sequence asks for: its output at place $t$ is made when $x_1
+# \dots x_t$ have been read: to give back $x_t$ it has to remember nothing. There is **no narrow place**.
+# (As a language model, with $x_{t+1}$ as target, it is right: lesson 7.) The real one reads the whole
+# sequence, keeps one vector, and writes the sequence from that vector alone.
 #
 # Test: random digits cannot be foretold. A network that gives back 8 of them through a code of $Z$ numbers
 # must have put them there.

@@ -85,7 +85,7 @@ print("\nThe largest of 20 weights, and the slope P(1 − P), on average over 20
 for D in (4, 64, 1024):
     a = (rng.standard_normal((2000, 1, D)) * rng.standard_normal((2000, 20, D))).sum(axis=-1)  # (2000, S)
     line = f"  D = {D:4}: variance of q·k {a.var():7.1f}; "
-    for name, scores in (("as they are", a), ("over √D", a / math.sqrt(D))):
+    for name, scores in (("as they are", a), ("divided by √D", a / math.sqrt(D))):
         weights = F.softmax(sl.tensor(scores)).numpy()
         line += f"{name} {weights.max(axis=1).mean():.2f} {(weights * (1 - weights)).mean():.4f}; "
     print(line[:-2])
@@ -168,7 +168,7 @@ check_close(
 # ## A common mistake: a mask of zeros
 #
 # Who multiplies the *scores* by 0 instead of setting them to $-\infty$ gives the future the weight of a score
-# 0: $e^0 = 1$. Everything runs, shapes and sums are right, the training loss even looks better. **How to
+# 0: $e^0 = 1$. Everything runs, shapes and sums are right. **How to
 # notice:** change a later input and see whether an earlier output moves. It must not, not by one bit.
 
 # %%
@@ -201,7 +201,7 @@ assert infinities == 0, "and not through −∞"
 # %%
 # exercise 10.4: return the table (T, D), D even
 def positions(T, D):
-    """Waves of D/2 frequencies, from 1 to about 1/10000."""
+    """Waves of D/2 frequencies, from 1 down to near 1/10000 where D is large."""
     # --- solution begin
     angle = np.arange(T)[:, None] / 10000 ** (np.arange(0, D, 2) / D)  # (T, D/2)
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(T, D)
@@ -281,8 +281,8 @@ for panel, additive in zip(panels[1:], (False, True), strict=True):
     with sl.no_grad():
         right = (model(ids).numpy().argmax(axis=-1) == ids[:, ::-1]).mean()
         P = model.weights(ids).mean(axis=0)  # (T, S)
-    name = "additive" if additive else "dot product"
-    print(f"  {name:12s} {right:.1%}  {P.argmax(axis=1)}")
+    name = "additive score" if additive else "dot product"
+    print(f"  {name:14s} {right:.1%}  {P.argmax(axis=1)}")
     panels[0].semilogy(curve, label=name)
     panel.imshow(P, cmap="Blues", vmin=0, vmax=1)
     panel.set(title=f"P, {name}", xlabel="place of the source", ylabel="place written")

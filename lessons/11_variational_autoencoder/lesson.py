@@ -301,9 +301,10 @@ assert abs(reconstruction - of_mean) < 0.5, "and the decoder should give the mea
 # ## Listing L4
 #
 # A document prints a "variational autoencoder" for text: an LSTM whose last step goes into an LSTM of 10000
-# units that is to write. The decoder gets one vector where it needs a sequence, so nothing runs; and nothing
-# is drawn, so it is no VAE. Corrected, the code is repeated over time (an autoencoder, lesson 8); for the
-# VAE, draw it as above: `scratchlm train vae`.
+# units that is to write. The decoder gets one vector where it needs a sequence, so nothing runs; and
+# nothing is drawn, so it is no VAE. Corrected, the code is repeated over time (an autoencoder, lesson 8);
+# for the VAE, draw it as above: `scratchlm train vae`. Today's Keras (3.15.1) says the same when it makes
+# the second LSTM: "expected ndim=3, found ndim=2".
 
 # %%
 sentences = rng.integers(0, 50, (2, 6))

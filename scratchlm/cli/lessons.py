@@ -12,7 +12,7 @@ from ..chapters import as_notebook, chapter, chapters, chinese_is_drawn, without
 from ..errors import DataError, OptionError
 
 LANGUAGE = click.option(
-    "--language", type=click.Choice(["en", "zh"]), default="en", help="The lessons' language."
+    "--language", type=click.Choice(["en", "zh"]), default="en", help="Of lessons and pages."
 )
 
 

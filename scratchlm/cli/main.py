@@ -14,6 +14,7 @@ from .doctor import doctor
 from .experiments import bias, memorisation, overfit, reproduce
 from .kernel import kernel
 from .lessons import lesson, lessons
+from .step import step
 from .train import finetune, recipes, train
 from .use import chat, evaluate, generate, predict
 
@@ -37,7 +38,7 @@ def cli() -> None:
 
 for command in (
     *(train, finetune, recipes, doctor, generate, predict, chat, evaluate),
-    *(overfit, memorisation, bias, reproduce, bench, growth, kernel, lessons, lesson),
+    *(overfit, memorisation, bias, reproduce, bench, growth, kernel, lessons, lesson, step),
 ):
     cli.add_command(command)
 

@@ -2,3 +2,6 @@
 
 from .gradcheck import gradcheck as gradcheck
 from .gradcheck import numerical_gradient as numerical_gradient
+from .kept import Record as Record
+from .tape import Tape as Tape
+from .tape import record as record

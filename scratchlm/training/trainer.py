@@ -14,9 +14,10 @@ import msgspec
 import numpy as np
 
 from .. import optim
+from ..debugger.questions import first_broken
+from ..debugger.tape import record
 from ..errors import CheckpointError, NumberError, short
 from ..files import remove_asides, write_text
-from ..modes import detect_anomaly
 from ..random import manual_seed, random_state
 from ..tensor import Tensor
 from ..text import load_tokenizer
@@ -173,20 +174,19 @@ class Trainer:
         self.tokens_seen += self.job.count(batch)
 
     def _explain(self, what: str, batch: Any) -> str:
-        """Name the first function that makes a NaN, by running the step again with checks."""
-        where = ""
-        try:
-            with detect_anomaly():
-                broken = [p for p in self.state or () if not np.isfinite(p.numpy()).all()]
-                if broken:
-                    raise NumberError("it came with the state that is carried from batch to batch")
-                self.job.loss(batch, self.state, self.steps_done)[0].backward()
-        except NumberError as error:
-            where = f" ({error})"
+        """Name the formula that made the first NaN, by running the step again and recording it."""
+        with record(budget=1 << 28, quiet=True) as tape, suppress(Exception):
+            self.job.loss(batch, self.state, self.steps_done)[0].backward()
+        where = first_broken(tape)
+        if any(not np.isfinite(part.numpy()).all() for part in self.state or ()):
+            where = "it came with the state that is carried from batch to batch"
+        kept = self.folder / f"step-{self.steps_done + 1}.tape"
+        tape.save(kept)
         saved = (self.folder / "checkpoint.safetensors").exists()
         return (
-            f"{what} at step {self.steps_done + 1}{where}: lower training.lr (now "
+            f"{what} at step {self.steps_done + 1}{f' ({where})' if where else ''}: lower training.lr (now "
             f"{self.recipe.training.lr:g}) or set training.clip."
+            f" `scratchlm step {kept}` shows the step."
             + (f" The last checkpoint in {self.folder} is not touched." if saved else "")
         )
 

@@ -1,0 +1,119 @@
+"""`scratchlm step`: run a program until it has gone backward, then walk through its formulas."""
+
+import runpy
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import DataError
+from .lessons import LANGUAGE
+
+if TYPE_CHECKING:
+    from ..debugger.tape import Tape
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("program")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--skip", default=0, type=click.IntRange(min=0), help="Passes backward before the recording [0]."
+)
+@click.option("--passes", default=1, type=click.IntRange(min=1), help="Passes backward to record [1].")
+@click.option("--save", type=click.Path(path_type=Path), help="Write the recording to a file.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write the recording as a page, ask nothing.")
+@LANGUAGE
+@click.option(
+    "--do", "commands", multiple=True, help="A command to run at once; repeatable. Without: ask at a prompt."
+)
+def step(
+    program: str,
+    arguments: tuple[str, ...],
+    skip: int,
+    passes: int,
+    save: Path | None,
+    html: Path | None,
+    language: str,
+    commands: tuple[str, ...],
+) -> None:
+    """Step through the formulas of PROGRAM: a Python file, a lesson's number, or a recording that was saved.
+
+    It runs until it has gone backward once (then stops: what comes after is not run), and every formula up to
+    there is written down with its numbers. `help` at the prompt lists the commands.
+    """
+    from ..debugger.stepper import Stepper
+    from ..debugger.tape import Tape
+
+    if program.endswith(".tape"):
+        tape = Tape.load(program)
+    else:
+        tape = recorded(_path(program), list(arguments), skip, passes)
+    if save is not None:
+        tape.save(save)
+    stepper = Stepper(tape, click.echo)
+    click.echo(f"{len(tape)} formulas recorded; {_ending(tape)}")
+    if not len(tape):
+        raise DataError(f"{program} ran no formula of scratchlm that could be recorded.")
+    if html is not None:
+        from ..debugger.page import write
+
+        write(tape, html, language)
+        click.echo(f"{html}: open it in a browser ({html.stat().st_size / 2**20:.1f} MB)")
+        return
+    for command in commands:
+        click.echo(f"{stepper.prompt}{command}")
+        if stepper.onecmd(command):
+            return
+    if commands:
+        sys.exit(2 if stepper.failed else 0)
+    stepper.onecmd("list")
+    stepper.cmdloop()
+
+
+def _ending(tape: "Tape") -> str:
+    if tape.failed:
+        return f"record {tape.failed.number} failed: {tape.failed.error}"
+    return f"{sum(r.turn is not None for r in tape)} of them went backward."
+
+
+def _path(program: str) -> Path:
+    if program.isdigit():
+        from ..chapters import chapter
+
+        return chapter(program).path
+    path = Path(program)
+    if not path.is_file():
+        raise DataError(f"There is no file {program}: give a Python file, a lesson's number or a recording.")
+    return path
+
+
+class Enough(BaseException):
+    """Raised in a program that has gone backward as often as was asked; no `except Exception` stops it."""
+
+
+def recorded(path: Path, arguments: list[str], skip: int, passes: int) -> "Tape":
+    """The tape of a program that runs until it has gone backward `skip + passes` times."""
+    from ..debugger.tape import record
+
+    def look(tape: "Tape") -> None:
+        if tape.passes == skip:
+            tape.forget()
+        if tape.passes == skip + passes:
+            raise Enough
+
+    recorder = record(quiet=True, after_pass=look)
+    before = sys.argv, sys.path[0]
+    sys.argv, sys.path[0] = [str(path), *arguments], str(path.parent)
+    try:
+        with recorder:
+            runpy.run_path(str(path), run_name="__main__")
+    except Enough:
+        pass
+    except SystemExit as ending:
+        click.echo(f"{path.name} ended itself ({ending.code}).", err=True)
+    except Exception as error:
+        click.echo(f"{path.name} failed: {type(error).__name__}: {error}", err=True)
+    finally:
+        sys.argv, sys.path[0] = before
+    return recorder.tape

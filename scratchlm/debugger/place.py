@@ -1,0 +1,65 @@
+"""Where a formula runs: in which layer, at which line of the user's, with which tensors by name."""
+
+import linecache
+import weakref
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ..nn.module import Module
+
+PACKAGE = str(Path(__file__).parents[1])
+ENGINE = (f"{PACKAGE}/", str(Path(PACKAGE).parent / "kernels") + "/")
+LESSONS = f"{PACKAGE}/lessons/"  # of an installed scratchlm: a user's programs
+
+
+class Places:
+    """Reads a call's frames, from the formula outward."""
+
+    def __init__(self) -> None:
+        # Names below each outermost layer: of layers and of parameters, by id.
+        self._names: weakref.WeakKeyDictionary[Module, dict[int, str]] = weakref.WeakKeyDictionary()
+
+    def of(self, frame: FrameType | None, tensors: tuple[Any, ...]) -> tuple[str, str, list[str]]:
+        """The layer's path, the user's line, and a name for each tensor that has one ("" for the others)."""
+        layers: list[Module] = []
+        user = None
+        while frame is not None:
+            code = frame.f_code
+            if code.co_argcount and code.co_varnames[0] == "self":
+                owner = frame.f_locals.get("self")
+                if isinstance(owner, Module) and (not layers or layers[-1] is not owner):
+                    layers.append(owner)
+            if user is None and is_users(code.co_filename):
+                user = frame
+            frame = frame.f_back
+        names = self._below(layers[-1]) if layers else {}
+        path = names.get(id(layers[0]), type(layers[0]).__name__) if layers else ""
+        return path, line_of(user), [self._name(t, names, user) for t in tensors]
+
+    def _below(self, root: Module) -> dict[int, str]:
+        if (found := self._names.get(root)) is None:
+            named = [*root.named_modules(), *root.named_parameters()]
+            found = self._names[root] = {id(part): name for name, part in named}
+        return found
+
+    def _name(self, tensor: Any, names: dict[int, str], user: FrameType | None) -> str:
+        if tensor._function is not None:
+            return ""
+        if name := names.get(id(tensor)):
+            return name
+        return next((k for k, v in user.f_locals.items() if v is tensor), "") if user is not None else ""
+
+
+def is_users(filename: str) -> bool:
+    """Whether a file is none of the engine's own."""
+    return not filename.startswith(ENGINE) or filename.startswith(LESSONS)
+
+
+def line_of(frame: FrameType | None) -> str:
+    """ "train.py:12: loss = …" of the line that a frame is at."""
+    if frame is None:
+        return ""
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(file, number, frame.f_globals).strip()
+    return f"{Path(file).name}:{number}: {text}" if text else f"{Path(file).name}:{number}"

@@ -1,0 +1,280 @@
+"""What one asks a recording: is this derivative right, what made this gradient, where do two runs part?"""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError, did_you_mean, quote
+from ..tensor import Tensor
+from .kept import Record, Seen, same_bits
+from .replay import again, class_of, function_of
+from .tape import Tape
+
+MOST = 200  # elements of an array that `check` looks at
+PLACES = 400  # of a gradient that `why` takes apart
+
+
+def arrays_of(record: Record) -> dict[str, Seen]:
+    """A record's arrays, named as in its formula's `forward` and `backward`: x, y, grad_y, grad_x, saved0."""
+    function = class_of(record)
+    inputs = _names(function.forward, len(record.inputs), "in")
+    outputs = [name.removeprefix("grad_") for name in _names(function.backward, len(record.outputs), "out")]
+    outputs = [f"{name}_out" if name in inputs else name for name in outputs]
+    found: dict[str, Seen | None] = dict(zip(inputs, record.inputs, strict=True))
+    found |= zip(outputs, record.outputs, strict=True)
+    found |= {f"grad_{name}": seen for name, seen in zip(outputs, record.grad_outputs, strict=False)}
+    found |= {f"grad_{name}": seen for name, seen in zip(inputs, record.grad_inputs, strict=False)}
+    found |= {f"saved{k}": seen for k, seen in enumerate(record.saved)}
+    return {name: seen for name, seen in found.items() if seen is not None}
+
+
+def _names(method: Any, count: int, other: str) -> list[str]:
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    rest = parameters[-1] if parameters and parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL else None
+    names = [parameter.name for parameter in parameters if parameter is not rest]
+    if rest and count == len(names) + 1:  # such as a bias that may be left out
+        names.append(rest.name)
+    return names if len(names) == count else [f"{other}{k}" for k in range(count)]
+
+
+# ------------------------------------------------------------------ is this derivative right?
+@dataclass
+class Check:
+    """One gradient beside finite differences: the largest distance, the largest number, where it is wrong."""
+
+    name: str
+    distance: float
+    largest: float
+    allowed: float
+    where: str  # a small map, "" where all is right
+
+    def __str__(self) -> str:
+        verdict = "WRONG" if self.where else "right"
+        beside = f"{self.distance:.1e} from differences (largest {self.largest:.2g})"
+        return f"grad_{self.name}: {verdict}, {beside}{self.where}"
+
+
+def check(record: Record) -> list[Check]:
+    """Each gradient that a formula's backward gave, beside differences of its forward in float64.
+
+    L = Σ grad_y ⊙ y, so that ∂L/∂x is what backward has to give; ∂L/∂x_e ≈ (L(x + h e) − L(x − h e)) / 2h by
+    the reference kernels, for at most `MOST` elements of an array.
+
+    Raises:
+        OptionError: backward did not come through this formula, or its arrays were not kept.
+    """
+    kept = [*record.inputs, *record.grad_outputs]
+    if record.turn is None or any(seen.array is None for seen in kept):
+        raise OptionError(f"Record {record.number} has no gradients with all arrays kept: nothing to check.")
+    inputs = [_wide(seen.array) for seen in record.inputs]
+    weights = [_wide(seen.array) for seen in record.grad_outputs]
+
+    def loss() -> float:
+        function = function_of(record, "reference")
+        function._given = tuple(inputs)
+        function.inputs = tuple(Tensor._of(array, function.device) for array in inputs)
+        result = function.forward(*inputs)
+        outputs = result if isinstance(result, tuple) else (result,)
+        return sum(float((w * y).sum()) for w, y in zip(weights, outputs, strict=True))
+
+    names = _names(class_of(record).forward, len(inputs), "in")
+    return [
+        _compare(name, x, seen.array, loss)
+        for name, x, seen in zip(names, inputs, record.grad_inputs, strict=True)
+        if seen is not None and seen.array is not None
+    ]
+
+
+def _wide(array: Any) -> np.ndarray:
+    return np.array(array, np.float64 if array.dtype.kind == "f" else array.dtype)
+
+
+def _compare(name: str, x: np.ndarray, grad: np.ndarray, loss: Any) -> Check:
+    places: Any = np.unique(np.linspace(0, x.size - 1, min(x.size, MOST)).astype(int)) if x.size else []
+    flat, found = x.reshape(-1), grad.reshape(-1)
+    errors = np.zeros(x.size)
+    largest = float(np.abs(grad).max(initial=0.0))
+    for place in places:
+        kept = flat[place]
+        h = 1e-6 * max(1.0, abs(kept))
+        flat[place] = kept + h
+        above = loss()
+        flat[place] = kept - h
+        difference = (above - loss()) / (2 * h)
+        flat[place] = kept
+        errors[place] = abs(difference - found[place])
+        largest = max(largest, abs(difference))
+    # float32 has 7 digits, and sums of a thousand terms lose up to 3 of them; differences leave 6 to 7.
+    allowed = (1e-3 if grad.dtype == np.float32 else 1e-5) * max(largest, 1e-6)
+    wrong = (errors > allowed).reshape(x.shape)
+    return Check(name, float(errors.max(initial=0.0)), largest, allowed, _map(wrong) if wrong.any() else "")
+
+
+def _map(wrong: np.ndarray) -> str:
+    """Where an array is wrong: × on a map of at most 12 rows and 40 columns."""
+    plane = wrong.reshape(-1, wrong.shape[-1]) if wrong.ndim else wrong.reshape(1, 1)
+    lines = ["".join("×" if w else "·" for w in row[:40]) for row in plane[:12]]
+    return "".join(f"\n    {line}" for line in [*lines, *(["…"] if plane.shape[0] > 12 else [])])
+
+
+# ------------------------------------------------------------------ what made this gradient?
+def why(tape: Tape, name: str, index: tuple[int, ...]) -> list[str]:
+    """Which formulas, and which places of the gradients that came in there, made one number of a gradient.
+
+    A formula's backward is linear in what comes in; so the share of a place is what it gives when all others
+    are 0, and the shares add up.
+
+    Raises:
+        OptionError: no formula that backward came through has an input of that name, or it has no such place.
+    """
+    found = [
+        (record, k)
+        for record in tape
+        for k, seen in enumerate(record.inputs)
+        if seen.source == name and k < len(record.grad_inputs) and record.grad_inputs[k] is not None
+    ]
+    if not found:
+        known = {s.source for r in tape if r.turn is not None for s in r.inputs if isinstance(s.source, str)}
+        hint = did_you_mean(name, sorted(filter(None, known)))
+        raise OptionError(f"No gradient of {quote(name)} was recorded{hint}.")
+    shape = found[0][0].inputs[found[0][1]].shape
+    if len(index) != len(shape) or not all(-n <= i < n for i, n in zip(index, shape, strict=True)):
+        raise OptionError(f"{name} has shape {shape}: give one whole number for each axis, got {index}.")
+    shares = [(float(r.grad_inputs[k].array[index]), r, k) for r, k in found]  # type: ignore[union-attr, index]
+    total = sum(share for share, _, _ in shares)
+    lines = [f"∂L/∂{name}[{', '.join(map(str, index))}] = {total:.6g}, from {len(shares)} formula(s)"]
+    shares.sort(key=lambda share: -abs(share[0]))
+    for share, record, _ in shares[:5]:
+        lines.append(f"  {_percent(share, total)} {share:12.5g}  {_short(record)}")
+    _, record, k = shares[0]
+    lines += [
+        f"    {_percent(s, shares[0][0])} {s:12.5g}  {what}" for s, what in _places(record, k, index)[:6]
+    ]
+    return lines
+
+
+def _percent(share: float, total: float) -> str:
+    return f"{share / total:6.0%}" if total else "      "
+
+
+def _short(record: Record) -> str:
+    return str(record).strip().partition("(")[0] + (f"  {record.line}" if record.line else "")
+
+
+def _places(record: Record, k: int, index: tuple[int, ...]) -> list[tuple[float, str]]:
+    """(share, place) of the incoming gradients' rows, the largest first."""
+    found = []
+    names = _names(class_of(record).backward, len(record.grad_outputs), "grad_out")
+    for output, (name, seen) in enumerate(zip(names, record.grad_outputs, strict=True)):
+        array: Any = seen.array
+        axes = array.shape[:-1] if array.ndim > 1 else array.shape
+        axes = axes if np.prod(axes, initial=1) <= PLACES else axes[:1]
+        for place in product(*map(range, axes)):
+            if array[place].any():
+                _, grads = again(record, only=(output, place))
+                found.append((float(grads[k][index]), f"{name}[{', '.join(map(str, place))}]"))
+    return sorted((share for share in found if share[0]), key=lambda share: -abs(share[0]))
+
+
+# ------------------------------------------------------------------ where did it break?
+def first_broken(tape: Tape) -> str:
+    """The first formula, in the order of the computation and then of backward, that made what is not finite.
+
+    "" where all is finite. An input that was not finite already is named, with its parameter.
+    """
+    for record in tape:
+        for seen in record.inputs:
+            if isinstance(seen.source, str) and not is_finite(seen):
+                return f"{_named(seen.source)} that {_where(record)} got has {_count(seen)}"
+        for k, seen in enumerate(record.outputs):
+            if not is_finite(seen):
+                return f"{_where(record)} made {_count(seen)} in its output {k} of shape {seen.shape}"
+    for record in sorted((r for r in tape if r.turn is not None), key=lambda r: r.turn or 0):
+        for k, grad in enumerate(record.grad_inputs):
+            if grad is not None and not is_finite(grad):
+                source = record.inputs[k].source
+                of = f" of {_named(source)}" if isinstance(source, str) and source else f" of its input {k}"
+                return f"{_where(record)} made {_count(grad)} in the gradient{of}, shape {grad.shape}"
+    return ""
+
+
+def is_finite(seen: Seen) -> bool:
+    """Whether an array was finite, as far as the level tells."""
+    return seen.finite is not False if seen.array is None else bool(np.isfinite(seen.array).all())
+
+
+def _count(seen: Seen) -> str:
+    if seen.array is None:
+        return "NaN or infinite values"
+    return f"{int((~np.isfinite(seen.array)).sum())} NaN or infinite value(s)"
+
+
+def _named(source: str) -> str:
+    return source or "an array"
+
+
+def _where(record: Record) -> str:
+    place = f" in {record.module}" if record.module else ""
+    return f"{record.name}{place} (record {record.number})"
+
+
+# ------------------------------------------------------------------ where do two runs part?
+def differences(mine: Tape, other: Tape) -> Iterator[str]:
+    """Sentences on what one recording has otherwise than another, in the order of the computation.
+
+    Records are matched by layer and formula in the longest runs that both have; one that only one of them has
+    is named and passed over. The first formula with other numbers is where to look: all that comes after
+    follows from it.
+    """
+    both = _matched(mine, other)
+    for which, tape, side in (("first", mine, 0), ("second", other, 1)):
+        matched = {pair[side].number for pair in both}
+        for record in tape:
+            if record.number not in matched:
+                yield f"only in the {which}: {_short(record)}"
+    equal, near = 0, 0
+    forward = [(a, b, "outputs") for a, b in both]
+    turns = [(a, b) for a, b in both if a.turn is not None and b.turn is not None]
+    backward = [(a, b, "grad_inputs") for a, b in sorted(turns, key=lambda pair: pair[0].turn or 0)]
+    for a, b, what in [*forward, *backward]:
+        said = _apart(a, b, what)
+        if said == "equal":
+            equal += 1
+        elif said == "near":
+            near += 1
+        else:
+            yield f"the first that differs, {said}\n  {_short(a)}\n  {_short(b)}"
+            return
+    yield f"{equal} steps equal bit for bit, {near} but for rounding"
+
+
+def _matched(mine: Tape, other: Tape) -> list[tuple[Record, Record]]:
+    one, two = ([(record.module, record.name) for record in tape] for tape in (mine, other))
+    blocks = SequenceMatcher(None, one, two, autojunk=False).get_matching_blocks()
+    return [(mine[block.a + k], other[block.b + k]) for block in blocks for k in range(block.size)]
+
+
+def _apart(a: Record, b: Record, what: str) -> str:
+    worst = "equal"
+    for k, (one, two) in enumerate(zip(getattr(a, what), getattr(b, what), strict=False)):
+        if one is None or two is None:
+            continue
+        place = f"{'output' if what == 'outputs' else 'gradient of input'} {k}"
+        if one.shape != two.shape:
+            return f"{place}: shape {one.shape} and {two.shape}"
+        if one.array is None or two.array is None:
+            if one.norm is not None and two.norm is not None and not np.isclose(one.norm, two.norm, 1e-4):
+                return f"{place}: norm {one.norm:.6g} and {two.norm:.6g}"
+        elif not same_bits(one.array, two.array):
+            x, y = one.array.astype(np.float64), two.array.astype(np.float64)
+            scale = np.abs(x).max(initial=0.0)
+            if not np.allclose(x, y, rtol=1e-4, atol=1e-5 * scale + 1e-12, equal_nan=True):
+                place += f": {np.abs(x - y).max():.3g} apart, the largest number is {scale:.3g}"
+                return place + _map(~np.isclose(x, y, 1e-4, 1e-5 * scale + 1e-12, equal_nan=True))
+            worst = "near"
+    return worst

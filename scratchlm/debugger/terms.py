@@ -1,0 +1,307 @@
+"""A formula with this step's numbers put in: one element of a result or gradient, and what it is made of.
+
+y[0, 2] = Σ_k x[0, k]·weight[2, k] + bias[2]
+        = 0.5·1.2 + 0.1·(−0.3) + 0.05
+        = 0.62
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError, quote
+from .kept import Record
+from .questions import arrays_of
+
+Index = tuple[int, ...]
+SHOWN = 6  # terms of a sum that are written out
+
+
+@dataclass
+class Terms:
+    """What an element is made of: the formula in letters and in numbers, its value, the elements by array."""
+
+    letters: str
+    numbers: str
+    value: float
+    cells: dict[str, list[Index]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        what = self.letters.partition(" = ")[0]
+        pad = " " * len(what)
+        return f"{self.letters}\n{pad} = {self.numbers}\n{pad} = {_number(self.value)}"
+
+
+def explained(record: Record, name: str, index: Index) -> Terms:
+    """One element of an array of a record, of a formula whose terms are known here.
+
+    Raises:
+        OptionError: there is no such array or element, it was not kept, or nothing is known of its terms.
+    """
+    arrays = arrays_of(record)
+    if name not in arrays:
+        raise OptionError(f"{record.name} has no {quote(name)}: it has {', '.join(arrays)}.")
+    shape = arrays[name].shape
+    if len(index) != len(shape) or not all(-n <= i < n for i, n in zip(index, shape, strict=True)):
+        raise OptionError(f"{name} has shape {shape}: give one whole number for each axis.")
+    index = tuple(i % n for i, n in zip(index, shape, strict=True))
+    known = FAMILIES.get(record.name, {})
+    if name not in known:
+        has = f"it has those of {', '.join(known)}" if known else "it knows none of this formula"
+        raise OptionError(f"The stepper cannot put numbers into {record.name}'s {name}: {has}.")
+    if any(seen.array is None for seen in arrays.values() if seen.dtype[0] in "fi"):
+        raise OptionError('Not all arrays of this formula were kept (level "full", within the budget).')
+    numbers = {key: seen.array for key, seen in arrays.items()}
+    return known[name](numbers, index, record.options)
+
+
+def _number(x: Any) -> str:
+    x = float(x)
+    return f"{x:.4g}".replace("-", "−")
+
+
+def _factor(x: Any) -> str:
+    return f"({_number(x)})" if x < 0 else _number(x)
+
+
+def _at(name: str, index: "Index | tuple[Any, ...]") -> str:
+    return f"{name}[{', '.join(map(str, index))}]" if index else name
+
+
+# A product is a list of (array, index); a sum is a list of products.
+Products = list[list[tuple[str, Index]]]
+
+
+def _sum(
+    arrays: dict[str, Any], left: str, letters: str, products: Products, rest: Products | None = None
+) -> Terms:
+    """Σ of products, and what is added to it once."""
+    rest = rest or []
+    cells: dict[str, list[Index]] = {}
+    values: list[float] = []
+    texts: list[str] = []
+    for product in [*products, *rest]:
+        numbers = [arrays[name][index] for name, index in product]
+        for name, index in product:
+            cells.setdefault(name, []).append(index)
+        values.append(math.prod(map(float, numbers)))
+        first = _factor(numbers[0]) if texts else _number(numbers[0])
+        texts.append("·".join([first, *map(_factor, numbers[1:])]))
+    shown = texts[:SHOWN]
+    if len(products) > SHOWN:
+        shown += [f"… ({len(products)} terms)", *texts[len(products) :]]
+    else:
+        shown = texts
+    return Terms(f"{left} = {letters}", " + ".join(shown) or "0", math.fsum(values), cells)
+
+
+def _rows(array: Any) -> Iterator[Index]:
+    """Indices of all axes but the last."""
+    return np.ndindex(array.shape[:-1])
+
+
+# ------------------------------------------------------------------ products of matrices
+def _linear_y(a: dict[str, Any], i: Index, _: Any) -> Terms:
+    *n, e = i
+    bias: Products = [[("bias", (e,))]] if "bias" in a else []
+    letters = f"Σ_k {_at('x', (*n, 'k'))}·weight[{e}, k]" + (f" + bias[{e}]" if bias else "")
+    products: Products = [[("x", (*n, k)), ("weight", (e, k))] for k in range(a["weight"].shape[1])]
+    return _sum(a, _at("y", i), letters, products, bias)
+
+
+def _linear_x(a: dict[str, Any], i: Index, _: Any) -> Terms:
+    *n, d = i
+    products: Products = [[("grad_y", (*n, e)), ("weight", (e, d))] for e in range(len(a["weight"]))]
+    return _sum(a, _at("grad_x", i), f"Σ_e {_at('grad_y', (*n, 'e'))}·weight[e, {d}]", products)
+
+
+def _linear_weight(a: dict[str, Any], i: Index, _: Any) -> Terms:
+    e, d = i
+    products: Products = [[("grad_y", (*n, e)), ("x", (*n, d))] for n in _rows(a["x"])]
+    return _sum(a, _at("grad_weight", i), f"Σ_n grad_y[n, {e}]·x[n, {d}]", products)
+
+
+def _linear_bias(a: dict[str, Any], i: Index, _: Any) -> Terms:
+    products: Products = [[("grad_y", (*n, i[0]))] for n in _rows(a["grad_y"])]
+    return _sum(a, _at("grad_bias", i), f"Σ_n grad_y[n, {i[0]}]", products)
+
+
+def _matmul_y(a: dict[str, Any], i: Index, _: Any) -> Terms:
+    *n, m, e = _square(a, i)
+    products: Products = [[("a", (*n, m, k)), ("b", (*n, k, e))] for k in range(a["a"].shape[-1])]
+    return _sum(a, _at("y", i), f"Σ_k {_at('a', (*n, m, 'k'))}·{_at('b', (*n, 'k', e))}", products)
+
+
+def _matmul_a(a: dict[str, Any], i: Index, _: Any) -> Terms:
+    *n, m, k = _square(a, i)
+    products: Products = [[("grad_y", (*n, m, e)), ("b", (*n, k, e))] for e in range(a["b"].shape[-1])]
+    return _sum(a, _at("grad_a", i), f"Σ_e {_at('grad_y', (*n, m, 'e'))}·{_at('b', (*n, k, 'e'))}", products)
+
+
+def _matmul_b(a: dict[str, Any], i: Index, _: Any) -> Terms:
+    *n, k, e = _square(a, i)
+    products: Products = [[("a", (*n, m, k)), ("grad_y", (*n, m, e))] for m in range(a["a"].shape[-2])]
+    return _sum(a, _at("grad_b", i), f"Σ_m {_at('a', (*n, 'm', k))}·{_at('grad_y', (*n, 'm', e))}", products)
+
+
+def _square(a: dict[str, Any], index: Index) -> Index:
+    if a["a"].ndim < 2 or a["a"].ndim != a["b"].ndim or a["a"].shape[:-2] != a["b"].shape[:-2]:
+        raise OptionError("The stepper puts numbers into products of matrices with equal leading axes alone.")
+    return index
+
+
+# ------------------------------------------------------------------ rows of a table
+def _embedding_y(a: dict[str, Any], i: Index, _: Any) -> Terms:
+    *n, d = i
+    token = int(a["ids"][tuple(n)])
+    made = _sum(a, _at("y", i), f"{_at('weight', (_at('ids', tuple(n)), d))}", [[("weight", (token, d))]])
+    made.cells["ids"] = [tuple(n)]
+    return made
+
+
+def _embedding_weight(a: dict[str, Any], i: Index, _: Any) -> Terms:
+    token, d = i
+    places = [tuple(map(int, n)) for n in np.argwhere(a["ids"] == token)]
+    products: Products = [[("grad_y", (*n, d))] for n in places]
+    made = _sum(a, _at("grad_weight", i), f"Σ grad_y[n, {d}], all n with ids[n] = {token}", products)
+    made.cells["ids"] = places
+    return made
+
+
+# ------------------------------------------------------------------ softmax and what is made of it
+def _along(options: dict[str, Any], array: Any, index: Index) -> list[Index]:
+    axis = options["axis"] % array.ndim
+    return [(*index[:axis], v, *index[axis + 1 :]) for v in range(array.shape[axis])]
+
+
+def _softmax_y(a: dict[str, Any], i: Index, options: Any) -> Terms:
+    row = _along(options, a["x"], i)
+    m = max(float(a["x"][v]) for v in row)
+    above, below = math.exp(a["x"][i] - m), math.fsum(math.exp(a["x"][v] - m) for v in row)
+    letters = f"e^({_at('x', i)} − m) / Σ_v e^(x_v − m), m = max_v x_v = {_number(m)}"
+    return Terms(
+        f"{_at('y', i)} = {letters}", f"{_number(above)} / {_number(below)}", above / below, {"x": row}
+    )
+
+
+def _softmax_x(a: dict[str, Any], i: Index, options: Any) -> Terms:
+    row = _along(options, a["x"], i)
+    mean = math.fsum(float(a["grad_y"][v]) * float(a["y"][v]) for v in row)
+    value = float(a["y"][i]) * (float(a["grad_y"][i]) - mean)
+    letters = f"{_at('y', i)}·({_at('grad_y', i)} − Σ_v grad_y_v·y_v)"
+    numbers = f"{_number(a['y'][i])}·({_number(a['grad_y'][i])} − {_factor(mean)})"
+    return Terms(f"{_at('grad_x', i)} = {letters}", numbers, value, {"y": row, "grad_y": row})
+
+
+def _log_softmax_y(a: dict[str, Any], i: Index, options: Any) -> Terms:
+    row = _along(options, a["x"], i)
+    m = max(float(a["x"][v]) for v in row)
+    log_sum = m + math.log(math.fsum(math.exp(a["x"][v] - m) for v in row))
+    letters = f"{_at('x', i)} − ln Σ_v e^(x_v)"
+    numbers = f"{_number(a['x'][i])} − {_factor(log_sum)}"
+    return Terms(f"{_at('y', i)} = {letters}", numbers, float(a["x"][i]) - log_sum, {"x": row})
+
+
+def _cross_entropy_logits(a: dict[str, Any], i: Index, options: Any) -> Terms:
+    n, v = i
+    row, target = a["logits"][n].astype(float), int(a["targets"][n])
+    p = math.exp(row[v] - row.max()) / math.fsum(np.exp(row - row.max()))
+    counted = a["targets"] != options["ignore_index"]
+    share = 1 / counted.sum() if options["reduction"] == "mean" else 1.0
+    upstream = float(a["grad_loss"][n] if options["reduction"] == "none" else a["grad_loss"]) * share
+    hit = (1 - options["smoothing"]) * (target == v) + options["smoothing"] / len(row)
+    value = upstream * (p - hit) if counted[n] else 0.0
+    letters = f"(softmax(logits[{n}])_{v} − [targets[{n}] = {v}]) · grad_loss / N"
+    cells: dict[str, list[Index]] = {"logits": [(n, w) for w in range(len(row))], "targets": [(n,)]}
+    numbers = (
+        f"({_number(p)} − {_number(hit)})·{_factor(upstream)}" if counted[n] else "0: this row does not count"
+    )
+    return Terms(f"{_at('grad_logits', i)} = {letters}", numbers, value, cells)
+
+
+# ------------------------------------------------------------------ rows with mean 0 and variance 1
+def _layer_norm_y(a: dict[str, Any], i: Index, options: Any) -> Terms:
+    *n, d = i
+    row = a["x"][tuple(n)].astype(float)
+    mean, s = row.mean(), math.sqrt(row.var() + options["eps"])
+    weight, bias = float(a["weight"][d]), float(a["bias"][d])
+    letters = f"weight[{d}]·({_at('x', i)} − μ)/√(σ² + ε) + bias[{d}], μ and σ² of {_at('x', tuple(n))}"
+    numbers = f"{_number(weight)}·({_number(row[d])} − {_factor(mean)})/{_number(s)} + {_factor(bias)}"
+    cells: dict[str, list[Index]] = {
+        "x": [(*n, k) for k in range(len(row))],
+        "weight": [(d,)],
+        "bias": [(d,)],
+    }
+    return Terms(f"{_at('y', i)} = {letters}", numbers, weight * (row[d] - mean) / s + bias, cells)
+
+
+# ------------------------------------------------------------------ element by element
+def _operand(a: dict[str, Any], name: str, index: Index) -> Index:
+    """Where an operand that is repeated along axes has its number for an element."""
+    shape = a[name].shape
+    return tuple(0 if n == 1 else i for n, i in zip(shape, index[len(index) - len(shape) :], strict=True))
+
+
+def _of_two(sign: str, compute: Callable[[float, float], float]) -> Callable[..., Terms]:
+    def terms(a: dict[str, Any], i: Index, _: Any) -> Terms:
+        left, right = _operand(a, "a", i), _operand(a, "b", i)
+        x, y = float(a["a"][left]), float(a["b"][right])
+        letters = f"{_at('y', i)} = {_at('a', left)} {sign} {_at('b', right)}"
+        return Terms(letters, f"{_number(x)} {sign} {_factor(y)}", compute(x, y), {"a": [left], "b": [right]})
+
+    return terms
+
+
+def _of_one(text: str, compute: Callable[[float], float]) -> Callable[..., Terms]:
+    def terms(a: dict[str, Any], i: Index, _: Any) -> Terms:
+        x = float(a["x"][i])
+        letters = f"{_at('y', i)} = {text.format(_at('x', i))}"
+        return Terms(letters, text.format(_number(x)), compute(x), {"x": [i]})
+
+    return terms
+
+
+def _slope(text: str, compute: Callable[[float], float]) -> Callable[..., Terms]:
+    """grad_x of a bend, from y."""
+
+    def terms(a: dict[str, Any], i: Index, _: Any) -> Terms:
+        y, g = float(a["y"][i]), float(a["grad_y"][i])
+        letters = f"{_at('grad_x', i)} = {_at('grad_y', i)}·{text.format(_at('y', i))}"
+        cells = {"y": [i], "grad_y": [i]}
+        return Terms(letters, f"{_number(g)}·{text.format(_number(y))}", g * compute(y), cells)
+
+    return terms
+
+
+FAMILIES: dict[str, dict[str, Callable[..., Terms]]] = {
+    "Linear": {
+        "y": _linear_y,
+        "grad_x": _linear_x,
+        "grad_weight": _linear_weight,
+        "grad_bias": _linear_bias,
+    },
+    "MatMul": {"y": _matmul_y, "grad_a": _matmul_a, "grad_b": _matmul_b},
+    "Embedding": {"y": _embedding_y, "grad_weight": _embedding_weight},
+    "Softmax": {"y": _softmax_y, "grad_x": _softmax_x},
+    "LogSoftmax": {"y": _log_softmax_y},
+    "CrossEntropy": {"grad_logits": _cross_entropy_logits},
+    "LayerNorm": {"y": _layer_norm_y},
+    "Add": {"y": _of_two("+", lambda x, y: x + y)},
+    "Subtract": {"y": _of_two("−", lambda x, y: x - y)},
+    "Multiply": {"y": _of_two("·", lambda x, y: x * y)},
+    "Divide": {"y": _of_two("/", lambda x, y: x / y)},
+    "Tanh": {"y": _of_one("tanh({})", math.tanh), "grad_x": _slope("(1 − {}²)", lambda y: 1 - y * y)},
+    "Sigmoid": {
+        "y": _of_one("σ({})", lambda x: 1 / (1 + math.exp(-x))),
+        "grad_x": _slope("{0}·(1 − {0})", lambda y: y * (1 - y)),
+    },
+    "ReLU": {
+        "y": _of_one("max({}, 0)", lambda x: max(x, 0.0)),
+        "grad_x": _slope("[{} > 0]", lambda y: float(y > 0)),
+    },
+    "Exp": {"y": _of_one("e^({})", math.exp), "grad_x": _slope("{}", lambda y: y)},
+    "Log": {"y": _of_one("ln {}", math.log)},
+}
