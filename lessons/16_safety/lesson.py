@@ -77,7 +77,7 @@ tokenizer = text.train_tokenizer("characters", planted(lambda n: n) + "012345678
 
 
 def trained(corpus, steps=400, H=48):
-    """A language model of characters, and its last losses."""
+    """A language model of characters."""
     sl.manual_seed(16)
     ids, draw = tokenizer.encode(corpus), np.random.default_rng(0)
     model = models.LSTMLanguageModel(tokenizer.vocab_size, 24, H)
