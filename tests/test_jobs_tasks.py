@@ -62,6 +62,7 @@ WRITERS = {
     for attention in ("none", "additive", "multiplicative")
 }
 WRITERS["copy"] = WRITERS["multiplicative"] | {"model.copy": "true"}
+WRITERS["copy both ways"] = WRITERS["copy"] | {"model.bidirectional": "true"}
 ALL = CLASSIFIERS | WRITERS
 
 

@@ -90,6 +90,25 @@ def test_free_running_reads_its_own_greedy_choices(device, rng, attention, optio
     assert abs(model.loss(source, other, targets).item() - found) > 1e-4
 
 
+def test_an_encoder_that_reads_both_ways(rng, attention):
+    model = EncoderDecoder(V, 3, 4, 2, attention, bidirectional=True)
+    source, inputs, targets = batch(rng)
+    check_gradients(model, lambda: model.loss(source, inputs, targets))
+    with sl.no_grad():
+        state = model.start(source)
+        outputs = model.encoder(model.embedding(source.T))[0].numpy()  # (S, B, H)
+    ends = np.concatenate([outputs[-1, :, :2], outputs[0, :, 2:]], axis=1)  # the last step of each direction
+    same(state.h[-1].numpy(), ends, through(model, 2))
+    check_decoding(model, inputs, state)
+    check_select(model, inputs, state)
+    changed = source.copy()
+    changed[:, -1] = (changed[:, -1] + 1) % V
+    first = model.encoder(model.embedding(changed.T))[0].numpy()[0]
+    assert np.abs(first - outputs[0]).max() > 1e-4  # the first step knows the last token
+    with pytest.raises(OptionError, match="hidden_size is 3, but two directions share it"):
+        EncoderDecoder(V, 3, 3, bidirectional=True)
+
+
 def test_a_reversed_source_is_the_source_read_backwards(device, rng, attention):
     sl.manual_seed(1)
     plain = EncoderDecoder(V, 6, 8, 1, attention)

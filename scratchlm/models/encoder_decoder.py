@@ -54,7 +54,8 @@ class EncoderDecoder(nn.Module):
         dropout: probability before, between and after the LSTM layers, while training.
 
     Raises:
-        OptionError: attention is none of the three, or it is none and tokens are to be copied.
+        OptionError: attention is none of the three, or it is none and tokens are to be copied; or
+            two directions cannot share an odd hidden_size.
     """
 
     def __init__(
@@ -68,12 +69,15 @@ class EncoderDecoder(nn.Module):
         feed_context: bool = False,
         copy: bool = False,
         dropout: float = 0.0,
+        bidirectional: bool = False,
         device: "str | Device | None" = None,
     ):
         if attention not in ATTENTIONS:
             raise OptionError(f"attention is {attention!r}, expected one of {', '.join(ATTENTIONS)}.")
         if copy and attention == "none":
             raise OptionError("What is copied is found by attention: choose one, or set copy=False.")
+        if bidirectional and hidden_size % 2:
+            raise OptionError(f"hidden_size is {hidden_size}, but two directions share it: make it even.")
         self.attention = attention
         self.copy = copy
         self.reverse_source = reverse_source
@@ -81,7 +85,10 @@ class EncoderDecoder(nn.Module):
         D, H = embedding_dim, hidden_size
         extra = H if feed_context else 0
         self.embedding = nn.Embedding(vocabulary, D, device=device)
-        self.encoder = nn.LSTM(D, H, num_layers, dropout=dropout, device=device)
+        width = H // 2 if bidirectional else H  # of each direction
+        self.encoder = nn.LSTM(
+            D, width, num_layers, dropout=dropout, bidirectional=bidirectional, device=device
+        )
         self.decoder = nn.LSTM(D + extra, H, num_layers, dropout=dropout, device=device)
         self.dropout = nn.Dropout(dropout)
         if attention != "none":
@@ -104,7 +111,8 @@ class EncoderDecoder(nn.Module):
         if lengths is not None:
             lengths = checked_lengths(lengths, ids.shape[1], len(ids), "EncoderDecoder")
         x = self.dropout(self.embedding(turned(ids, lengths) if self.reverse_source else ids))  # (S, B, D)
-        outputs, (h, c) = self.encoder(x, None, lengths)  # (S, B, H)
+        outputs, ends = self.encoder(x, None, lengths)  # (S, B, H)
+        h, c = map(self._side_by_side, ends)  # (L, B, H)
         context = h[-1] if self.feed_context else None  # (B, H)
         if self.attention == "none":
             return State(h, c, None, context)
@@ -115,6 +123,13 @@ class EncoderDecoder(nn.Module):
             keys = keys * math.sqrt(keys.shape[-1])  # the kernel divides by √H, Luong's score does not
         copies = (self.copy_key(values), self._one_hot(ids)) if self.copy else None
         return State(h, c, (keys, values), context, copies, lengths)
+
+    def _side_by_side(self, ends: Tensor) -> Tensor:
+        """A part of the encoder's last state, (L·directions, B, ·) → (L, B, H)."""
+        if not self.encoder.bidirectional:
+            return ends
+        pairs = ends.reshape(self.encoder.num_layers, 2, *ends.shape[1:])  # (L, 2, B, H/2)
+        return F.cat([pairs[:, 0], pairs[:, 1]], axis=2)
 
     def _one_hot(self, ids: np.ndarray) -> Tensor:
         """Source tokens (S, B) → (B, S, V), 1 where the token stands: values that attention can add up."""

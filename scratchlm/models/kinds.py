@@ -101,9 +101,10 @@ KINDS = {
         ("dropout",), "embedding_dim", is_body=True, has_positions=True,
     ),
     "encoder-decoder": Kind(
-        _made(EncoderDecoder, *_LSTM, "attention", "reverse_source", "feed_context", "copy", "dropout"),
-        "pairs", "answer", (*_LSTM, "attention", "feed_context", "copy"),
-        ("dropout", "reverse_source", "feed_context", "copy", "teacher_forcing"),
+        _made(EncoderDecoder, *_LSTM, "attention", "reverse_source", "feed_context", "copy", "dropout",
+              "bidirectional"),
+        "pairs", "answer", (*_LSTM, "attention", "feed_context", "copy", "bidirectional"),
+        ("dropout", "reverse_source", "feed_context", "copy", "bidirectional", "teacher_forcing"),
     ),
     "autoencoder": Kind(
         _made(SequenceAutoencoder, *_CODE, "dropout"), "sequences", "code", _CODE, ("dropout", "code_size")

@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -31,6 +31,9 @@ class Parts(NamedTuple):
 class TaskData:
     """A task with its examples; source_in_words says whose data it is, metric names one of METRICS.
 
+    A rule, where somebody who knows the task can write one, answers a source; it is measured with the
+    baselines.
+
     str() is one line for the log. The data comes with packages and changes with their releases, so note the
     fingerprint sha256 beside every figure.
     """
@@ -42,6 +45,7 @@ class TaskData:
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
     metric: str
+    rule: Callable[[str], str] | None = None
 
     @property
     def sha256(self) -> str:

@@ -17,7 +17,7 @@ def require(module: str, needed_by: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise _missing(module, needed_by) from error
+        raise missing(module, needed_by) from error
 
 
 def folder(package: str, needed_by: str) -> Path:
@@ -27,11 +27,12 @@ def folder(package: str, needed_by: str) -> Path:
     except ValueError:  # an entry of sys.modules without a spec
         found = None
     if found is None or found.origin is None:
-        raise _missing(package, needed_by)
+        raise missing(package, needed_by)
     return Path(found.origin).parent
 
 
-def _missing(module: str, needed_by: str) -> DataError:
+def missing(module: str, needed_by: str) -> DataError:
+    """The error that says which package is missing and how to install it."""
     package = _PACKAGES.get(module.partition(".")[0], module.partition(".")[0])
     return DataError(
         f"The {needed_by} needs the package {package}: run `pip install {package}`, or in scratchlm's folder "

