@@ -106,6 +106,7 @@ def main() -> None:
         "SCRATCHLM_BOOK_CACHE": str(out / f"cache-{engine()}"),
         "SCRATCHLM_PICTURES": str(out / "pictures"),
         "PYTHONPATH": paths,
+        "OPENBLAS_NUM_THREADS": "1",  # two lessons run side by side, and their products are small
     }
     for language in options.languages:
         missing = pages(language, out / "src" / language)

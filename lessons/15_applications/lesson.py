@@ -80,9 +80,10 @@ assert plain > 0.9, "for a thousand the plain interval is fine; for twenty it is
 #
 # Sentences about a restaurant, positive or negative: "not" turns a word around, after "but" stands what
 # counts, and one label in twelve is drawn anew, for people do not always agree. L1 is an LSTM whose last
-# state goes through one linear layer (lesson 6). Three baselines: **majority** gives the most frequent class
-# of training, **nearest** the class of the training sentence that shares most words; a linear layer on the
-# words that occur learns what each weighs, and cannot know their order.
+# state goes through one linear layer (lesson 6); today's Keras (3.15.1) runs it as printed. Three
+# baselines: **majority** gives the most frequent class of training, **nearest** the class of the training
+# sentence that shares most words; a linear layer on the words that occur learns what each weighs, and
+# cannot know their order.
 
 # %%
 GOOD, BAD = "good warm fresh friendly quick clean fine lovely", "bad cold stale rude slow dirty dull awful"
