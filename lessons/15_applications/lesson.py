@@ -389,7 +389,7 @@ for k, (name, found) in enumerate(points.items()):
     panel.bar(np.arange(3) + 0.27 * (k - 1), found, 0.25, label=name)
 measures = ["exact match", "BLEU", "chrF"]
 panel.set(title="400 dates: three measures", ylim=(0, 1.3), xticks=range(3), xticklabels=measures)
-panel.legend(ncols=3)
+panel.legend(ncols=3, fontsize=8)
 save_picture(figure, "15_measures.png")
 show_code(models.L1)
 
