@@ -236,7 +236,8 @@ def wrapped(opening: str, text: str, width: int = 100) -> str:
     """
     if opening.startswith(("#", "|")) or text.startswith("|"):
         return f"# {opening}{text}"
-    units = re.findall(r"(?:\$\$?[^$]*\$\$?|`[^`]*`|[^\s$`，。；：！？])+[，。；：！？]*\s*|\S\s*", text)
+    end = r"[，。；：！？]*(?:\*{1,2}(?=\s|$))?\s*"  # a closing ** stays beside what it closes
+    units = re.findall(rf"(?:\$\$?[^$]*\$\$?|`[^`]*`|[^\s$`，。；：！？])+{end}|\S\s*", text)
     lines, line = [], f"# {opening}"
     for unit in units:
         if line.strip("# ") and _columns(line + unit.rstrip()) > width and not ITEM.match(unit):

@@ -158,6 +158,9 @@ def test_lines_break_behind_chinese_punctuation_and_never_in_a_formula():
         " ", ""
     ) == text.replace(" ", "")
     assert any("$a + b + c$" in line for line in lines)
+    for n in range(1, 40):  # wherever the line ends, ** stays beside the words that it makes bold
+        lines = wrapped("", "字" * n + "。**怎样发现：** 比较。", 40).split("\n")
+        assert all(re.search(r"^# \*\* |[^：]\*\*$", line) is None for line in lines), lines
 
 
 @pytest.mark.parametrize(
