@@ -109,7 +109,8 @@ def _amounts() -> Draw:
                 )
                 for locale in locales
             ]
-        return Example(*texts, "amount"), f"{number} {unit}"
+        source, target = texts
+        return Example(source, target, "amount"), f"{number} {unit}"
 
     return draw
 
