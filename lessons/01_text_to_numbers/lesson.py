@@ -176,6 +176,8 @@ right = {("a", "ab"): 2, ("ab",): 1}
 check("1.3", state == right, f"after it the words are {state}, expected {right}")
 best, state = merge(state)
 check("1.3", best == ("a", "ab"), f"the second pair is {best}, expected ('a', 'ab')")
+best, state = merge({("xa", "b"): 1, ("a", "b"): 2})
+check("1.3", state == {("xa", "b"): 1, ("ab",): 2}, f"it made {list(state)}: xa and b are no a b")
 best, state = merge({tuple("xyxyx"): 1, tuple("ba"): 2})
 check("1.3", best == ("b", "a"), f"of pairs that occur twice, {best} was taken, expected the smallest, b a")
 _, state = merge({tuple("aaaa"): 1, tuple("aaa"): 1})

@@ -362,7 +362,7 @@ axes.contour(grid_w, grid_b, bowl, levels=np.logspace(-2, 1, 12), colors="lightg
 for share in (0.1, 0.9, 1.1):
     path = descend(share * limit, 60)
     start, distance = np.linalg.norm(path[[0, -1]] - best, axis=1)
-    axes.plot(*path[:12].T, "o-", markersize=3, label=f"α = {share:g} of the limit")
+    axes.plot(*path[:13].T, "o-", markersize=3, label=f"α = {share:g} of the limit")
     print(f"  α = {share * limit:.3f} ({share:g} of it): after 60 steps {distance:.1e} from the minimum")
     assert (distance < start) == (share < 1), "it must shrink below the limit and grow above it"
 axes.plot(*best, "k*", markersize=12, label="minimum")

@@ -104,7 +104,7 @@ for corner, hidden, out in zip(CORNERS, h, y, strict=True):
 # ## Another bend: ReLU
 #
 # $\sigma$ is never steeper than ¼, and where $|z|$ is large it is nearly flat: little comes back through it.
-# A bend that is cheaper and passes everything is
+# A bend that is cheaper, and weakens nothing where it is open, is
 #
 # $$\text{relu}(z) = \max(z, 0), \qquad \bar z = \bar y \ \text{ where } z > 0, \text{ else } 0
 # \qquad \text{[relu]}.$$

@@ -253,8 +253,8 @@ for _ in range(120):
     optimizer.zero_grad()
     losses = F.cross_entropy(F.embedding(logits, pairs[0]), pairs[1], reduction="none")
     loss = (losses * weight).sum()  # every different pair once, times how often it occurs
-    loss.backward()  # breakpoint here: look at logits.grad[tokenizer.encode("q")[0]]
-    optimizer.step()
+    loss.backward()
+    optimizer.step()  # breakpoint here: look at logits.grad[tokenizer.encode("q")[0]]
     curve.append(loss.item())
 learned = softmax(logits.numpy())
 often = np.argsort(seen)[::-1][:10]

@@ -120,8 +120,8 @@ assert measured[50] > 1000, "for ρ = 2.5 it should explode"
 #
 # $$c_t = f \odot c_{t-1} + i \odot g, \qquad h_t = o \odot \tanh c_t \qquad \text{[lstm.cell]}$$
 #
-# From $c_t$ to $c_{t-1}$ the gradient is multiplied by $f$ alone: no matrix, no tanh. A forget gate near 1
-# keeps it.
+# On the direct way from $c_t$ to $c_{t-1}$ the gradient is multiplied by $f$ alone: no matrix, no tanh. A
+# forget gate near 1 keeps it.
 #
 # **A picture of what gates can do.** Weights set by hand ($D = 2$: a value and a "write" signal; $H = 1$):
 # write opens $i$ and closes $f$; without it the cell keeps what it has, whatever comes along.

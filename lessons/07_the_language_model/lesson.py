@@ -220,7 +220,7 @@ def train_model(model, ids, steps, leak=False):
         state = tuple(part.detach() for part in state)  # the numbers go on, the graph ends here
         optimizer.zero_grad()
         loss.backward()
-        optim.clip_grad_norm_(model.parameters(), 1.0)  # against explosions, see lesson 6
+        optim.clip_grad_norm_(model.parameters(), 1.0)  # g ← g·min(1, 1/‖g‖): against explosions (lesson 6)
         optimizer.lr = RATE * schedule(step)
         optimizer.step()  # breakpoint here: look at loss, and at model.lstm.weight_hh_l0.grad
         losses.append(loss.item())

@@ -190,7 +190,8 @@ assert strange < 0.1, "and it copies noise as well"
 # place. Let it answer at every place, as a sequence asks for: its output at place $t$ is made when $x_1
 # \dots x_t$ have been read: to give back $x_t$ it has to remember nothing. There is **no narrow place**.
 # (As a language model, with $x_{t+1}$ as target, it is right: lesson 7.) The real one reads the whole
-# sequence, keeps one vector, and writes the sequence from that vector alone.
+# sequence, keeps one vector, and writes the sequence from that vector (and from what it has written: of
+# digits that are drawn independently, that tells nothing).
 #
 # Test: random digits cannot be foretold. A network that gives back 8 of them through a code of $Z$ numbers
 # must have put them there.
@@ -225,7 +226,7 @@ sl.manual_seed(8)
 squeezed = models.SequenceAutoencoder(V + 1, 16, 64, 32)
 real = teach(lambda d: squeezed.loss(d, shifted(d), d), squeezed.parameters(), 500)
 print(f"\nGiving back 8 random digits: loss in nats a digit (ln 10 = {np.log(10):.2f} is guessing)")
-print(f"  L2 as printed, after 150 steps   {as_printed[-1]:.3f}: it copies each digit as it comes")
+print(f"  L2 at every place, 150 steps     {as_printed[-1]:.3f}: it copies each digit as it comes")
 print(f"  through one vector, after 500    {real[-1]:.3f}")
 assert as_printed[-1] < 0.05, "copying needs no code"
 assert real[-1] < 0.7 * np.log(10), "the code should hold a good part of the digits"
@@ -244,7 +245,7 @@ two.semilogy(copied, label="6 → 8 → 6: copies")
 two.axhline(least, linestyle=":", color="grey", label="least, Z = 2")
 two.set(title="F2", xlabel="step")
 two.legend(fontsize=7)
-three.plot(as_printed, label="L2 as printed")
+three.plot(as_printed, label="L2 at every place")
 three.plot(real, label="through one vector")
 three.axhline(np.log(10), linestyle=":", color="grey", label="guessing")
 three.set(title="8 random digits: nats a digit", xlabel="step")

@@ -166,9 +166,10 @@ assert sum(right.values()) > 150, "most new numbers should be translated"
 # %% [markdown]
 # ## Searching: greedy, and with a beam
 #
-# The best sentence is not made of the best signs. With pencil: first a (0.6) or b (0.4); after a, two signs
-# of ½ each; after b, one of 0.9. Greedy takes a, and ends at 0.6 · 0.5 = 0.3; the best is b with 0.4 · 0.9 =
-# 0.36. A **beam** keeps the $k$ best beginnings at each step. $k = 1$ is greedy; $k = V^T$ is everything.
+# The best sentence is not made of the best signs. With pencil: first a (0.6) or b (0.4); after a, a with
+# 0.55 and b with 0.45; after b, b with 0.9. Greedy takes a, and ends at 0.6 · 0.55 = 0.33; the best is b
+# with 0.4 · 0.9 = 0.36. A **beam** keeps the $k$ best beginnings at each step. $k = 1$ is greedy; $k = V^T$
+# is everything.
 #
 # **Exercise 9.3.** A beam search.
 
@@ -192,10 +193,10 @@ def pencil(beginning):
     """The example: signs 0 (a) and 1 (b)."""
     if not beginning:
         return np.log([0.6, 0.4])
-    return np.log([0.5, 0.5]) if beginning[0] == 0 else np.log([0.1, 0.9])
+    return np.log([0.55, 0.45]) if beginning[0] == 0 else np.log([0.1, 0.9])
 
 
-for k, row, p in ((1, (0, 0), 0.3), (2, (1, 1), 0.36)):
+for k, row, p in ((1, (0, 0), 0.33), (2, (1, 1), 0.36)):
     found = beam(pencil, 2, k)
     check("9.3", len(found) == k, f"with k = {k} there are {len(found)} sequences, not {k}")
     check("9.3", tuple(found[0][0]) == row, f"with k = {k} the best is {found[0][0]}, expected {row}")

@@ -4,9 +4,9 @@
 # Formulas: F5, L4, [linear], [sigmoid], [adam]
 # Time: 25 s
 #
-# **The question.** An autoencoder squeezes each example into a few numbers, its code. Which codes are good is
-# its own secret: a code drawn at random gives rubbish. How must it be trained so that drawn codes give new
-# examples? And why does a document's formula for it (F5) make everything worse?
+# **The question.** An autoencoder squeezes each example into a few numbers, its code. Which codes are good
+# is its own secret: a code drawn at random often gives rubbish. How must it be trained so that drawn codes
+# give new examples? And why does a document's formula for it (F5) make everything worse?
 #
 # Letters: $x$ an example, $z$ its code, $Z$ numbers in a code; $p(z)$ how codes are drawn, $p(x \mid z)$ the
 # decoder, $q(z \mid x)$ the encoder; $\mu, \sigma$ mean and deviation; E the mean over many draws.
@@ -153,8 +153,8 @@ for name, array, gradient in zip(("mean", "log_variance"), (mean, log_variance),
 # ## Examples to learn from: bars
 #
 # Pictures of 4 × 4 dots with one horizontal or vertical bar, or two parallel ones: 20 different ones of
-# 65,536. Encoder and decoder have one hidden layer each (lesson 3), the code two numbers, so that we can draw
-# it.
+# 65,536. The encoder has one hidden layer (lesson 3), the decoder two, the code two numbers, so that we can
+# draw it.
 
 # %%
 def bars():
@@ -174,7 +174,7 @@ LEGAL = {tuple(picture) for picture in DATA}
 
 
 class VAE(nn.Module):
-    """Encoder 16 → 32 → μ, ln σ² (2 each); decoder 2 → 32 → logits of 16 dots."""
+    """Encoder 16 → 32 → μ, ln σ² (2 each); decoder 2 → 32 → 32 → logits of 16 dots."""
 
     def __init__(self):
         self.encode = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 4))
@@ -248,7 +248,7 @@ for beta in (0.0, 1.0, 8.0):
 assert legal(models[1.0]) > legal(models[0.0]) + 0.1, "KL is what makes drawn codes mean something"
 
 # %% [markdown]
-# β = 0 is a plain autoencoder: perfect on its examples, but most drawn codes fall between them. β = 8 makes
+# β = 0 is a plain autoencoder: perfect on its examples, but many drawn codes fall between them. β = 8 makes
 # KL 0: every example has the same code, and the decoder gives the mean picture (**posterior collapse**).
 #
 # And with the sign as printed:

@@ -35,6 +35,11 @@ WRONG = [
         'c = Counter(pieces)\nreturn ["<unk>", *(p for p, n in c.most_common() if n >= min_count)]'
     ]),
     ("1.2", "min_count ignored", ['c = Counter(pieces)\nreturn ["<unk>", *sorted(c, key=lambda p: (-c[p], p))]']),
+    ("1.3", "the ends of tokens, too", [
+        "pairs = Counter()\nfor word, count in words.items():\n    for pair in pairwise(word):\n        pairs[pair] += count\n"
+        "best = min(pairs, key=lambda pair: (-pairs[pair], pair))\n"
+        "return best, {tuple(' '.join(w).replace(' '.join(best), ''.join(best)).split()): n for w, n in words.items()}"
+    ]),
     ("1.3", "words counted once", [
         PAIRS.replace("+= count", "+= 1") + "best = min(pairs, key=lambda p: (-pairs[p], p))\n" + JOIN
     ]),
