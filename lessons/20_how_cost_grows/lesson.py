@@ -39,8 +39,8 @@ from scratchlm.lesson import check, check_close, save_picture
 #
 # $$\frac{4T^2D}{24TD^2} = \frac{T}{6D}.$$
 #
-# With pencil: $D$ = 128, $T$ = 64: a twelfth. At $T = 6D$ = 768 both are equal, and from there on twice the
-# length costs nearly four times as much.
+# With pencil: $D$ = 128, $T$ = 64: a twelfth. At $T = 6D$ = 768 both are equal, and twice the length costs
+# $(2 + 4)/(1 + 1) = 3$ times as much; only far beyond that it comes near to four times.
 #
 # **Exercise 20.1.** The operations of a GPT, forward. (Lookups, norms and bends are left out: they grow
 # with $D$ where products grow with $D^2$. The last layer shares its weights with the embedding; it still
@@ -70,6 +70,8 @@ def product(formula):
 
 found = gpt_operations(1, 64, 128, 0, 1) / (24 * 64 * 128**2)
 check_close("20.1", "T = 64, D = 128, beside linear layers", found, 13 / 12, "attention is a twelfth")
+found = gpt_operations(1, 1536, 128, 0, 1) / gpt_operations(1, 768, 128, 0, 1)
+check_close("20.1", "D = 128, T = 1536 beside T = 768", found, 3.0, "2 for linear layers, 4 for attention")
 print("A forward pass, counted on the page and by adding up what the engine's formulas got")
 for B, T, D, V, layers in ((2, 8, 16, 11, 1), (3, 20, 24, 30, 2)):
     model = models.GPTLanguageModel(V, T, D, num_heads=2, num_layers=layers)
