@@ -373,7 +373,7 @@ panels[0].axhline(1 / math.log(2), color="grey", linestyle=":", label="knows not
 panels[0].set(title="exposure of a secret, bits", xlabel="copies in the text")
 sigmas = np.linspace(0.3, 8, 60)
 for k in (1, 16, 256):
-    panels[1].plot(sigmas, [bound(s, k) for s in sigmas], label=f"{k} steps")
+    panels[1].plot(sigmas, [bound(s, k) for s in sigmas], label=f"k = {k}")
 panels[1].set(title="the most that any attack can tell", xlabel="σ")
 places = np.arange(4)
 panels[2].bar(places - 0.2, plain, 0.4, label="as the text is")
