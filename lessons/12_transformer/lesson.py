@@ -115,6 +115,10 @@ assert residual[-1] > 0.1, "around them it does not"
 # %% [markdown]
 # ## Heads
 #
+# **Self-attention**: queries, keys and values come from the same rows $X$ $(T, D)$, by three linear maps,
+# $Q = X W_Q^\top$, $K = X W_K^\top$, $V = X W_V^\top$ with biases; and a fourth map $D \to D$ follows the
+# means. It is **causal**: place $t$ looks at the places up to $t$ (lesson 10).
+#
 # One attention has one mean over the values. $H$ **heads** have $H$ of them, each on $D/H$ features of its
 # own: row $t$ of $D$ numbers is cut into $H$ pieces of $D/H$. As arrays: $(B, T, D) \to (B, T, H, D/H)$, and
 # then time and heads exchange their axes, $(B, H, T, D/H)$, so that each head has a $(T, D/H)$ matrix.
@@ -184,6 +188,10 @@ assert wrong.min() == 0 < moved(split_heads).min(), "by reshape alone, a head is
 # $$x \leftarrow x + \text{Attention}(\text{Norm}_1(x)), \qquad
 # x \leftarrow x + W_2\,\text{GELU}(W_1\,\text{Norm}_2(x) + b_1) + b_2.$$
 #
+# GELU is $x\,\Phi(x)$, where $\Phi(x)$ is the share of a standard normal number below $x$: large $x$ pass,
+# very negative ones do not, and between it bends smoothly: GELU(1) = 0.841, GELU(−1) = −0.159. Its slope is
+# $\Phi(x) + x\,\varphi(x)$, with $\varphi(x) = e^{-x^2/2}/\sqrt{2\pi}$.
+#
 # **Exercise 12.3.** The block, out of the layers of the engine's own.
 
 # %%
@@ -235,6 +243,9 @@ print(f"96 blocks of 12288, as in GPT-3: {gpt3:.0f} thousand million")
 
 # %% [markdown]
 # ## Writing: what was read is kept
+#
+# **The whole GPT**: a token's row of a table $E$ $(V, D)$ plus the row of its place in a second table; then
+# the blocks; then one more norm; and the scores are $x E^\top$, by the same table.
 #
 # A place sees itself and those before it; so what is computed at a place does not change when another token
 # is appended. Who writes token by token need not read everything again: keep each layer's **keys and
