@@ -29,10 +29,11 @@ from scratchlm.nn import Parameter
 #
 # $$\theta \leftarrow \theta - \alpha \nabla_\theta L(\theta)$$
 #
-# Near a minimum every smooth loss is a bowl. Along each of its axes it is $\frac12 \lambda \theta^2$ with
-# slope $\lambda\theta$, so a step multiplies the distance by $1 - \alpha\lambda$. One α serves all axes: the
-# steep one ($\lambda_{\max}$) forbids a large α, the flat one ($\lambda_{\min}$) then hardly moves. The worst
-# of $|1 - \alpha\lambda|$ is at one of the two ends, and it is least where both ends are equally bad:
+# Near a minimum where all curvatures are positive, a smooth loss is a bowl. Along each of its axes it is
+# $\frac12 \lambda \theta^2$ with slope $\lambda\theta$, so a step multiplies the distance by $1 -
+# \alpha\lambda$. One α serves all axes: the steep one ($\lambda_{\max}$) forbids a large α, the flat one
+# ($\lambda_{\min}$) then hardly moves. The worst of $|1 - \alpha\lambda|$ is at one of the two ends, and it
+# is least where both ends are equally bad:
 #
 # $$1 - \alpha\lambda_{\min} = \alpha\lambda_{\max} - 1 \quad\Longrightarrow\quad
 # \alpha = \frac{2}{\lambda_{\max}+\lambda_{\min}}, \qquad \text{factor } 1 - \alpha\lambda_{\min} =

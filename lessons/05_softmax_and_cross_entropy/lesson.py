@@ -94,10 +94,10 @@ show_code(reference.embedding_backward)
 # Adding the same number $a$ to all scores multiplies above and below by $e^a$: nothing changes. So take the
 # largest score out first: then no exponent is above 0, and nothing overflows.
 #
-# **Its derivative.** With $S = \sum_w e^{z_w}$, the quotient rule gives $\frac{\partial p_v}{\partial z_w} =
-# \frac{[v = w]\,e^{z_v} S - e^{z_v} e^{z_w}}{S^2} = p_v\,([v = w] - p_w)$. Through the chain rule, $\bar z_w
-# = \sum_v \bar p_v\,p_v\,([v=w] - p_w) = p_w \big(\bar p_w - \sum_v \bar p_v p_v\big)$: each gets what it got
-# more than the mean.
+# **Its derivative.** With $S = \sum_w e^{z_w}$, the quotient rule gives $\frac{\partial p_v}{\partial z_w}
+# = \frac{[v = w]\,e^{z_v} S - e^{z_v} e^{z_w}}{S^2} = p_v\,([v = w] - p_w)$, where $[v = w]$ is 1 if so,
+# else 0. Through the chain rule, $\bar z_w = \sum_v \bar p_v\,p_v\,([v=w] - p_w) = p_w \big(\bar p_w -
+# \sum_v \bar p_v p_v\big)$: each gets what it got more than the mean.
 #
 # With pencil: $z$ = ln 4, ln 3, ln 1: $p$ = 4/8, 3/8, 1/8. For $\bar p = (1, 0, 0)$ the mean is ½, so
 # $\bar z = (\frac12 \cdot \frac12, -\frac38 \cdot \frac12, -\frac18 \cdot \frac12)$.

@@ -157,9 +157,9 @@ check_close("12.2", "join_heads(split_heads(x))", join_heads(split_heads(x, 2)),
 # ## A common mistake: heads by `reshape` alone
 #
 # `x.reshape(B, H, T, D/H)` has the right shape and the wrong numbers: what it calls time runs through the
-# pieces of the first places in head 0, and of the last places in head 1. So the heads of the last place never
-# see the first places. **How to notice:** change the first input; in **every** head the last output has to
-# move.
+# pieces of the first places in head 0, and of the last places in head 1. So head 1 holds only last places,
+# and its last output cannot see the first. **How to notice:** change the first input; in **every** head the
+# last output has to move.
 
 # %%
 def moved(split):
