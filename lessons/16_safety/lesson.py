@@ -20,7 +20,6 @@ import numpy as np
 import scratchlm as sl
 from scratchlm import functions as F
 from scratchlm import models, nn, optim, text
-from scratchlm.experiments.memorisation import Canary
 from scratchlm.generation import choice
 from scratchlm.lesson import check, check_close, save_picture, show_code
 
@@ -118,13 +117,11 @@ for name, (_, copies) in SECRETS.items():
     print(f"  {name:5s}  {copies:3}  {kept[name]:5.2f}  {once[name]:5.2f}")
 assert kept["Dora"] > 6, "64 copies are kept"
 assert once["Dora"] < kept["Dora"] - 3, "a duplicate that is taken out is not learnt"
-print("\nThe engine's code\n")
-show_code(Canary.exposure.fget)
 
 # %% [markdown]
-# Taking duplicates out (lesson 1) helps most of what stands in a text often. It does not help what stands
-# there once and is looked at in many epochs; and a secret that was never in the text cannot be kept at all:
-# the only sure remedy.
+# (`scratchlm memorisation` measures the same on any text and model.) Taking duplicates out (lesson 1) helps
+# most of what stands in a text often. It does not help what stands there once and is looked at in many
+# epochs; and a secret that was never in the text cannot be kept at all: the only sure remedy.
 #
 # ## Membership: was this text in the training?
 #
