@@ -14,6 +14,7 @@ from scratchlm.kernels.contract import CONTRACT
 
 LESSONS = sorted((Path(__file__).parents[1] / "lessons").glob("*/lesson.py"))
 ALLOWED = {"numpy", "matplotlib", "scratchlm"} | sys.stdlib_module_names
+OTHERS = ("msgspec", "click", "rich", "tomli_w", "polib", "safetensors", "threadpoolctl", "numba")
 BEGIN, END = "# --- solution begin", "# --- solution end"
 TIMEOUT = 180  # seconds; a lesson takes up to 60 on one core that is busy with nothing else
 
@@ -113,6 +114,16 @@ def test_imports(lesson: Path) -> None:
             imported.add((node.module or ".").split(".")[0])
     assert "scratchlm" in imported
     assert imported <= ALLOWED
+
+
+@lessons
+def test_imports_need_numpy_and_matplotlib_alone(lesson: Path) -> None:
+    source = lesson.read_text(encoding="utf-8")
+    nodes = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Import | ast.ImportFrom)]
+    blocked = "import sys; sys.modules |= dict.fromkeys(" + repr(OTHERS) + ")"
+    program = "\n".join([blocked, *map(ast.unparse, nodes)])
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr[-500:]
 
 
 @lessons
