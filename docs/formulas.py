@@ -12,7 +12,7 @@ HEAD = """# Formulas
 Each formula has an id, such as `[softmax]`, in the docstrings of everything that computes it. `forward` and
 `backward` stand side by side in the class (an optimizer or a reader of tokens where there is none). Its
 kernels are in NumPy, Numba and CUDA C++ (on a GPU a reader of tokens is put together from others). The test
-has its cases; `tests/test_contract.py` holds all kernels to NumPy's. Lessons that compute with it come last.
+has its cases; `tests/test_contract.py` holds all kernels to NumPy's. Lessons that treat it come last.
 Made by `python docs/formulas.py`.
 
 """
@@ -59,7 +59,7 @@ def index(head: str = HEAD, columns: tuple[str, ...] = COLUMNS) -> str:
         used = [
             f"[{number}](../{lesson.relative_to(ROOT).as_posix()})"
             for number, lesson in lessons.items()
-            if re.search(rf"\b{name}\b|\b{formula.split('.')[0]}\b", lesson.read_text(encoding="utf-8"))
+            if f"[{formula}]" in re.search("^# Formulas: .*", lesson.read_text(encoding="utf-8"), re.M)[0]
         ]
         test = tested(name, *(row.name for row in CONTRACT if row.formula == formula))
         cells = (

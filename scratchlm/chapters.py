@@ -81,14 +81,15 @@ def chapter(name: str, language: str = "en") -> Chapter:
     return wanted[0]
 
 
-def without_solutions(source: str) -> str:
+def without_solutions(source: str, language: str = "en") -> str:
     """A lesson as a student gets it: each solution replaced by `raise NotImplementedError`."""
+    turn = {"en": "your turn", "zh": "轮到你了"}[language]
     kept: list[str] = []
     inside = False
     for line in source.splitlines(keepends=True):
         if line.strip() == BEGIN:
             inside = True
-            kept.append(line.replace(BEGIN, 'raise NotImplementedError("your turn")'))
+            kept.append(line.replace(BEGIN, f'raise NotImplementedError("{turn}")'))
         elif line.strip() == END:
             inside = False
         elif not inside:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 language = "en"  # of what checks say; a lesson in Chinese sets it to "zh"
 SENTENCES = {
     "en": {
+        "wrong": "exercise {name}: {found}",
         "none": "{name} is None: is there a return?",
         "shape": "{name} has the shape {found}, expected {expected}",
         "type": "{name} is of {found}, expected numbers",
@@ -30,6 +31,7 @@ SENTENCES = {
         "picture": "picture: {name}",
     },
     "zh": {
+        "wrong": "练习 {name}：{found}",
         "none": "{name} 是 None：是不是忘了 return？",
         "shape": "{name} 的形状是 {found}，应为 {expected}",
         "type": "{name} 的类型是 {found}，应为数字",
@@ -81,6 +83,10 @@ def _said(sentence: str, name: str, found: Any = None, expected: Any = None) -> 
     return SENTENCES[language][sentence].format(name=name, found=found, expected=expected)
 
 
+def _wrong(exercise: str, message: str) -> AssertionError:
+    return AssertionError(_said("wrong", exercise, message))
+
+
 def check(exercise: str, holds: Any, message: str) -> None:
     """End the lesson with "exercise N.M: message" unless `holds` is True, or an array of it everywhere.
 
@@ -91,7 +97,7 @@ def check(exercise: str, holds: Any, message: str) -> None:
     if truths.dtype != bool or truths.size == 0:
         raise TypeError(f"exercise {exercise}: a check is True or False, or an array of them.")
     if not truths.all():
-        raise AssertionError(f"exercise {exercise}: {message}")
+        raise _wrong(exercise, message)
 
 
 @contextmanager
@@ -103,13 +109,13 @@ def tried(exercise: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         said = _said("ended", what, f"{type(error).__name__}: {error}")
-        raise AssertionError(f"exercise {exercise}: {said}") from error
+        raise _wrong(exercise, said) from error
 
 
 def check_shape(exercise: str, name: str, found: Any, shape: tuple[int, ...]) -> None:
     """End the lesson unless `found` is an array, a tensor or a number of that shape."""
     if found is None:
-        raise AssertionError(f"exercise {exercise}: {_said('none', name)}")
+        raise _wrong(exercise, _said("none", name))
     got = getattr(found, "shape", np.shape(found))
     check(exercise, got == shape, _said("shape", name, got, shape))
 
@@ -124,7 +130,7 @@ def check_close(
     want, have = (np.asarray(getattr(x, "_data", x)) for x in (expected, found))
     check_shape(exercise, name, found, want.shape)
     if have.dtype.kind not in "fiu":
-        raise AssertionError(f"exercise {exercise}: {_said('type', name, have.dtype)}")
+        raise _wrong(exercise, _said("type", name, have.dtype))
     size = np.abs(want[np.isfinite(want)]).max(initial=0.0)
     share = (
         rtol if np.float32 in (want.dtype, have.dtype) else 1e-9
@@ -134,4 +140,4 @@ def check_close(
         place = tuple(int(k) for k in np.argwhere(off)[0])
         where = "".join(f"[{k}]" for k in place)
         numbers = _said("number", name + where, have[place], want[place])
-        raise AssertionError(f"exercise {exercise}: {numbers}" + (f": {hint}" if hint else ""))
+        raise _wrong(exercise, numbers + (f": {hint}" if hint else ""))

@@ -66,8 +66,12 @@ def test_the_chinese_file_is_the_same_program(path):
     made = translated(source, words)
     added = 'import scratchlm.lesson\n\nscratchlm.lesson.language = "zh"\n'
     assert code(made.replace(added, "", 1)) == code(source)
-    for pattern in (r"^# %%.*$", r"^# exercise \d+\.\d+: ", r"# --- solution \w+$", r"breakpoint here"):
+    for pattern in (r"^# %%.*$", r"# --- solution \w+$"):
         assert re.findall(pattern, made, re.MULTILINE) == re.findall(pattern, source, re.MULTILINE)
+    for english, chinese in ((r"^# exercise (\d+\.\d+): ", r"^# 练习 (\d+\.\d+)："), ("breakpoint here", "在此设断点")):
+        there = re.findall(english, source, re.MULTILINE)
+        assert len(re.findall(chinese, made, re.MULTILINE)) == len(there)
+        assert "(" not in english or re.findall(chinese, made, re.MULTILINE) == there
     prose = [s.text for s in segments(source) if s.kind == "text" and len(s.text) > 60 and "$$" not in s.text]
     assert all(re.search("[\u4e00-\u9fff]", words[text]) for text in prose)
 
@@ -89,12 +93,12 @@ def test_a_wrong_solution_is_told_so_in_chinese(tmp_path, monkeypatch):
     cells = re.split(r"^# %%.*\n", source, flags=re.MULTILINE)[1:]
     namespace = {"__name__": "lesson"}
     for cell in cells:
-        number = re.search(r"^# exercise (\d+\.\d+):", cell, flags=re.MULTILINE)
+        number = re.search(r"^# 练习 (\d+\.\d+)：", cell, flags=re.MULTILINE)
         if number:
             for exercise, what, bodies in wrong_of(path):
                 if exercise == number[1]:
                     said = judged(solved(cell, bodies), namespace)
-                    assert re.match(rf"exercise {exercise}: .*[\u4e00-\u9fff]", said), (what, said)
+                    assert re.match(rf"练习 {exercise}：.*[\u4e00-\u9fff]", said), (what, said)
             return
         exec(cell, namespace)
 

@@ -9,7 +9,10 @@
 # unknown, and the list of pieces stays short? And what has to be thrown away first?
 #
 # Letters: $V$ pieces in the vocabulary, $N$ pieces in a text; $c(\cdot)$ how often something occurs. The
-# engine's first step with these numbers is [embedding], a row of a table for each of them.
+# engine's first step with these numbers is [embedding], a row of a table for each of them. (Names in brackets
+# are the engine's formulas, docs/formulas.md; F, L, P, T with a digit are formulas, listings and tasks of
+# documents that circulate among students, some of them wrong, which these lessons try one by one:
+# docs/ids.md.)
 
 # %%
 import unicodedata
@@ -27,16 +30,16 @@ from scratchlm.lesson import check, check_close, save_picture, show_code
 # %% [markdown]
 # ## Cleaning (P1)
 #
-# What looks the same must *be* the same, or the network learns it twice. "é" can be one code point (U+00E9)
-# or two (e and a combining accent): Unicode's **NFC** makes both the first. Line ends come as `\n` or `\r\n`,
-# spaces in a dozen kinds, and files bring control signs that nobody sees.
+# What looks the same must *be* the same, or the network learns it twice. "é" can be one code point (a number
+# in Unicode's list, U+00E9) or two (e and a combining accent): Unicode's **NFC** makes both the first. Line
+# ends come as `\n` or `\r\n`, spaces in a dozen kinds, and files bring control signs that nobody sees.
 
 # %%
 composed, combined = "caf\u00e9", "cafe\u0301"
 print("Two spellings that look the same")
-for name, word in (("one code point", composed), ("two", combined)):
+for name, word in (("one code point", composed), ("two code points", combined)):
     normal = unicodedata.normalize("NFC", word)
-    print(f"  {name:15s} {len(word)} code points, {len(word.encode())} bytes; as NFC {len(normal)}")
+    print(f"  {name:16s} {len(word)} code points, {len(word.encode())} bytes; as NFC {len(normal)}")
 assert composed != combined, "to a program these are different words"
 assert text.one_form(composed) == text.one_form(combined), "one form makes them the same"
 dirty = "A\u00a0line\r\nand\u200banother\x07 one"
@@ -85,8 +88,8 @@ assert kept == [docs[0], docs[3]], "copies and near copies should go"
 # %% [markdown]
 # The engine does not compare all pairs, which for a million pages would be 500 billion: under a random hash,
 # two sets have the same **smallest** value with probability $J$ (each element of the union is the smallest
-# with equal chance, and in $|A \cap B|$ cases it lies in both). So a few smallest values sort out the pairs
-# that are worth comparing (MinHash).
+# with equal chance, and in $|A \cap B|$ cases it lies in both). Pages with equal smallest values go into one
+# bucket, and only pages of one bucket are compared (MinHash).
 
 # %%
 rng = np.random.default_rng(1)
@@ -139,7 +142,7 @@ print(f"\n{' '.join(words)}\n  in the numbers of {short}: {encode(words, short)}
 #
 # Start from single bytes, so that nothing can be unknown. Then, again and again, join the **pair of
 # neighbours that occurs most often** to a new token. Frequent words become one token, rare ones stay in
-# pieces.
+# pieces. (Pairs are counted inside words, so no token joins two of them.)
 #
 # With pencil, on "aab", "aab", "ab": the pairs are aa 2 times, ab 3 times. Join ab: the words are a·ab, a·ab,
 # ab; now a·ab occurs twice: join it.
@@ -215,26 +218,28 @@ assert shares[1] < shares[0] / 20, "the leak hides unknown words"
 # %% [markdown]
 # ## Measured: three ways to cut the same text
 #
-# A good way has few pieces *and* few different ones, and loses nothing. The number of bits is not comparable
+# A good way has few pieces *and* few different ones, and loses nothing. The text is Python's own manual, in
+# English. (A word here is a word or a punctuation mark, of which a manual has many; spaces are not kept, so
+# words do lose something.) The number of bits is not comparable
 # between them, since they have different pieces: compare bits per **character** (lesson 5 measures with it).
 
 # %%
 rows = {}
 for name, kind, options in (
-    ("characters", "characters", {}),
+    ("single characters", "characters", {}),
     ("BPE, 512", "bpe", {"vocab_size": 512}),
     ("BPE, 2048", "bpe", {"vocab_size": 2048}),
-    ("words", "words", {}),
+    ("whole words", "words", {}),
 ):
     tokenizer = text.train_tokenizer(kind, train, **options)
     ids = tokenizer.encode(test)
     unknown = 0.0 if tokenizer.unknown_id is None else float(np.mean(ids == tokenizer.unknown_id))
     rows[name] = tokenizer.vocab_size, len(test) / len(ids), unknown
-print("\n             pieces  signs a piece  unknown in the test")
+print("\n                   pieces  signs a piece  unknown in the test")
 for name, (size, length, unknown) in rows.items():
-    print(f"  {name:11s}{size:6}  {length:13.2f}  {unknown:19.2%}")
-assert rows["BPE, 2048"][1] > rows["BPE, 512"][1] > rows["characters"][1], "more merges, longer pieces"
-assert rows["BPE, 2048"][2] == 0 < rows["words"][2], "bytes know every text, words do not"
+    print(f"  {name:17s}{size:6}  {length:13.2f}  {unknown:19.2%}")
+assert rows["BPE, 2048"][1] > rows["BPE, 512"][1] > rows["single characters"][1], "more merges, longer pieces"
+assert rows["BPE, 2048"][2] == 0 < rows["whole words"][2], "bytes know every text, words do not"
 
 counts = np.array(sorted(Counter(text.train_tokenizer("words", train).encode(train).tolist()).values())[::-1])
 once = (counts == 1).mean()

@@ -1,11 +1,13 @@
 # %% [markdown]
 # # 2. Tensors and the computation graph
 #
-# Formulas: F4, [tanh], [sgd]
+# Formulas: F4, [add], [tanh], [sgd]
 # Time: 10 s
 #
 # **The question.** A program turns numbers θ (the parameters) into one number L (the loss). We want
-# to know for every parameter at once: if I turn it up a little, does L rise or fall, and how fast? For a
+# to know for every parameter at once: if I turn it up a little and leave the others, does L rise or fall, and
+# how fast? (That speed is the partial derivative $\partial L/\partial\theta_i$; all of them together are the
+# vector $\nabla L$.) For a
 # language model these are millions of derivatives. How can they cost no more than about two further runs of
 # the program?
 #
@@ -35,11 +37,11 @@ from scratchlm.nn import Parameter
 #
 # $$\bar x \;=\; \sum_{u \text{ uses } x} \bar u\,\frac{\partial u}{\partial x}.$$
 #
-# Two things follow. **Gradients add up**: one term for each use. And there is an **order**: we may hand
-# $\bar x$ on to what $x$ was made of only when all users of $x$ have sent their share. An order that has
-# every node after all its users is called *reverse topological*. Going through the graph once in this order
-# is **back-propagation**: each arrow is walked once, so all derivatives together cost about as much as the
-# program.
+# Two things follow. **Gradients add up**: one term for each use. And there is an **order**: we may hand $\bar
+# x$ on to what $x$ was made of only when all users of $x$ have sent their share. An order that has every node
+# after all its users is called *reverse topological*. Going through the graph once in this order is
+# **back-propagation**: each arrow is walked once, for one product and one sum, where the program itself did
+# one operation for its one or two arrows. So all derivatives together cost at most about two further runs.
 #
 # ## A tiny autograd
 
@@ -115,7 +117,8 @@ a, b = nodes["a"].value, nodes["b"].value
 assert nodes["a"].grad == 2 * a * b**2 + 2 * a * b, "∂L/∂a differs from the formula without a graph"
 assert nodes["b"].grad == 2 * a**2 * b + a**2, "∂L/∂b differs from the formula without a graph"
 
-# %% The picture: values on the way forward, gradients on the way back
+# %%
+# The picture: values on the way forward, gradients on the way back
 places = {"a": (0, 1), "b": (0, 0), "c": (1.5, 0.5), "d": (3, 1), "L": (4.5, 0.5)}
 figure, axes = plt.subplots(figsize=(8, 2.9))
 for node in nodes.values():
@@ -212,7 +215,8 @@ assert math.isclose(x_engine.grad.item(), x.grad, rel_tol=1e-9), "the long chain
 # **Exercise 2.1.** A Function of your own: $y = x^3$, by the rule $\bar x = 3x^2\,\bar y$.
 
 # %%
-# exercise 2.1: fill in forward and backward, with self.save and self.saved as in Multiply
+# exercise 2.1: fill in forward and backward, as in Multiply: self.save(x) keeps arrays for the way back, and
+# self.saved is the tuple of them, (x,) = self.saved
 class Cube(sl.Function):
     """y = x³."""
 
@@ -239,9 +243,10 @@ check_close("2.1", "x.grad", x.grad, [3.0, 120.0, 75.0], "x̄ = 3x² ȳ, and ȳ 
 #
 # $\dfrac{f(x+h) - f(x-h)}{2h} = f'(x) + \dfrac{h^2}{6} f'''(x) + \dots$: small $h$ is good (**truncation**).
 # But the computer stores $f$ with a relative error $\varepsilon$, which the division blows up to about
-# $\varepsilon |f| / h$: small $h$ is bad (**rounding**). The sum of both is least at
-# $h = \sqrt[3]{3\varepsilon|f| / |f'''|}$: about $10^{-5}$ in float64, $10^{-2}$ in float32. The one-sided
-# $(f(x+h) - f(x))/h$ has a truncation error $\frac{h}{2} f''$ and needs a smaller $h$.
+# $\varepsilon |f| / h$: small $h$ is bad (**rounding**). The sum $h^2 |f'''|/6 + \varepsilon|f|/h$ is least
+# where its derivative $h|f'''|/3 - \varepsilon|f|/h^2$ is 0, at $h = \sqrt[3]{3\varepsilon|f| / |f'''|}$:
+# about $10^{-5}$ in float64, $10^{-2}$ in float32. The one-sided $(f(x+h) - f(x))/h$ has a truncation error
+# $\frac{h}{2} f''$ and needs a smaller $h$.
 
 # %%
 def slope_error(f, derivative, x, h, central):
@@ -259,7 +264,7 @@ print("\nFinite differences of tanh at 0.7: error at the predicted best step h, 
 for dtype, colour in ((np.float64, "tab:blue"), (np.float32, "tab:orange")):
     for central, style in ((False, ":"), (True, "-")):
         errors = [slope_error(np.tanh, 1 - t * t, dtype(point), h, central) for h in steps]
-        label = f"{dtype.__name__}, {'central' if central else 'one-sided'}"
+        label = dtype.__name__ + (", two-sided slope" if central else ", one-sided slope")
         axes.loglog(steps, np.maximum(errors, 1e-14), style, color=colour, label=label)
     epsilon = np.finfo(dtype).eps / 2
     predicted = (3 * epsilon * t / third) ** (1 / 3)
@@ -267,8 +272,8 @@ for dtype, colour in ((np.float64, "tab:blue"), (np.float32, "tab:orange")):
     at_best, too_large = (slope_error(np.tanh, 1 - t * t, dtype(point), k * predicted, True) for k in (1, 30))
     too_small = np.median([e for h, e in zip(steps, errors, strict=True) if h < predicted / 1000])
     axes.axvline(predicted, color=colour, alpha=0.4)
-    print(f"  {dtype.__name__}: at h = {predicted:.0e} {at_best:.0e}, 30 h {too_large:.0e}, ", end="")
-    print(f"below h/1000 {too_small:.0e}")
+    print(f"  {dtype.__name__}: error {at_best:.0e} at h = {predicted:.0e}, ", end="")
+    print(f"{too_large:.0e} at 30 h, {too_small:.0e} below h/1000")
     assert at_best < 5 * least < min(too_small, too_large), "the predicted step should be the best"
 axes.set(xlabel="step h", ylabel="error of the slope", title="left: rounding, right: truncation")
 axes.legend(fontsize=8)
@@ -317,11 +322,14 @@ assert np.allclose(bias.grad.numpy(), X.numpy().sum(axis=0)), "the gradient of b
 # $$\theta \leftarrow \theta - \alpha \nabla_\theta L(\theta)$$
 #
 # The gradient points where $L$ rises fastest, so we step the other way. How large may $\alpha$ be? Near a
-# minimum $\theta^*$ the loss is a bowl: with $\delta = \theta - \theta^*$,
-# $L \approx L^* + \frac12 \delta^\top\! A\, \delta$ and $\nabla L = A\delta$. Along an eigenvector of $A$
-# with eigenvalue $\lambda$, one step multiplies the distance by $1 - \alpha\lambda$. It shrinks only if
-# $|1 - \alpha\lambda| < 1$, so $\alpha < 2/\lambda_{\max}$. We fit a line $y = wx + b$ with
-# $L = \frac12 \cdot$ the mean of $(wx + b - y)^2$; its $A$ is known.
+# minimum $\theta^*$ the loss is a bowl: with $\delta = \theta - \theta^*$, $L \approx L^* + \frac12
+# \delta^\top\! A\, \delta$ and $\nabla L = A\delta$. There are directions that $A$ only stretches, $A v =
+# \lambda v$: its *eigenvectors* $v$ with their *eigenvalues* $\lambda$ (the axes of the bowl, and how steep
+# it is along them; every symmetric $A$ has as many as there are numbers in θ, at right angles). Along such a
+# $v$ one step turns $\delta$ into $\delta - \alpha\lambda\delta$: the distance is multiplied by $1
+# - \alpha\lambda$. It shrinks only if $|1 - \alpha\lambda| < 1$, so $\alpha < 2/\lambda_{\max}$. We fit a
+#   line $y = wx + b$ with $L = \frac12 \cdot$ the mean of $(wx + b - y)^2$. With the columns $x$ and 1 in a
+#   matrix $X$, $\nabla L = \frac1n X^\top (X\theta - y)$, and its derivative is $A = \frac1n X^\top X$.
 
 # %%
 x_data = rng.uniform(-1, 2, 40)

@@ -93,17 +93,20 @@ assert np.allclose((sizes[100] / sizes[0]) ** (1 / 100), factor), "both axes shr
 # $$\theta_{t+1} = \theta_t - \alpha\mu v_t - \alpha\lambda\theta_t
 # = (1 + \mu - \alpha\lambda)\,\theta_t - \mu\,\theta_{t-1}.$$
 #
-# Try $\theta_t = r^t$: $r^2 - (1+\mu-\alpha\lambda)\,r + \mu = 0$. The product of the two roots is $\mu$. If
-# they are complex, they are conjugate, so both have size $\sqrt\mu$, **whatever λ is**: steep and flat axes
-# shrink equally fast. They are complex while $(1+\mu-\alpha\lambda)^2 < 4\mu$, that is for αλ between
+# Every solution of such a rule is a sum of powers $r^t$, so $|r|$ is the factor of a step. Put $\theta_t =
+# r^t$ in: $r^2 - (1+\mu-\alpha\lambda)\,r + \mu = 0$. The product of the two roots is $\mu$. If they are
+# complex, they are conjugate, so both have size $\sqrt\mu$, **whatever λ is**: steep and flat axes shrink
+# equally fast. They are complex while $(1+\mu-\alpha\lambda)^2 < 4\mu$, that is for αλ between
 # $(1-\sqrt\mu)^2$ and $(1+\sqrt\mu)^2$. The smallest μ for which both ends just fit:
 #
 # $$\frac{(1+\sqrt\mu)^2}{(1-\sqrt\mu)^2} = \kappa \quad\Longrightarrow\quad
 # \sqrt\mu = \frac{\sqrt\kappa-1}{\sqrt\kappa+1}, \qquad \alpha = \frac{(1+\sqrt\mu)^2}{\lambda_{\max}}.$$
 #
 # For $\kappa = 100$: $\sqrt\mu = 9/11 \approx 0.82$ instead of $0.98$. At both ends the two roots coincide,
-# and the distance shrinks like $(1 + t\,(1-\sqrt\mu))\,\sqrt\mu^{\,t}$: what plain descent leaves after 100
-# steps, 0.135, momentum has after 17.
+# and beside $r^t$ then $t\,r^t$ is a solution too: $\theta_t = (1 + Bt)\,\theta_0\,r^t$. On the flat axis $r
+# = \sqrt\mu$ and $1 - \alpha\lambda = 2\sqrt\mu - \mu$, so the first step $\theta_1 =
+# (1-\alpha\lambda)\,\theta_0$ gives $B = 1 - \sqrt\mu$. What plain descent leaves after 100 steps,
+# $(99/101)^{100} = 0.135$, momentum has after 17: $(1 + 17 \cdot \frac{2}{11})\,(\frac{9}{11})^{17} = 0.135$.
 #
 # With pencil, $L = \frac12\theta^2$, $\alpha = 0.1$, $\mu = 0.5$, $\theta = 1$: $v = 1$, $\theta = 0.9$; then
 # $v = 0.5 + 0.9 = 1.4$, $\theta = 0.76$; then $v = 0.7 + 0.76 = 1.46$, $\theta = 0.614$.
@@ -200,8 +203,8 @@ wide, high = np.meshgrid(np.linspace(-2, 11, 90), np.linspace(-4, 4, 90))
 bowl = 0.5 * (wide**2 + 100 * high**2)
 left.contour(wide, high, bowl, levels=np.logspace(-0.5, 2.9, 10), colors="lightgrey")
 ways = {
-    "plain": plain,
-    "momentum": ball,
+    "plain descent": plain,
+    "with momentum": ball,
     "Adam, α = 0.3": descend(lambda p: optim.Adam(p, lr=0.3), curvatures, start, 100),
 }
 for name, path in ways.items():
@@ -214,6 +217,11 @@ right.legend()
 save_picture(figure, "04_valley.png")
 
 # %% [markdown]
+# In the picture, plain descent must take steps that the steep axis bears, and creeps along the flat one.
+# Momentum swings across the valley and is carried along it. Adam's first steps are α on **both** axes,
+# whatever their slopes, so it walks diagonally; and since its steps stay about α, it runs past the minimum
+# and back (the dents on the right).
+#
 # ## A common mistake: the hats forgotten
 #
 # Without them the first step is $\alpha\,(1-\beta_1)\,g / \sqrt{(1-\beta_2)\,g^2}$, which for

@@ -233,9 +233,9 @@ check_close(
 
 # %%
 corpus = text.default_corpus()
-sample, held_out = corpus.text[:40_000], corpus.text[40_000:60_000]
+sample, held_out, third = corpus.text[:40_000], corpus.text[40_000:60_000], corpus.text[60_000:80_000]
 tokenizer = text.train_tokenizer("characters", sample)
-train, other = tokenizer.encode(sample), tokenizer.encode(held_out)
+train, other, choosing = (tokenizer.encode(part) for part in (sample, held_out, third))
 V = tokenizer.vocab_size
 counts = np.zeros((V, V))
 np.add.at(counts, (train[:-1], train[1:]), 1)
@@ -267,26 +267,32 @@ assert best < curve[-1] < best + 0.03, "training should come close to counting, 
 # %% [markdown]
 # On **other** text the pure counts fail: one pair that was never seen has probability 0, and the loss is
 # infinite. Two remedies: pretend to have seen every pair $\alpha$ times more, or mix long memories with short
-# ones (the engine's Witten–Bell $n$-gram). Every model in these lessons is compared with them.
+# ones (the engine's Witten–Bell $n$-gram, which looks at the $n-1$ signs $u$ before: $P_n(v \mid u) =
+# \frac{c(u,v) + k\,P_{n-1}(v \mid u')}{c(u) + k}$, where $k$ counts the different signs that followed $u$,
+# and $u'$ is $u$ without its oldest sign). Every model in these lessons is compared with them. The best
+# $\alpha$ is chosen on a **third** part of the text, and the loss told on the second: a number that was
+# chosen because it does well on a text does not say how it does on a new one.
 
 # %%
-def smoothed(alpha):
-    """Bits a sign on the held-out text, with α added to every count."""
+def smoothed(alpha, ids):
+    """Bits a sign of a text, with α added to every count."""
     table = (counts + alpha) / (counts + alpha).sum(axis=1, keepdims=True)
-    return -np.log2(table[other[:-1], other[1:]]).mean()
+    return -np.log2(table[ids[:-1], ids[1:]]).mean()
 
 
 unseen = (counts[other[:-1], other[1:]] == 0).mean()
 alphas = np.logspace(-3, 1.5, 25)
-bits = [smoothed(alpha) for alpha in alphas]
+bits = [smoothed(alpha, other) for alpha in alphas]
+chosen = alphas[np.argmin([smoothed(alpha, choosing) for alpha in alphas])]
+bigram = smoothed(chosen, other)
 orders = range(1, 6)
 ngrams = [text.WittenBell(n).fit(train).bits_per_token(other) for n in orders]
 print(f"\nOn 20,000 other signs, {unseen:.2%} of the pairs were never seen; bits a sign")
-print(f"  uniform {math.log2(V):.2f}, bigram with the best α {min(bits):.2f}, n-grams ", end="")
+print(f"  uniform {math.log2(V):.2f}, bigram with α = {chosen:.2g} {bigram:.2f}, n-grams ", end="")
 print(", ".join(f"n = {n}: {b:.2f}" for n, b in zip(orders, ngrams, strict=True)))
 assert unseen > 0, "some pair should be new"
-assert min(bits) < bits[-1], "smoothing by too much is bad"
-assert min(ngrams) < min(bits) < math.log2(V), "longer memories know more, and both more than nothing"
+assert min(bits) <= bigram < bits[-1], "smoothing by too much is bad"
+assert min(ngrams) < bigram < math.log2(V), "longer memories know more, and both more than nothing"
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.5))
 left.semilogy(np.array(curve) - best)

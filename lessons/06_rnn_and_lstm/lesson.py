@@ -124,7 +124,8 @@ assert measured[50] > 1000, "for ρ = 2.5 it should explode"
 # forget gate near 1 keeps it.
 #
 # **A picture of what gates can do.** Weights set by hand ($D = 2$: a value and a "write" signal; $H = 1$):
-# write opens $i$ and closes $f$; without it the cell keeps what it has, whatever comes along.
+# write opens $i$ and closes $f$; without it the cell keeps what it has, whatever comes along. The weight of
+# the value in $g$ is 2, so what is written is $\tanh(2 \cdot \text{value})$.
 
 # %%
 def by_hand(value, write):
@@ -149,7 +150,7 @@ for row in rows:
 rows[0].plot([5, 25], signal[[5, 25], 0, 0], "o", markersize=10, markerfacecolor="none", color="tab:red")
 rows[0].set_title("an LSTM cell as a memory: it takes the value when i opens, and holds it")
 rows[2].set_xlabel("time")
-print("\nA memory set by hand: what was written, what the cell holds 19 steps later")
+print("\nA memory set by hand: tanh(2 · value) as written, what the cell holds 19 steps later")
 print(f"  {np.tanh(2 * signal[5, 0, 0]):.4f} {c[24, 0, 0]:.4f}")
 assert abs(c[24, 0, 0] - np.tanh(2 * signal[5, 0, 0])) < 0.01, "the cell should hold what was written"
 save_picture(latch, "06_memory.png")
@@ -221,7 +222,10 @@ save_picture(figure, "06_reach.png")
 # $\bar U = \sum_t \delta_t h_{t-1}^\top$, $\bar b = \sum_t \delta_t$.
 #
 # The example: $D = H = 1$, $T = 2$, inputs $1, -1$, loss $L = h_1 + 2 h_2$; each gate has a weight for $x$,
-# one for $h$, a bias.
+# one for $h$, a bias. With pencil, the last step, whose gates and cell stand in the table that is printed:
+# $\bar h_2 = 2$, for nothing comes from later; $\bar c_2 = 2\,o\,(1 - \tanh^2 c_2) = 2 \cdot 0.32633 \cdot (1
+# - 0.09908^2) = 0.64625$; and $\delta^i_2 = \bar c_2\, g\, i\,(1-i) = 0.64625 \cdot (-0.66416) \cdot 0.38345
+# \cdot 0.61655 = -0.10147$.
 
 # %%
 WEIGHTS = {"i": (0.5, 0.1, 0.0), "f": (-0.3, 0.2, 1.0), "g": (0.8, -0.4, 0.1), "o": (0.6, 0.3, -0.2)}
@@ -334,7 +338,7 @@ assert np.allclose(engine, [gradients[gate] for gate in "ifgo"]), "engine and pa
 
 # %%
 print("\nWorst error of 12 gradients when a path is left out")
-for forget, name in (("", "nothing forgotten"), ("h", "without h from t+1"), ("c", "without c from t+1")):
+for forget, name in zip(("", "h", "c"), ("nothing forgotten", "without the h", "without the c"), strict=True):
     errors = []
     for length in (1, 2):
         inputs, direct = INPUTS[:length], DIRECT[:length]
@@ -380,8 +384,8 @@ for name, array in ours.state_dict().items():
 x = sl.tensor(rng.standard_normal((1, 2, 5)).astype(np.float32))  # one step
 print("\nWeights in the order i, o, f, g: difference in h after one step")
 mended = {name: reorder(array, "iofg") for name, array in theirs.items()}
-for what, state in (("as they are", theirs), ("reordered", mended)):
+for what, state in (("as they are", theirs), ("in our order", mended)):
     loaded.load_state_dict(state)  # no error in either case
     difference = np.abs(loaded(x)[0].numpy() - ours(x)[0].numpy()).max()
     print(f"  {what:12s} {difference:.1e}")
-    assert (difference < 1e-6) == (what == "reordered"), "only one order gives the same h"
+    assert (difference < 1e-6) == (what == "in our order"), "only one order gives the same h"

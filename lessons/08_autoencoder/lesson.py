@@ -68,10 +68,16 @@ print(f"F2 by the page {autoencoder_loss(X, Y)[0]:.6f}, by the engine's mse_loss
 # = \lVert x \rVert^2 - (w \cdot x)^2.$$
 #
 # The first part does not depend on $w$. So the best $w$ makes the mean of $(w \cdot x)^2 = w^\top C w$
-# largest, with $C = \frac1N \sum_i x_i x_i^\top$. Write $w$ in eigenvectors of $C$, with shares $a_k$, $\sum
-# a_k^2 = 1$: $w^\top C w = \sum_k \lambda_k a_k^2 \le \lambda_1$, with equality for the eigenvector of the
-# **largest** eigenvalue. What is lost is the sum of the others. The same holds for $Z$ numbers: the $Z$
-# longest axes. This is *principal component analysis*: a linear autoencoder is nothing else.
+# largest, with $C = \frac1N \sum_i x_i x_i^\top$. $C$ is symmetric, so there are $D$ directions $v_k$ of
+# length 1, at right angles to each other, that it only stretches, $C v_k = \lambda_k v_k$ (its eigenvectors;
+# $\lambda_1 \ge \lambda_2 \ge \dots$). Write $w = \sum_k a_k v_k$, with $\sum_k a_k^2 = 1$: $w^\top C w =
+# \sum_k \lambda_k a_k^2 \le \lambda_1$, with equality for the eigenvector of the **largest** eigenvalue. What
+# is lost is the sum of the others, for $\sum_k \lambda_k$ is the mean of $\lVert x \rVert^2$.
+#
+# For $Z$ numbers take $Z$ such $w$ at right angles. Let $s_k$ be how much of $v_k$ lies in what they span
+# (the sum of their $a_k^2$): $0 \le s_k \le 1$, and $\sum_k s_k = Z$. So $\sum_k \lambda_k s_k$ is largest
+# when the first $Z$ have $s_k = 1$: the $Z$ longest axes. This is *principal component analysis*: a linear
+# autoencoder is nothing else.
 #
 # With pencil: (2, 0), (−2, 0), (0, 1), (0, −1): $C$ has 2 and ½ on its diagonal; $w = (1, 0)$, and
 # $L = (0 + 0 + 1 + 1)/4 = \frac12$.
@@ -96,7 +102,8 @@ check_close(
     "8.2", "of the four points, Z = 0", least_linear_loss(four, 0), 2.5, "without a code all is lost: 2 + ½"
 )
 check_close(
-    "8.2", "of the four points, Z = 2", least_linear_loss(four, 2) + 1, 1.0, "with all axes nothing is"
+    "8.2", "1 + that of the four points, Z = 2", 1 + least_linear_loss(four, 2), 1.0,
+    "with all axes nothing is lost",
 )
 turned = np.linalg.qr(rng.standard_normal((6, 6)))[0]
 data = rng.standard_normal((300, 6)) @ np.diag([3, 2, 1, 0.5, 0.3, 0.1]) @ turned

@@ -226,8 +226,9 @@ for n in (held_out[0], held_out[3]):
     assert not right[n] or translate(n, 4) == translate(n), "a beam changes nothing here"
 
 # %% [markdown]
-# Longer sentences have more factors, all below 1, so sums of ln P prefer short ones; the engine divides by a
-# power of the length. And a wide beam is not always better: it finds what the **model** thinks best.
+# Longer sentences have more factors, all below 1, so sums of ln P prefer short ones; the engine divides by
+# $((5+n)/6)^{0.6}$ for $n$ signs. And a wide beam is not always better: it
+# finds what the **model** thinks best.
 #
 # ## A common mistake: the decoder sees its answer
 #
@@ -281,9 +282,10 @@ save_picture(figure, "09_translation.png")
 #
 # $$h_t = (1 - z) \odot n + z \odot h_{t-1}.$$
 #
-# That is [gru]. What is not kept is written, so that $z$ does the work of the LSTM's $f$ and $i$; and one of
-# the ways from $h_t$ back to $h_{t-1}$ multiplies the gradient by $z$ alone, as $f$ does in lesson 6. Three
-# blocks of weights instead of four are ¾ of the numbers.
+# That is [gru]; $W$ and $U$ have the blocks of $r$, $z$ and $n$ below each other, and PyTorch's two biases
+# stay apart, for $r$ multiplies one of them. What is not kept is written, so that $z$ does the work of the
+# LSTM's $f$ and $i$; and one of the ways from $h_t$ back to $h_{t-1}$ multiplies the gradient by $z$ alone,
+# as $f$ does in lesson 6. Three blocks of weights instead of four are ¾ of the numbers.
 #
 # With pencil ($D = H = 1$, all weights 0 but $W_n = \ln 2$; $x = 1$, $h_0 = 1$): $z = ½$, $n = \tanh(\ln 2) =
 # (4-1)/(4+1) = 0.6$, $h_1 = ½ \cdot 0.6 + ½ \cdot 1 = 0.8$, and the gradient of $h_0$ is $z = ½$.
@@ -318,7 +320,7 @@ assert sizes[0] / sizes[1] == 0.75, "three blocks instead of four"
 # 10000 is missing, and the texts are read across: the first axis, which its LSTM takes for time, is the
 # batch. PyTorch (2.13.0) refuses it twice: "Expected target size [4, 128], got [4, 7]" for 4 texts of 7
 # signs, and, laid out as it asks, "Target 9999 is out of bounds". Here smaller: 16 features, a vocabulary
-# of 50.
+# of 50; the engine says that only 16 tokens have scores and a target lies beyond them, and what is missing.
 #
 # **Exercise 9.4.** How many numbers has the missing layer?
 

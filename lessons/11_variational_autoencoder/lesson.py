@@ -30,7 +30,8 @@ from scratchlm.models.listings import L4, L4AsPrinted, weights_of_lstm
 # ## From the likelihood to a bound
 #
 # We want a decoder under which the examples are likely: $p(x) = \sum_z p(z)\,p(x \mid z)$ large, for codes
-# drawn from a $p(z)$ that we choose. The sum has far too many terms, nearly all of them 0. So let an encoder
+# drawn from a $p(z)$ that we choose. (For codes that are real numbers the sum is an integral and $p(z)$ a
+# density; every step below stays.) The sum has far too many terms, nearly all of them 0. So let an encoder
 # $q(z \mid x)$ say where to look. For **any** $q$, because $\ln p(x)$ does not depend on $z$, and $p(x)\,p(z
 # \mid x) = p(x, z)$:
 #
@@ -154,7 +155,13 @@ for name, array, gradient in zip(("mean", "log_variance"), (mean, log_variance),
 #
 # Pictures of 4 × 4 dots with one horizontal or vertical bar, or two parallel ones: 20 different ones of
 # 65,536. The encoder has one hidden layer (lesson 3), the decoder two, the code two numbers, so that we can
-# draw it.
+# draw it. The decoder says for each dot $d$ with what probability $y_d$ it is black, so
+#
+# $$p(x \mid z) = \prod_d y_d^{x_d} (1-y_d)^{1-x_d}, \qquad
+# -\ln p(x \mid z) = -\sum_d \big( x_d \ln y_d + (1-x_d) \ln (1-y_d) \big):$$
+#
+# the cross-entropy of lesson 5 with two signs, black and white, **summed** over the dots; $y_d = \sigma$ of a
+# logit.
 
 # %%
 def bars():
@@ -276,8 +283,9 @@ middle.set(title="codes μ of the 20 bars", xlabel="z₁", ylabel="z₂")
 middle.add_patch(plt.Circle((0, 0), 2, fill=False, linestyle=":"))
 middle.legend(fontsize=8)
 tiles = np.pad(dots, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=0.5)
-right.imshow(tiles.transpose(0, 2, 1, 3).reshape(45, 45), cmap="Greys", extent=(-2, 2, -2, 2))
+right.imshow(tiles.transpose(0, 2, 1, 3).reshape(45, 45), cmap="Greys", extent=(-2.25, 2.25, -2.25, 2.25))
 right.set(title="decoded from codes −2 … 2, β = 1", xlabel="z₁", ylabel="z₂")
+right.set(xticks=range(-2, 3), yticks=range(-2, 3))  # a tile lies around its code
 figure.tight_layout()
 save_picture(figure, "11_bars.png")
 
@@ -301,10 +309,11 @@ assert abs(reconstruction - of_mean) < 0.5, "and the decoder should give the mea
 # ## Listing L4
 #
 # A document prints a "variational autoencoder" for text: an LSTM whose last step goes into an LSTM of 10000
-# units that is to write. The decoder gets one vector where it needs a sequence, so nothing runs; and
-# nothing is drawn, so it is no VAE. Corrected, the code is repeated over time (an autoencoder, lesson 8);
-# for the VAE, draw it as above: `scratchlm train vae`. Today's Keras (3.15.1) says the same when it makes
-# the second LSTM: "expected ndim=3, found ndim=2".
+# units that is to write. The decoder gets one vector where it needs a sequence, so nothing runs; and nothing
+# is drawn, so it is no VAE. Corrected, the code is repeated over time (an autoencoder, lesson 8); for the
+# VAE, draw it as above: `scratchlm train vae`. Today's Keras (3.15.1) says the same when it makes the second
+# LSTM: "expected ndim=3, found ndim=2" (three axes are needed, two are there); the engine below says that the
+# code has no time axis, and what to do.
 
 # %%
 sentences = rng.integers(0, 50, (2, 6))

@@ -176,13 +176,13 @@ def share_of_topic(model, place):
     return (p[np.arange(600), new_topics] / p.sum(axis=1)).mean()
 
 
-both = {"masked": bert, "causal": gpt}
+both = {"masked model": bert, "causal model": gpt}
 known = {name: [share_of_topic(model, t) for t in range(T)] for name, model in both.items()}
 print("\nOf a hidden word's probability, the share of the right topic, place by place")
 for name, shares in known.items():
     print(f"  {name} {np.round(shares, 2)}")
-assert known["masked"][1] > known["causal"][1] + 0.15, "at the beginning only the masked model sees much"
-assert known["causal"][-1] > known["causal"][1] + 0.15, "the causal one sees more and more"
+assert known["masked model"][1] > known["causal model"][1] + 0.15, "at first only the masked model sees much"
+assert known["causal model"][-1] > known["causal model"][1] + 0.15, "the causal one sees more and more"
 
 # %% [markdown]
 # That is how to choose. To **understand** each place of a text that is there, take a model that sees both
@@ -306,7 +306,7 @@ def by_counting(ids, topics):
 sl.manual_seed(13)
 blank = models.MaskedLanguageModel(V, T, D, num_layers=1, num_heads=2)
 few = (6, 12, 36)
-ways = ("counting words", "from scratch", "body frozen", "body 0.001", "all 0.01", "causal, 0.001")
+ways = ("counting words", "from scratch", "body frozen", "body at 0.001", "all at 0.01", "causal body, 0.001")
 table = {way: [] for way in ways}
 for n in few:
     runs = []
@@ -323,8 +323,8 @@ for n in few:
 print(f"\nAccuracy on new sentences after {few} labels, mean of three draws; guessing: {1 / C:.2f}")
 for name, shares in table.items():
     print(f"  {name:15s} {np.round(shares, 2)}")
-assert table["body 0.001"][1] > table["from scratch"][1] + 0.1, "pretraining should be worth much here"
-assert table["body 0.001"][1] > table["counting words"][1] + 0.1, "and more than counting"
+assert table["body at 0.001"][1] > table["from scratch"][1] + 0.1, "pretraining should be worth much here"
+assert table["body at 0.001"][1] > table["counting words"][1] + 0.1, "and more than counting"
 
 # %% [markdown]
 # The reason is in the sentences: of 60 words with a topic, a few labels show less than half. Who counts knows

@@ -90,7 +90,7 @@ assert table[-1, 1] > 5 * table[2, 1], "and more variance"
 assert 2 <= best <= 6, "the best is in between"
 
 # %% [markdown]
-# ## Remedy: weight decay
+# ## Remedy: weight decay (L2, ridge regression)
 #
 # Add $\frac\lambda2 \lVert w \rVert^2$ to the loss: large weights cost. For a linear model with
 # $L = \frac{1}{2N}\lVert Xw - y \rVert^2 + \frac\lambda2\lVert w\rVert^2$ the gradient is
@@ -239,11 +239,11 @@ def learn(ids, hidden=96, rate=0.0, decay=0.0):
 
 
 runs = {
-    "3,000 signs": {"ids": few},
-    "dropout 0.5": {"ids": few, "rate": 0.5},
+    "little text, 3,000": {"ids": few},
+    "with dropout 0.5": {"ids": few, "rate": 0.5},
     "weight decay 1": {"ids": few, "decay": 1.0},
     "8 hidden units": {"ids": few, "hidden": 8},
-    "30,000 signs": {"ids": much},
+    "more text, 30,000": {"ids": much},
 }
 curves = {}
 print("\nbits a sign: training text, held-out text at the end, best held-out and its step")
@@ -252,10 +252,10 @@ for name, options in runs.items():
     curves[name] = curve
     least = int(curve[:, 1].argmin())
     own, other = curve[-1]
-    print(f"  {name:15s} {own:.2f}  {other:.2f}  {curve[least, 1]:.2f} {EVERY * (least + 1):4}")
+    print(f"  {name:18s} {own:.2f}  {other:.2f}  {curve[least, 1]:.2f} {EVERY * (least + 1):4}")
 gap = {name: curve[-1, 1] - curve[-1, 0] for name, curve in curves.items()}
-assert gap["3,000 signs"] == max(gap.values()), "without a remedy the gap is the widest"
-assert curves["30,000 signs"][-1, 1] < curves["3,000 signs"][-1, 1], "more text helps"
+assert gap["little text, 3,000"] == max(gap.values()), "without a remedy the gap is the widest"
+assert curves["more text, 30,000"][-1, 1] < curves["little text, 3,000"][-1, 1], "more text helps"
 
 # %% [markdown]
 # ## A common mistake: dropout in evaluation

@@ -67,7 +67,7 @@ for n in (20, 100, 1000):
     ours = np.mean((low <= 0.95) & (high >= 0.95))
     plain = np.mean(np.abs(counts / n - 0.95) <= 1.96 * np.sqrt(counts / n * (1 - counts / n) / n))
     print(f"  n = {n:4}: this interval {ours:.3f}, a ± z √(a(1 − a)/n) {plain:.3f}")
-    assert abs(ours - 0.95) < 0.035, "95 of 100"
+    assert abs(ours - 0.95) < 0.035, "in 95 of 100 tests"
 assert plain > 0.9, "for a thousand the plain interval is fine; for twenty it is far too narrow"
 
 # %% [markdown]
@@ -155,14 +155,14 @@ bags, bags_new = (np.array([np.bincount(row, minlength=len(words) + 1) > 0 for r
 weights = np.linalg.solve(bags.T @ bags + np.eye(len(words) + 1), bags.T @ (2.0 * y - 1))
 linear = [CLASSES[int(score > 0)] for score in bags_new @ weights]
 systems = [["negative"] * 500, nearest(known, asked), linear, by_lstm]
-answers = dict(zip(("majority", "nearest", "linear", "L1"), systems, strict=True))
+answers = dict(zip(("the majority", "the nearest", "a linear layer", "listing L1"), systems, strict=True))
 right = {name: np.array(given) == np.array(truth) for name, given in answers.items()}
 ends = {name: interval(int(found.sum()), 500) for name, found in right.items()}
 print("\n500 new sentences: accuracy with its interval; P, R, F1 of 'positive'")
 for name, given in answers.items():
     row = name, right[name].mean(), *ends[name], *of_class(given, truth, "positive")
-    print("  {:9} {:.3f}  {:.3f} to {:.3f}   {:.2f} {:.2f} {:.2f}".format(*row))
-assert ends["L1"][0] > max(ends[name][1] for name in answers if name != "L1"), "L1 is better than all three"
+    print("  {:14} {:.3f}  {:.3f} – {:.3f}   {:.2f} {:.2f} {:.2f}".format(*row))
+assert ends["listing L1"][0] > sorted(high for _, high in ends.values())[-2], "L1 is better than all three"
 
 # %% [markdown]
 # ## Which of two is better? The paired bootstrap
@@ -194,7 +194,7 @@ check_close("15.2", "the share of (1, 0), (0, 0)", share_better([1, 0], [0, 0], 
 x, y = np.array([0.9, 0.2, 0.4]), np.array([0.1, 0.4, 0.6])
 check_close("15.2", "the share of two draws", share_better(x, y, np.array([[0, 1, 2], [1, 1, 2]])), 0.5)
 for n in (10, 30, 500):
-    share = share_better(right["L1"][:n], right["linear"][:n], rng.integers(0, n, (4000, n)))
+    share = share_better(right["listing L1"][:n], right["a linear layer"][:n], rng.integers(0, n, (4000, n)))
     print(f"  by the first {n:3}: L1 is better than the linear layer in {share:.1%} of 4000 draws")
 assert share > 0.99, "with all of them the order is sure"
 
@@ -229,7 +229,7 @@ sources, targets = encoded([s for s, _ in train]), encoded([f"^{t}$" for _, t in
 asked, references = encoded([s for s, _ in test]), [t for _, t in test]
 sl.manual_seed(15)
 translator = models.EncoderDecoder(len(SIGNS), 24, 64, attention="multiplicative")
-systems = {"nearest": nearest(train, [s for s, _ in test])}
+systems = {"the nearest": nearest(train, [s for s, _ in test])}
 for steps, more in ((60, 60), (300, 240)):
     learn(translator, more, 48, sources, targets[:, :-1], targets[:, 1:])
     with sl.no_grad():
@@ -315,7 +315,7 @@ for name, given in systems.items():
     points[name] = exact, bleu(given, references), mean
     print("  {:13}  {:.3f}         {:.3f}                {:.3f}".format(name, *points[name]))
 assert points["300 steps"][0] > 0.9, "dates should be learnt"
-assert points["nearest"][0] < 0.05 < 0.4 < points["nearest"][2], "hardly one right, and half of the points"
+assert points["the nearest"][0] < 0.05 < 0.4 < points["the nearest"][2], "few right, half of the points"
 
 # %% [markdown]
 # ## Summaries (T2): ROUGE-L, and chat (T6)

@@ -161,7 +161,7 @@ print(f"\nMembers told by their loss: advantage {told[0]:.2f} after 80 steps, {t
 assert told[1] > told[0] + 0.1, "the longer the training, the more it gives away"
 
 # %% [markdown]
-# ## Privacy: a bound that does not depend on the attack
+# ## Differential privacy: a bound that does not depend on the attack
 #
 # Let one person's example change the sum of gradients by at most $c$: **clip** each example's gradient, $g
 # \leftarrow g \cdot \min(1, c/\lVert g \rVert)$. Then add **noise**, normal with standard deviation $\sigma
@@ -227,7 +227,7 @@ for row in found:
 # trains a model that does. The measure is the logarithm of the odds, $\ln P(\text{she}) - \ln P(\text{he})$
 # in the same place; 9 to 1 gives $\ln 9 = 2.2$. A remedy on the side of the data: add to each sentence its
 # mirror image, with the words of each pair **exchanged**. Then both are equally frequent after every
-# context.
+# context without words of a pair.
 #
 # **Exercise 16.4.** The mirror image.
 
@@ -386,5 +386,6 @@ save_picture(figure, "16_safety.png")
 # ## Sources
 #
 # Exposure: Carlini and others 2019. Membership: Shokri and others 2017; Yeom and others 2018. Clipping and
-# noise: Abadi and others 2016; tests between two normal laws: Neyman and Pearson 1933, Dong, Roth and Su
+# noise: Abadi and others 2016 (DP-SGD); tests between two normal laws: Neyman and Pearson 1933, Dong, Roth
+# and Su
 # 2022. Mirrored sentences: Zhao and others 2018. P6 is the catalogue's.

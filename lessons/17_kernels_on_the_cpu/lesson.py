@@ -240,7 +240,7 @@ print(f"{len(grid):,} numbers by np.exp {1e3 * whole:.2f} ms, by a loop over mat
 # and a compiler does this only when it is allowed to change the order.
 #
 # With pencil: above $2^{24}$ = 16777216 float32 knows even numbers only. 16777216 + 1 + 1 + 1 in order stays
-# 16777216 (each tie goes to the even neighbour). By halves it is (16777216 + 1) + (1 + 1) = 16777218.
+# 16777216 (a tie goes to the even mantissa). By halves it is (16777216 + 1) + (1 + 1) = 16777218.
 #
 # **Exercise 17.4.** The sum by halves.
 
@@ -261,7 +261,7 @@ def sum_by_halves(x):
 
 adders = {
     "in order": lambda x: np.cumsum(x)[-1],
-    "16 lanes": lambda x: sum_by_halves(np.cumsum(x.reshape(-1, 16), axis=0)[-1]),
+    "in 16 lanes": lambda x: sum_by_halves(np.cumsum(x.reshape(-1, 16), axis=0)[-1]),
     "by halves": sum_by_halves,
 }
 four = np.float32([2**24, 1, 1, 1])
@@ -274,7 +274,7 @@ for n in (1, 2, 3, 5, 6, 7, 1000, 4097):
     numbers = np.arange(1, n + 1, dtype=np.float32)  # all sums are below 2^24: no rounding
     check("17.4", sum_by_halves(numbers) == n * (n + 1) // 2, f"1 + … + {n} is not {n * (n + 1) // 2}")
 sizes, off = [2**k for k in range(8, 21, 2)], {name: [] for name in adders}
-ways_of = {"in order": lambda n: n - 1, "16 lanes": lambda n: n / 16 + 3, "by halves": lambda n: math.log2(n)}
+ways_of = {"in order": lambda n: n - 1, "in 16 lanes": lambda n: n / 16 + 3, "by halves": math.log2}
 print(f"\nErrors of a sum of {sizes[-1]:,} numbers in units of u: largest of five, bound")
 for n in sizes:
     draws = rng.uniform(size=(5, n)).astype(np.float32)

@@ -181,7 +181,7 @@ def softmax_of_row(t, K, x, y, part, tree):
 
 
 rng = np.random.default_rng(18)
-orders = {"forwards": list, "backwards": lambda ts: ts[::-1], "shuffled": rng.permutation}
+orders = {"in order": list, "in reverse": lambda ts: ts[::-1], "at random": rng.permutation}
 
 
 def one_tree(t, K, part, values, out, join):
@@ -193,7 +193,7 @@ for K, name in itertools.product((5, 1, 2, 8, 7, 32, 33), orders):
     for join, right in ((add, K * (K + 1) / 2), (max, K)):
         out, values = np.full(K, np.nan), np.arange(1.0, K + 1)
         barriers = launch(one_tree, K, orders[name], [math.nan] * K, values, out, join)
-        check_close("18.3", f"{join.__name__} of 1 … {K}, {name}", out, np.full(K, float(right)))
+        check_close("18.3", f"the {join.__name__} of 1 … {K}, {name}", out, np.full(K, float(right)))
         check("18.3", barriers == math.ceil(math.log2(K)) + 2, f"{barriers} barriers of {K} threads")
 x = rng.standard_normal(20)
 expected = reference.softmax_forward(x[None])[0]
@@ -225,8 +225,8 @@ for name, order in orders.items():
     for y in results:
         launch(softmax_of_row, 8, order, x, y, [math.nan] * 8, hasty)
     count = np.isclose(results, expected).all(axis=1).sum()
-    print(f"  {name:10s} {count}")
-    assert {"forwards": count == 0, "backwards": count == 40}.get(name, 0 < count < 40), "thread 0 matters"
+    print(f"  {name:16s} {count}")
+    assert {"in order": count == 0, "in reverse": count == 40}.get(name, 0 < count < 40), "thread 0 matters"
 
 HASTY = """
 #define STRIDE for (int v = threadIdx.x; v < V; v += 64)
@@ -300,7 +300,7 @@ check("18.4", np.asarray(total) == total[0], "the lanes do not have the same bit
 check_close("18.4", "maxima", butterfly(v, np.maximum, lambda v, o: v[lanes ^ o]), np.full(32, v.max()))
 
 # %% [markdown]
-# ## One pass: the online rule on two levels
+# ## One pass less: the online rule on two levels
 #
 # Three passes read a row three times: for $m$, for $\ell$, for $y$. The first two become one when each thread
 # keeps a maximum **so far** and a sum that belongs to it. A new number $x$ makes $m' = \max(m, x)$, and what
@@ -342,9 +342,9 @@ def found_for(row, K):
 
 pencil = found_for(np.log([2.0, 4.0, 1.0, 1.0]), 2)[0]  # thread 0 has the first and the third
 check_close("18.5", "M, sum of the pencil example", pencil, [math.log(4), 2.0], "rescale both times")
-for what, row in (("rising", np.arange(50.0)), ("short", np.array([3.0, 1.0])), ("large", 700 + x)):
+for what, row in (("rising row", np.arange(50.0)), ("short row", np.array([3.0, 1])), ("large row", 700 + x)):
     found, loads = found_for(row, 8)
-    check_close("18.5", f"M, sum of a row, {what}", found, [row.max(), np.exp(row - row.max()).sum()])
+    check_close("18.5", f"M, sum of a {what}", found, [row.max(), np.exp(row - row.max()).sum()])
     check("18.5", loads == -(-len(row) // 8), f"a row of {len(row)} numbers, 8 threads: {loads} loads")
 
 # %% [markdown]
@@ -388,7 +388,7 @@ left.set(title="lines that one load of a warp touches", xlabel="distance of the 
 panel.bar(np.arange(4) - 0.2, lines, 0.4, label="lines read")
 panel.bar(np.arange(4) + 0.2, waits, 0.4, label="barriers of a block")
 panel.set(yscale="log", ylim=(1, None), title=f"softmax of ({N}, {V})")
-panel.set_xticks(range(4), ["thread a row", "trees", "shuffles", "online, by four"], fontsize=8)
+panel.set_xticks(range(4), ["thread a row", "with trees", "with shuffles", "online, by four"], fontsize=8)
 _ = left.legend(), panel.legend()
 save_picture(figure, "18_ladder.png")
 

@@ -64,8 +64,8 @@ def part(m, total, y):
 
 
 A, B = part(math.log(4), 1.0, 8.0), part(math.log(3), 4 / 3, 4.0)
-for name, found in (("A and B", join(A, B)), ("B and A", join(B, A))):
-    check_close("19.1", f"m of {name}", found[0], [math.log(4)], "the larger of both")
+for name, found in (("A with B", join(A, B)), ("B with A", join(B, A))):
+    check_close("19.1", f"the m of {name}", found[0], [math.log(4)], "the larger of both")
     check_close("19.1", f"ℓ of {name}", found[1], [2.0], "each sum times e^(its m − the new m)")
     check_close("19.1", f"y of {name}", found[2], [[6.0]], "the mean of both, weighted with their sums")
 empty = part(-np.inf, 0.0, 0.0)
@@ -280,4 +280,5 @@ save_picture(figure, "19_memory.png")
 # ## Sources
 #
 # Softmax in one pass: Milakov and Gimelshein 2018. Attention in blocks, with the backward pass from the
-# logarithm of the sum: Rabe and Staats 2021; Dao and others 2022. The loss in chunks: Hsu and others 2024.
+# logarithm of the sum: Rabe and Staats 2021; Dao and others 2022 (FlashAttention). The loss in chunks: Hsu
+# and others 2024.

@@ -93,7 +93,7 @@ for B, T, D, V, layers in ((2, 8, 16, 11, 1), (3, 20, 24, 30, 2)):
 D, lengths = 32, (16, 64, 256, 1024)
 sl.manual_seed(20)
 lstm, block = nn.LSTM(D, D), nn.TransformerBlock(D, 4)
-seconds = {"LSTM": [], "block": []}
+seconds = {"one LSTM": [], "Transformer block": []}
 for T in lengths:
     x = sl.randn(T, 1, D)
     for name in seconds:
@@ -101,24 +101,24 @@ for T in lengths:
         for _ in range(3):
             began = perf_counter()
             with sl.no_grad():  # breakpoint here: step into attention's kernel, look at the scores' shape
-                _ = lstm(x) if name == "LSTM" else block(x.transpose(0, 1), causal=True)
+                _ = lstm(x) if name == "one LSTM" else block(x.transpose(0, 1), causal=True)
             best = min(best, perf_counter() - began)
         seconds[name].append(best)
 T = np.array(lengths)
-operations = {"LSTM": 16 * T * D * D, "block": 24 * T * D * D + 4 * T * T * D}
+operations = {"one LSTM": 16 * T * D * D, "Transformer block": 24 * T * D * D + 4 * T * T * D}
 print("\nOne row of T tokens, D = 32, forward: operations by the formulas, milliseconds measured")
 for name, counted in operations.items():
     for length, o, s in zip(lengths, counted, seconds[name], strict=True):
-        print(f"  {name:5s}  T = {length:4}: {o:11,}  {1000 * s:6.1f} ms")
-assert operations["LSTM"][-1] == 4 * operations["LSTM"][-2], "a line"
-assert operations["block"][-1] > 10 * operations["block"][-2], "nearly a parabola"
+        print(f"  {name:17s}  T = {length:4}: {o:11,}  {1000 * s:6.1f} ms")
+assert operations["one LSTM"][-1] == 4 * operations["one LSTM"][-2], "a line"
+assert operations["Transformer block"][-1] > 10 * operations["Transformer block"][-2], "nearly a parabola"
 
 # %% [markdown]
 # ## Memory
 #
 # Training holds the weights, as many gradients, and with Adam two more numbers for each weight (lesson 4):
 # $4N$ numbers, $16N$ bytes in float32. And it holds what every formula **saved** for its backward. That
-# grows with $B \cdot T$, not with $N$: of a linear layer it is its input, $B\,T\,D$ numbers.
+# grows with $B \cdot T$: of a linear layer it is its input, $B\,T\,D$ numbers, where its weights are $D^2$.
 #
 # **Exercise 20.2.** The bytes of a stack of linear layers.
 
@@ -318,5 +318,6 @@ save_picture(figure, "20_cost.png")
 # %% [markdown]
 # ## Sources
 #
-# Power laws of the loss: Hestness and others 2017; Kaplan and others 2020. The best share, and the form
-# with two powers: Hoffmann and others 2022. Operations and memory of training: Rajbhandari and others 2020.
+# Power laws of the loss: Hestness and others 2017; Kaplan and others 2020 (scaling laws). The best share, and
+# the form with two powers: Hoffmann and others 2022. Operations and memory of training: Rajbhandari and
+# others 2020.

@@ -14,6 +14,19 @@ from ..errors import DataError, OptionError
 LANGUAGE = click.option(
     "--language", type=click.Choice(["en", "zh"]), default="en", help="Of lessons and pages."
 )
+SAID = {
+    "en": {
+        "formulas": "Formulas: ",
+        "next": "scratchlm lesson NUMBER runs one; scratchlm lessons --copy DIR makes files of your own.",
+        "copied": "{count} lessons in {target}: python {first}",
+    },
+    "zh": {
+        "formulas": "公式：",
+        "next": "scratchlm lesson 编号 --language zh 运行其中一课；"
+        "scratchlm lessons --copy 文件夹 --language zh 复制一份给你自己。",
+        "copied": "{count} 课已复制到 {target}，用编辑器打开来读，运行第 1 课：python {first}",
+    },
+}
 
 
 def _new(target: Path) -> Path:
@@ -35,16 +48,19 @@ def lessons(target: Path | None, exercises: bool, language: str) -> None:
         for c in every:
             click.echo(f"{c.number:2}  {c.title}" + (f"  ({c.time})" if c.time else ""))
             click.echo(click.wrap_text(c.question, 96, "    ", "    "))
-            click.echo(click.wrap_text(f"Formulas: {c.formulas}", 96, "    ", "    ") + "\n")
-        click.echo("scratchlm lesson NUMBER runs one; scratchlm lessons --copy DIR makes files of your own.")
+            click.echo(click.wrap_text(SAID[language]["formulas"] + c.formulas, 96, "    ", "    ") + "\n")
+        click.echo(SAID[language]["next"])
         return
     _new(target)
     for c in every:
         place = target / c.path.parent.name
         place.mkdir(parents=True)
         source = c.source(language)
-        (place / c.path.name).write_text(without_solutions(source) if exercises else source, encoding="utf-8")
-    click.echo(f"{len(every)} lessons in {target}: python {target / every[0].path.parent.name / 'lesson.py'}")
+        (place / c.path.name).write_text(
+            without_solutions(source, language) if exercises else source, encoding="utf-8"
+        )
+    first = target / every[0].path.parent.name / "lesson.py"
+    click.echo(SAID[language]["copied"].format(count=len(every), target=target, first=first))
     _say_if_labels_stay(language)
 
 
@@ -69,7 +85,7 @@ def lesson(number: str, notebook: Path | None, exercises: bool, page: bool, lang
         return
     source = found.source(language)
     if notebook is not None:
-        made = as_notebook(without_solutions(source) if exercises else source)
+        made = as_notebook(without_solutions(source, language) if exercises else source)
         _new(notebook).parent.mkdir(parents=True, exist_ok=True)
         notebook.write_text(json.dumps(made, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         click.echo(f"{found.number}. {found.title}: {notebook}")
