@@ -72,7 +72,7 @@ def translated(source: str, words: Mapping[str, str], labels: bool = True) -> st
     imports = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
     if words and imports:
         source = re.sub(r"^# exercise (\d+\.\d+): ", r"# 练习 \1：", source, flags=re.MULTILINE)
-        source = source.replace("# breakpoint here", "# 在此设断点")
+        source = source.replace("breakpoint here", "在此设断点")
         lines = source.split("\n")
         lines.insert(
             imports[-1].end_lineno or 0, 'import scratchlm.lesson\n\nscratchlm.lesson.language = "zh"'

@@ -68,7 +68,10 @@ def test_the_chinese_file_is_the_same_program(path):
     assert code(made.replace(added, "", 1)) == code(source)
     for pattern in (r"^# %%.*$", r"# --- solution \w+$"):
         assert re.findall(pattern, made, re.MULTILINE) == re.findall(pattern, source, re.MULTILINE)
-    for english, chinese in ((r"^# exercise (\d+\.\d+): ", r"^# 练习 (\d+\.\d+)："), ("breakpoint here", "在此设断点")):
+    for english, chinese in (
+        (r"^# exercise (\d+\.\d+): ", r"^# 练习 (\d+\.\d+)："),
+        ("breakpoint here", "在此设断点"),
+    ):
         there = re.findall(english, source, re.MULTILINE)
         assert len(re.findall(chinese, made, re.MULTILINE)) == len(there)
         assert "(" not in english or re.findall(chinese, made, re.MULTILINE) == there
@@ -205,7 +208,7 @@ def test_the_commands_speak_chinese(tmp_path, monkeypatch):
     assert copied.exit_code == 0, copied.output
     first = (tmp_path / "mine" / LESSONS[0].parent.name / "lesson.py").read_text(encoding="utf-8")
     assert "# **问题。**" in first
-    assert 'raise NotImplementedError("your turn")' in first
+    assert 'raise NotImplementedError("轮到你了")' in first
     CliRunner().invoke(lesson, ["2", "--notebook", "2.ipynb", "--language", "zh"])
     assert "张量" in (tmp_path / "2.ipynb").read_text(encoding="utf-8")
 

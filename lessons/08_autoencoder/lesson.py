@@ -77,7 +77,8 @@ print(f"F2 by the page {autoencoder_loss(X, Y)[0]:.6f}, by the engine's mse_loss
 # For $Z$ numbers take $Z$ such $w$ at right angles. Let $s_k$ be how much of $v_k$ lies in what they span
 # (the sum of their $a_k^2$): $0 \le s_k \le 1$, and $\sum_k s_k = Z$. So $\sum_k \lambda_k s_k$ is largest
 # when the first $Z$ have $s_k = 1$: the $Z$ longest axes. This is *principal component analysis*: a linear
-# autoencoder is nothing else.
+# autoencoder is nothing else. (Other weights on the way back than on the way there do not help: see the
+# sources.)
 #
 # With pencil: (2, 0), (−2, 0), (0, 1), (0, −1): $C$ has 2 and ½ on its diagonal; $w = (1, 0)$, and
 # $L = (0 + 0 + 1 + 1)/4 = \frac12$.

@@ -100,6 +100,7 @@ def teacher(rows, start, end):
 
 
 inputs, targets = teacher([[5, 6, 7], [8]], start=1, end=2)
+check("9.2", isinstance(inputs, np.ndarray) and isinstance(targets, np.ndarray), "return two NumPy arrays")
 check_close(
     "9.2", "inputs", inputs, [[1, 5, 6, 7], [1, 8, 2, 2]], "start sign, the row, filled with the end sign"
 )

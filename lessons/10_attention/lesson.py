@@ -36,7 +36,8 @@ from scratchlm.lesson import check_close, save_picture, show_code
 #
 # Two scores are in use. The **dot product** $a_{ts} = q_t \cdot k_s / \sqrt D$ [attention] is large where
 # both point the same way. The **additive** one, $a_{ts} = w \cdot \tanh(q_t + k_s)$ [additive_attention], is
-# a small network with one hidden layer that judges each pair.
+# a small network with one hidden layer that judges each pair. In a network queries, keys and values are all
+# computed from features, by linear maps that are learnt (lesson 12), so where to look is learnt, too.
 #
 # With pencil, $D = 1$, $q = 1$, keys ln 4, ln 3, ln 1, values 8, 0, 16: the weights are 4/8, 3/8, 1/8, and
 # $y = 4 + 0 + 2 = 6$.
@@ -196,7 +197,9 @@ assert infinities == 0, "and not through −∞"
 # sign's embedding, or a pattern of waves.
 #
 # **Exercise 10.4.** The waves: feature $2i$ of place $t$ is $\sin(t / 10000^{2i/D})$, feature $2i+1$ the
-# cosine of the same.
+# cosine of the same. Two places' pairs $(\sin \omega t, \cos \omega t)$ have the dot product
+# $\cos \omega(t - t')$, which depends on the distance alone; fast waves tell near places apart, slow ones far
+# places.
 
 # %%
 # exercise 10.4: return the table (T, D), D even

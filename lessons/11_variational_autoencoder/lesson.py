@@ -48,7 +48,8 @@ from scratchlm.models.listings import L4, L4AsPrinted, weights_of_lstm
 # Both parts can be computed. We **maximise** the ELBO, or minimise its negative.
 #
 # With pencil: $z$ is 0 or 1, each with ½; the decoder gives our $x$ with ¾ for $z=0$ and ¼ for $z=1$. Then
-# $p(x) = \frac12 \cdot \frac34 + \frac12 \cdot \frac14 = \frac12$, and truly $p(z=0 \mid x) = \frac34$.
+# $p(x) = \frac12 \cdot \frac34 + \frac12 \cdot \frac14 = \frac12$, and truly (after $x$ is seen: the
+# *posterior*) $p(z=0 \mid x) = p(z=0)\,p(x \mid z=0)/p(x) = (\frac12 \cdot \frac34)/\frac12 = \frac34$.
 #
 # **Exercise 11.1.** The bound for this $x$ and an encoder that says $z = 0$ with probability $q$.
 
@@ -79,8 +80,9 @@ for q in (0.1, 0.5, 0.75, 0.9):
 #
 # The usual choice: codes drawn from $N(0,1)$, and for each example an encoder that says $\mu$ and $\sigma$
 # for each of the $Z$ numbers. Then KL needs no draws. For one number, with $\ln q =
-# -\frac{(z-\mu)^2}{2\sigma^2} - \ln\sigma - c$ and $\ln p = -\frac{z^2}{2} - c$ (the same $c$), take the mean
-# over $z \sim N(\mu, \sigma^2)$, where $E[(z-\mu)^2] = \sigma^2$ and $E[z^2] = \mu^2 + \sigma^2$:
+# -\frac{(z-\mu)^2}{2\sigma^2} - \ln\sigma - c$ and $\ln p = -\frac{z^2}{2} - c$ (the same $c = \frac12 \ln
+# 2\pi$: the density of a normal law is $e^{-(z-\mu)^2/2\sigma^2} / (\sigma \sqrt{2\pi})$), take the mean over
+# $z \sim N(\mu, \sigma^2)$, where $E[(z-\mu)^2] = \sigma^2$ and $E[z^2] = \mu^2 + \sigma^2$:
 #
 # $$KL = E_q[\ln q - \ln p] = -\tfrac12 - \ln\sigma + \tfrac12(\mu^2 + \sigma^2)
 # = \tfrac12\big(\mu^2 + \sigma^2 - 1 - \ln\sigma^2\big).$$
@@ -286,7 +288,6 @@ tiles = np.pad(dots, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=0.5)
 right.imshow(tiles.transpose(0, 2, 1, 3).reshape(45, 45), cmap="Greys", extent=(-2.25, 2.25, -2.25, 2.25))
 right.set(title="decoded from codes −2 … 2, β = 1", xlabel="z₁", ylabel="z₂")
 right.set(xticks=range(-2, 3), yticks=range(-2, 3))  # a tile lies around its code
-figure.tight_layout()
 save_picture(figure, "11_bars.png")
 
 # %% [markdown]

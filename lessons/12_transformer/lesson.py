@@ -44,7 +44,8 @@ from scratchlm.lesson import check_close, check_shape, save_picture, show_code
 #
 # $$\bar x_d = \frac1s \Big( G_d - \frac1D \sum_e G_e - \hat x_d\,\frac1D \sum_e G_e \hat x_e \Big).$$
 #
-# In words: what would only shift the row, or only stretch it, is taken out, for the norm undoes it.
+# (The engine keeps $1/s$ and calls it `scale`.) In words: what would only shift the row, or only stretch it,
+# is taken out, for the norm undoes it.
 #
 # **Exercise 12.1.** These lines.
 
@@ -116,7 +117,7 @@ assert residual[-1] > 0.1, "around them it does not"
 # ## Heads
 #
 # **Self-attention**: queries, keys and values come from the same rows $X$ $(T, D)$, by three linear maps,
-# $Q = X W_Q^\top$, $K = X W_K^\top$, $V = X W_V^\top$ with biases; and a fourth map $D \to D$ follows the
+# $Q = X W_Q^\top + b_Q$, and so $K$ and $V$; and a fourth map $D \to D$ follows the
 # means. It is **causal**: place $t$ looks at the places up to $t$ (lesson 10).
 #
 # One attention has one mean over the values. $H$ **heads** have $H$ of them, each on $D/H$ features of its
@@ -182,8 +183,9 @@ assert wrong.min() == 0 < moved(split_heads).min(), "by reshape alone, a head is
 # %% [markdown]
 # ## The block
 #
-# Attention lets places exchange what they know; then an MLP of one hidden layer with $4D$ units works on each
-# place by itself. Both have a norm before and a way around:
+# Attention lets places exchange what they know; then a network of one hidden layer with $4D$ units (F1 of
+# lesson 3 with another bend, often called MLP) works on each place by itself. Both have a norm before and a
+# way around:
 #
 # $$x \leftarrow x + \text{Attention}(\text{Norm}_1(x)), \qquad
 # x \leftarrow x + W_2\,\text{GELU}(W_1\,\text{Norm}_2(x) + b_1) + b_2.$$
@@ -244,8 +246,9 @@ print(f"96 blocks of 12288, as in GPT-3: {gpt3:.0f} thousand million")
 # %% [markdown]
 # ## Writing: what was read is kept
 #
-# **The whole GPT**: a token's row of a table $E$ $(V, D)$ plus the row of its place in a second table; then
-# the blocks; then one more norm; and the scores are $x E^\top$, by the same table.
+# **The whole GPT** ("generative pretrained Transformer", a language model of such blocks): a token's row of a
+# table $E$ $(V, D)$ plus the row of its place in a second table; then the blocks; then one more norm; and the
+# scores are $x E^\top$, by the same table.
 #
 # A place sees itself and those before it; so what is computed at a place does not change when another token
 # is appended. Who writes token by token need not read everything again: keep each layer's **keys and
@@ -274,12 +277,10 @@ show_code(reference.transformer_step)
 # ## GPT beside LSTM, at equal tokens
 #
 # Two language models of about equal size read the same windows of the same text, as many tokens each. Per
-# token a block costs about $12 D^2$ products and $T \cdot D$ for attention; the LSTM $8 D^2$ and no look
-# back. On one core there is nothing to gain from computing all places at once; on a GPU, that is why
-# Transformers won. After so few tokens the LSTM is ahead (it need not learn first where to look), the GPT is
-# still behind a table of pairs (lesson 5's bigram) that has counted the whole training text, and neither has
-# learnt all that it can: `scratchlm train gpt` and `train default` go further. Each has the best of four
-# learning rates, 0.001, 0.003, 0.01 and 0.03.
+# token a block costs about $12 D^2$ products and $T \cdot D$ for attention; the LSTM $8 D^2$ (four gates, a
+# $D \times D$ matrix each for $x$ and for $h$) and no look back. On one core there is nothing to gain from
+# computing all places at once; on a GPU, that is why Transformers won.
+# Each has the best of four learning rates, 0.001, 0.003, 0.01 and 0.03.
 
 # %%
 corpus = text.default_corpus()
@@ -338,6 +339,13 @@ right.legend()
 save_picture(figure, "12_depth.png")
 
 # %% [markdown]
+# **How to read this.** The LSTM is ahead, and the GPT is behind a table of pairs (lesson 5's bigram) that has
+# counted the whole text. That is no mistake: 96,000 tokens are little, and the GPT has to learn first where
+# to look. With four times the steps it comes to 3.2, the LSTM to 2.7 (STEPS = 800). On models as small as
+# these and texts as short the LSTM stays ahead (`scratchlm train default`, `train gpt`); what made
+# Transformers win is that all places are computed at once, on thousands of cores, and that a place far back
+# is one step away and not a thousand.
+#
 # ## Sources
 #
 # Vaswani and others 2017; with the norm first: Radford and others 2019, Xiong and others 2020. Layer norm:
