@@ -5,11 +5,15 @@
 
 import builtins
 import inspect
+import linecache
 import os
+import re
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +32,7 @@ SENTENCES = {
         "type": "{name} is of {found}, expected numbers",
         "number": "{name} is {found:.6g}, expected {expected:.6g}",
         "ended": "{name} ended with {found}",
+        "check": "its check ended with {found}; does {name} return what the exercise asks for?",
         "picture": "picture: {name}",
     },
     "zh": {
@@ -37,6 +42,7 @@ SENTENCES = {
         "type": "{name} 的类型是 {found}，应为数字",
         "number": "{name} 是 {found:.6g}，应为 {expected:.6g}",
         "ended": "{name} 运行出错：{found}",
+        "check": "检查时出错：{found}；{name} 返回的是练习所要求的吗？",
         "picture": "图：{name}",
     },
 }
@@ -110,6 +116,39 @@ def tried(exercise: str, what: str) -> Iterator[None]:
     except Exception as error:
         said = _said("ended", what, f"{type(error).__name__}: {error}")
         raise _wrong(exercise, said) from error
+
+
+def blamed(error: BaseException) -> str | None:
+    """Which exercise an error belongs to, and whether its function or its check ended; None for any other.
+
+    An error that is not a check's belongs to the exercise above it in the same cell of the lesson.
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    top = next(((f.f_code, line) for f, line in frames if f.f_code.co_name == "<module>"), None)
+    if top is None or isinstance(error, AssertionError):
+        return None
+    cell = "".join(linecache.getlines(top[0].co_filename)[: top[1]]).rpartition("\n# %%")[2]
+    heads = re.findall(
+        r"^# (?:exercise|练习) (\d+\.\d+).*\n(?:#.*\n)*(?:def|class) (\w+)", cell, re.MULTILINE
+    )
+    if not heads:
+        return None
+    number, function = heads[-1]
+    if isinstance(error, NotImplementedError):
+        return _said("wrong", number, error)
+    inside = any(f.f_code.co_qualname.split(".")[0] == function for f, _ in frames)
+    said = _said("ended" if inside else "check", function, f"{type(error).__name__}: {error}")
+    return _said("wrong", number, said)
+
+
+def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.__excepthook__(kind, error, trace)
+    if sentence := blamed(error):
+        print(sentence, file=sys.stderr)
+
+
+if sys.excepthook is sys.__excepthook__:
+    sys.excepthook = _hook
 
 
 def check_shape(exercise: str, name: str, found: Any, shape: tuple[int, ...]) -> None:

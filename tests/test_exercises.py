@@ -7,6 +7,7 @@ before have left, again and again, without running the lesson anew.
 import ast
 import copy
 import importlib.util
+import linecache
 import re
 import textwrap
 from pathlib import Path
@@ -14,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scratchlm.lesson import blamed
 from scratchlm.random import random_state
 
 from .test_lessons import BEGIN, END, LESSONS
 
 FOLDER = Path(__file__).parent / "wrong_solutions"
+CARELESS = ("pass", "raise ValueError('mine')", "return ()", "return 'x'")
 
 
 def wrong_of(lesson):
@@ -55,14 +58,16 @@ def own(namespace):
 
 
 def judged(source, namespace):
-    """What the cell's checks say to it: None where they let it pass."""
+    """What the cell's checks say to it, or what is printed below another error; None where it passes."""
     state = copy.deepcopy(random_state.state_dict())
+    name = "a student's cell"
+    linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
     try:
-        exec(compile(source, "<a student's cell>", "exec"), own(namespace))
+        exec(compile(source, name, "exec"), own(namespace))
     except AssertionError as error:
         return str(error)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return blamed(error) or f"{type(error).__name__}: {error}"
     finally:
         random_state.load_state_dict(state)
     return None
@@ -85,7 +90,8 @@ def test_wrong_solutions_are_told_what_is_wrong(lesson, tmp_path, monkeypatch, c
         if not ast.parse(cell).body:
             continue  # a cell of text
         found = re.search(r"^# exercise (\d+\.\d+):", cell, flags=re.MULTILINE)
-        for exercise, what, bodies in wrong if found else []:
+        careless = [(found[1], text, [text] * cell.count(BEGIN)) for text in CARELESS] if found else []
+        for exercise, what, bodies in [*wrong, *careless] if found else []:
             if exercise == found[1]:
                 said = judged(solved(cell, bodies), namespace)
                 if said is None or not said.startswith(f"exercise {exercise}: "):
