@@ -22,6 +22,7 @@ from numba.core.runtime import rtsys
 from numba.core.typed_passes import NativeLowering
 
 from ..cache import cache_home, digest, lasts, say_not_kept
+from .plain import PLAIN
 
 KEPT = 8  # caches of other states of the sources: of the last changes, of other installations
 
@@ -48,12 +49,14 @@ def _writable(folder: Path) -> bool:
     return True
 
 
-if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+if PLAIN:
+    numba.config.DISABLE_JIT = 1  # type: ignore[attr-defined]
+elif numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
     raise ValueError(
         "NUMBA_DISABLE_JIT is set, but the kernels of the device 'cpu' have to be compiled: unset it, or use "
-        "the device 'reference', which needs NumPy alone."
+        "the device 'reference', which needs NumPy alone. To step through the kernels: SCRATCHLM_PLAIN=1."
     )
-CACHE = _writable(cache_folder()) and lasts()
+CACHE = not PLAIN and _writable(cache_folder()) and lasts()
 
 
 def _use_wide_vectors() -> None:
@@ -141,6 +144,8 @@ def keep(compiled: Any, function: Callable) -> Any:
 
 def kernel(function: Callable) -> Any:
     """Compile with Numba at the first call; keep the result; release Python's lock while running."""
+    if PLAIN:
+        return function
     return keep(numba.njit(nogil=True, **OPTIONS)(function), function)
 
 
@@ -193,5 +198,7 @@ def inner(function: Callable) -> Any:
 
     Python itself cannot call it.
     """
+    if PLAIN:
+        return function
     unused = {"no_cfunc_wrapper": True, "no_cpython_wrapper": True}
     return numba.njit(nogil=True, pipeline_class=_Parts, **unused, **OPTIONS)(function)

@@ -30,6 +30,7 @@ from numba.core import cgutils
 from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
+from . import plain
 from .compiling import OPTIONS, inner, keep
 from .gemm_tile import ROWS, VECTOR, fetch, tile, transpose
 from .intrinsics import WORD, address, at_address, bytes_of, read
@@ -261,3 +262,11 @@ def call_product(typingctx, function, sizes, a, b, y, alpha, beta):
     word = types.int64
     three = types.UniTuple(word, 3)
     return word(word, three, three, three, three, alpha, alpha), codegen
+
+
+if plain.PLAIN:
+    panels_of, pack, call_product = plain.panels_of, plain.pack, plain.call_product
+
+    def address_of_product(dtype: Any) -> int:
+        """Of no product: `call_product` has its own."""
+        return 1

@@ -10,6 +10,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from . import plain
+
 WORD = ir.IntType(64)
 VOID_POINTER = ir.IntType(8).as_pointer()
 X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686", "x86")
@@ -159,3 +161,7 @@ def larger(typingctx, a, b):
         return builder.select(more, args[0], args[1], flags=("nnan", "nsz"))
 
     return a(a, a), codegen
+
+
+if plain.PLAIN:
+    address, at_address, bytes_of, larger = plain.address, plain.at_address, plain.bytes_of, plain.larger

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from .compiling import inner, kernel
+from .plain import PLAIN
 from .threads import get_team, loop, pieces_of, split
 
 AT_LEAST = 1 << 13  # elements a thread: about 5 µs of work
@@ -70,6 +71,13 @@ def parallel(function: Callable) -> Callable:
 
     Each piece has `at_least` rows; it should take 10 µs or more. No result may depend on where pieces begin.
     """
+    if PLAIN:
+
+        def plain(n: int, at_least: int, *arguments: Any) -> None:
+            with np.errstate(all="ignore"):
+                function(0, n, *arguments)
+
+        return plain
     compiled = kernel(_filled_in(_split_all, function, LOOP=loop(function)))
 
     @functools.wraps(function)

@@ -30,6 +30,7 @@ from numba.core import cgutils
 from numba.core.imputils import lower_constant
 from numba.extending import intrinsic, models, register_model, typeof_impl
 
+from . import plain
 from .compiling import inner, kernel
 from .intrinsics import (
     VOID_POINTER,
@@ -77,6 +78,8 @@ def get_team() -> np.ndarray:
 @cache
 def _team(count: int) -> np.ndarray:
     team = np.zeros(LANE * count, np.int64)
+    if plain.PLAIN:
+        return team
     python, address = ctypes.pythonapi, ctypes.c_void_p
     new_lock, take = python.PyThread_allocate_lock, python.PyThread_acquire_lock
     new_lock.restype, take.argtypes = address, (address, ctypes.c_int)
@@ -175,7 +178,7 @@ def call_thunk(typingctx, thunk, first, last, place):
 
 def loop(function: Callable) -> Any:
     """A function (first, last, …) for `split`, compiled as part of the kernels that split it."""
-    return Loop(inner(function))
+    return function if plain.PLAIN else Loop(inner(function))
 
 
 # ---------------------------------------------------------------- handing work over
@@ -240,3 +243,7 @@ def split(team, pieces, n, loop, arguments):
     that asks.
     """
     _run(team, pieces, n, thunk_of(loop, arguments), place_of(arguments))
+
+
+if plain.PLAIN:
+    split = plain.split

@@ -1,6 +1,7 @@
 """The group of commands, and how the program ends."""
 
 import io
+import os
 import re
 import sys
 import warnings
@@ -29,11 +30,16 @@ class ByRole(click.Group):
 
 @click.group(cls=ByRole, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="scratchlm")
-def cli() -> None:
+@click.option(
+    "--plain", is_flag=True, help="Run the kernels of the device cpu as plain Python, for a debugger."
+)
+def cli(plain: bool) -> None:
     """Train language models with an engine that you can read.
 
     Start with `scratchlm train`: an LSTM learns English from the manual that comes with Python.
     """
+    if plain:
+        os.environ["SCRATCHLM_PLAIN"] = "1"
 
 
 for command in (
