@@ -9,7 +9,7 @@ import pytest
 
 import scratchlm as sl
 from scratchlm.debugger import Tape
-from scratchlm.debugger.questions import first_broken
+from scratchlm.debugger.questions import broken
 from scratchlm.errors import CheckpointError, DataError, NumberError
 from scratchlm.models import LSTMLanguageModel
 from scratchlm.runs import load_run
@@ -224,7 +224,7 @@ def test_a_nan_loss_names_step_function_and_learning_rate(data, tmp_path):
     assert "loss is nan at step 6" in message
     assert "head.weight that LinearCrossEntropy (record " in message
     tape = Tape.load(tmp_path / "run" / "step-6.tape")
-    assert first_broken(tape) in message
+    assert broken(tape)[0] in message
     assert tape.find("head.weight")[0].turn is not None, "backward is in it, too"
     assert "lr (now 0.02)" in message
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before

@@ -265,8 +265,9 @@ def call_product(typingctx, function, sizes, a, b, y, alpha, beta):
 
 
 if plain.PLAIN:
-    panels_of, pack, call_product = plain.panels_of, plain.pack, plain.call_product
+    panels_of, pack = plain.panels_of, plain.pack
+    call_product = plain.call_product  # type: ignore[assignment]
 
-    def address_of_product(dtype: Any) -> int:
+    def address_of_product(dtype: Any) -> int:  # type: ignore[misc]
         """Of no product: `call_product` has its own."""
         return 1

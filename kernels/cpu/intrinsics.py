@@ -164,4 +164,5 @@ def larger(typingctx, a, b):
 
 
 if plain.PLAIN:
-    address, at_address, bytes_of, larger = plain.address, plain.at_address, plain.bytes_of, plain.larger
+    address, at_address = plain.address, plain.at_address  # type: ignore[assignment]
+    bytes_of, larger = plain.bytes_of, plain.larger  # type: ignore[assignment]

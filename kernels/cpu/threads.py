@@ -246,4 +246,4 @@ def split(team, pieces, n, loop, arguments):
 
 
 if plain.PLAIN:
-    split = plain.split
+    split = plain.split  # type: ignore[assignment]

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 @click.argument("recipe", default="default", required=False)
 @recipe_options("data", "set", "steps", "device", "seed", out="Folder of the run [runs/RECIPE-DATE-TIME].")
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with the run in this folder.")
+@click.option(
+    "--watch", is_flag=True, help="Stop where a gradient explodes or vanishes, units die, KL collapses."
+)
 def train(
     recipe: str,
     data: tuple[str, ...],
     changes: list[str],
     out: Path | None,
     resume: Path | None,
+    watch: bool,
 ) -> None:
     """Train a model by RECIPE: a name from `scratchlm recipes`, or a .toml file."""
     source = click.get_current_context().get_parameter_source("recipe")
@@ -50,7 +54,7 @@ def train(
             loaded.name = Path(recipe).stem
         loaded.data.take(data)
         folder = out or new_folder(loaded.name)
-    trainer = Trainer(loaded, folder, TerminalReporter(console), resume=resume is not None)
+    trainer = Trainer(loaded, folder, TerminalReporter(console), resume=resume is not None, watch=watch)
     if resume is not None and trainer.is_over:
         console.print(
             f"{folder} is finished, after step {trainer.steps_done:,}. To train on from its weights:",

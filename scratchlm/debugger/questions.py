@@ -182,25 +182,29 @@ def _places(record: Record, k: int, index: tuple[int, ...]) -> list[tuple[float,
 
 
 # ------------------------------------------------------------------ where did it break?
-def first_broken(tape: Tape) -> str:
+def broken(tape: Tape) -> tuple[str, Record, bool] | None:
     """The first formula, in the order of the computation and then of backward, that made what is not finite.
 
-    "" where all is finite. An input that was not finite already is named, with its parameter.
+    A sentence, the record, whether in its backward; None where all is finite. An input that was not finite
+    already is named, with its parameter.
     """
     for record in tape:
         for seen in record.inputs:
             if isinstance(seen.source, str) and not is_finite(seen):
-                return f"{_named(seen.source)} that {_where(record)} got has {_count(seen)}"
+                said = f"{seen.source or 'an array'} that {_where(record)} got has {_count(seen)}"
+                return said, record, False
         for k, seen in enumerate(record.outputs):
             if not is_finite(seen):
-                return f"{_where(record)} made {_count(seen)} in its output {k} of shape {seen.shape}"
+                said = f"{_where(record)} made {_count(seen)} in its output {k} of shape {seen.shape}"
+                return said, record, False
     for record in sorted((r for r in tape if r.turn is not None), key=lambda r: r.turn or 0):
         for k, grad in enumerate(record.grad_inputs):
             if grad is not None and not is_finite(grad):
                 source = record.inputs[k].source
-                of = f" of {_named(source)}" if isinstance(source, str) and source else f" of its input {k}"
-                return f"{_where(record)} made {_count(grad)} in the gradient{of}, shape {grad.shape}"
-    return ""
+                of = source if isinstance(source, str) and source else f"its input {k}"
+                said = f"{_where(record)} made {_count(grad)} in the gradient of {of}, shape {grad.shape}"
+                return said, record, True
+    return None
 
 
 def is_finite(seen: Seen) -> bool:
@@ -212,10 +216,6 @@ def _count(seen: Seen) -> str:
     if seen.array is None:
         return "NaN or infinite values"
     return f"{int((~np.isfinite(seen.array)).sum())} NaN or infinite value(s)"
-
-
-def _named(source: str) -> str:
-    return source or "an array"
 
 
 def _where(record: Record) -> str:

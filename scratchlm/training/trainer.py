@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from .. import optim
-from ..debugger.questions import first_broken
 from ..debugger.tape import record
-from ..errors import CheckpointError, NumberError, short
+from ..debugger.watch import EVERY, Watch
+from ..errors import CheckpointError, short
 from ..files import remove_asides, write_text
 from ..random import manual_seed, random_state
 from ..tensor import Tensor
@@ -24,6 +24,7 @@ from ..text import load_tokenizer
 from .building import build_optimizer, build_schedule
 from .checkpoint import load_arrays, nested, save_arrays
 from .evaluation import Evaluation
+from .faults import BUDGET, not_finite, watched
 from .jobs import make_job
 from .metrics import Metrics, plot
 from .recipe import DECIDES, Recipe, differences, load_recipe
@@ -63,6 +64,7 @@ class Trainer:
         folder: the run's folder; made if missing.
         reporter: who is told about progress.
         resume: go on from the folder's checkpoint; gives bit for bit what the uninterrupted run gives.
+        watch: look into every tenth step for what goes wrong, and stop there (see debugger/watch.py).
 
     Raises:
         CheckpointError: the folder holds a run already (and not resume), or none or another recipe's
@@ -70,7 +72,14 @@ class Trainer:
         DataError: the data cannot be read or is too little.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, reporter: Reporter | None = None, resume: bool = False):
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: Path,
+        reporter: Reporter | None = None,
+        resume: bool = False,
+        watch: bool = False,
+    ):
         # A run must find its text from any folder: the recipe that is kept names whole paths.
         data, start = replace(recipe.data), recipe.training.start
         for key in ("paths", "validation_paths", "test_paths"):
@@ -87,6 +96,7 @@ class Trainer:
         self.best_result: Evaluation | None = None
         self.without_gain = 0
         self.pending = Pending()
+        self.watch = Watch() if watch else None
         self.new_weights: list[str] = []  # where it begins with another run's
         self.state: Any = None  # of the LSTM, carried along streams
         self.made: list[Path] = []  # what a failure before the first step takes back, the folder last
@@ -156,14 +166,19 @@ class Trainer:
         t = self.recipe.training
         batch = next(self.batches)
         self.optimizer.zero_grad()
-        loss, state = self.job.loss(batch, self.state, self.steps_done)
-        loss.backward()
+        before = random_state.state_dict()
+        looking = self.watch is not None and self.steps_done % EVERY == 0
+        with record(budget=BUDGET, quiet=True) if looking else nullcontext() as tape:
+            loss, state = self.job.loss(batch, self.state, self.steps_done)
+            loss.backward()
         norm = optim.clip_grad_norm_(self.optimizer.parameters, t.clip or math.inf)
         number = loss.item()  # here, because a card that is asked for the norm has done all before it anyway
-        if not math.isfinite(number):
-            raise NumberError(self._explain(f"The loss is {number}", batch))
-        if not math.isfinite(norm):
-            raise NumberError(self._explain(f"The gradient's norm is {norm}", batch))
+        for what, value in (("The loss is", number), ("The gradient's norm is", norm)):
+            if not math.isfinite(value):
+                random_state.load_state_dict(before)  # dropout as it was
+                raise not_finite(self, f"{what} {value}", batch)
+        if self.watch is not None:
+            watched(self, self.watch, tape, norm, batch, before)
         self.optimizer.lr = t.lr * self.schedule(self.steps_done + 1)
         self.optimizer.step()
         self.state = tuple(part.detach() for part in state) if state else None
@@ -172,23 +187,6 @@ class Trainer:
         self.pending.steps += 1
         self.pending.tokens += self.job.count(batch)
         self.tokens_seen += self.job.count(batch)
-
-    def _explain(self, what: str, batch: Any) -> str:
-        """Name the formula that made the first NaN, by running the step again and recording it."""
-        with record(budget=1 << 28, quiet=True) as tape, suppress(Exception):
-            self.job.loss(batch, self.state, self.steps_done)[0].backward()
-        where = first_broken(tape)
-        if any(not np.isfinite(part.numpy()).all() for part in self.state or ()):
-            where = "it came with the state that is carried from batch to batch"
-        kept = self.folder / f"step-{self.steps_done + 1}.tape"
-        tape.save(kept)
-        saved = (self.folder / "checkpoint.safetensors").exists()
-        return (
-            f"{what} at step {self.steps_done + 1}{f' ({where})' if where else ''}: lower training.lr (now "
-            f"{self.recipe.training.lr:g}) or set training.clip."
-            f" `scratchlm step {kept}` shows the step."
-            + (f" The last checkpoint in {self.folder} is not touched." if saved else "")
-        )
 
     def _log(self) -> None:
         since = self.pending
