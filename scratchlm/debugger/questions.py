@@ -112,10 +112,10 @@ def _compare(name: str, x: np.ndarray, grad: np.ndarray, loss: Any) -> Check:
     # float32 has 7 digits, and sums of a thousand terms lose up to 3 of them; differences leave 6 to 7.
     allowed = (1e-3 if grad.dtype == np.float32 else 1e-5) * max(largest, 1e-6)
     wrong = (errors > allowed).reshape(x.shape)
-    return Check(name, float(errors.max(initial=0.0)), largest, allowed, _map(wrong) if wrong.any() else "")
+    return Check(name, float(errors.max(initial=0.0)), largest, allowed, map_of(wrong) if wrong.any() else "")
 
 
-def _map(wrong: np.ndarray) -> str:
+def map_of(wrong: np.ndarray) -> str:
     """Where an array is wrong: × on a map of at most 12 rows and 40 columns."""
     plane = wrong.reshape(-1, wrong.shape[-1]) if wrong.ndim else wrong.reshape(1, 1)
     lines = ["".join("×" if w else "·" for w in row[:40]) for row in plane[:12]]
@@ -275,6 +275,6 @@ def _apart(a: Record, b: Record, what: str) -> str:
             scale = np.abs(x).max(initial=0.0)
             if not np.allclose(x, y, rtol=1e-4, atol=1e-5 * scale + 1e-12, equal_nan=True):
                 place += f": {np.abs(x - y).max():.3g} apart, the largest number is {scale:.3g}"
-                return place + _map(~np.isclose(x, y, 1e-4, 1e-5 * scale + 1e-12, equal_nan=True))
+                return place + map_of(~np.isclose(x, y, 1e-4, 1e-5 * scale + 1e-12, equal_nan=True))
             worst = "near"
     return worst

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import get_device, to_host, upload
+from ..errors import OptionError
 from ..tensor import Tensor
 from .kept import Record, same_bits
 from .tape import Tape
@@ -64,7 +65,12 @@ def class_of(record: Record) -> Any:
     module, _, name = record.made_by.partition(":")
     found: Any = importlib.import_module(module)
     for part in name.split("."):
-        found = getattr(found, part)
+        found = getattr(found, part, None)
+    if found is None:
+        raise OptionError(
+            f"The formula {name} of {module} cannot be found again: define its class at the top of the file, "
+            "not inside a function."
+        )
     return found
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import OptionError, ScratchLMError, did_you_mean, quote
 from .kept import Record
+from .peers import beside
 from .questions import arrays_of, check, differences, is_finite, why
 from .replay import again, class_of
 from .tape import Tape
@@ -214,11 +215,12 @@ class Stepper(cmd.Cmd):
 
     # ------------------------------------------------------------------ asking
     def do_check(self, given: str) -> None:
-        """check [all]: this formula's gradients beside finite differences; or those of all formulas."""
+        """check [all]: this formula's gradients beside finite differences, and all that it made beside its
+        composed twin and PyTorch's; or those of all formulas, of which those that are wrong are shown."""
         chosen = [r for r in self.tape if r.turn is not None] if given == "all" else [self.record]
         for record in chosen:
-            found = check(record)
-            if given != "all" or any(c.where for c in found):
+            found = [*map(str, check(record)), *beside(record)]
+            if given != "all" or any("WRONG" in one for one in found):
                 self.say(str(record))
                 for one in found:
                     self.say(f"  {one}")
