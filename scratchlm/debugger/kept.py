@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-SAMPLE = 10_000  # elements of an array that its histogram counts, evenly spread
+SAMPLE = 10_000  # elements of an array whose zeros and histogram are counted, evenly spread
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Seen:
     source: "tuple[int, int] | str" = ""
     finite: bool | None = None
     norm: float | None = None  # √Σ x², of finite numbers
-    zeros: float | None = None  # share of the elements
+    zeros: float | None = None  # share of `SAMPLE` elements
     bins: list[int] | None = None  # of `SAMPLE` elements: ten, from the smallest to the largest
     ends: tuple[float, float] | None = None
     array: Any = None  # NumPy's
@@ -115,7 +115,8 @@ def look(seen: Seen, array: np.ndarray, bins: bool) -> None:
         largest = float(np.abs(x).max(initial=0.0)) or 1.0
         squares = float(np.dot(x / largest, x / largest)) * largest**2
     seen.norm = float(np.sqrt(squares))
-    seen.zeros = np.count_nonzero(array == 0) / (array.size or 1)  # 4 times as fast as nonzeros of floats
+    some = array.reshape(-1)[:: -(-array.size // SAMPLE) or 1]
+    seen.zeros = np.count_nonzero(some == 0) / (some.size or 1)  # 4 times as fast as nonzeros of floats
     if bins and x.size:
         counts, edges = np.histogram(x[:: -(-x.size // SAMPLE)], 10)
         seen.bins, seen.ends = counts.tolist(), (float(edges[0]), float(edges[-1]))

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import Token
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -227,13 +226,18 @@ class Tape:
         return seen
 
     def _looked_at(self, seen: Seen, array: Any, on_host: np.ndarray) -> Seen:
-        """With norm and the rest; an array is looked at once, when it is met first."""
-        before = self._looks.get(id(array))
-        if before is not None and before[0]() is array:
-            return replace(before[1], source=seen.source)
+        """With norm and the rest; an array, and what is a view of all of it, is looked at once."""
+        base = array.base
+        owner = array if base is None or getattr(base, "size", 0) != array.size else base
+        before = self._looks.get(id(owner))
+        if before is not None and before[0]() is owner:
+            known = before[1]
+            seen.finite, seen.norm, seen.zeros = known.finite, known.norm, known.zeros
+            seen.bins, seen.ends = known.bins, known.ends
+            return seen
         look(seen, on_host, self.level != "health")
         with suppress(TypeError):
-            self._looks[id(array)] = weakref.ref(array), seen
+            self._looks[id(owner)] = weakref.ref(owner), seen
         return seen
 
 
