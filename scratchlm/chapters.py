@@ -69,15 +69,17 @@ def chapters(language: str = "en") -> list[Chapter]:
 def chapter(name: str, language: str = "en") -> Chapter:
     """The lesson of that number, "6" or "06", or with that word in its folder's name."""
     every = chapters(language)
-    wanted = [c for c in every if name.isdecimal() and c.number == int(name)]
+    wanted = [c for c in every if name.isdecimal() and name.lstrip("0") == str(c.number)]
     wanted = wanted or [
         c for c in every if not name.isdecimal() and name.lower() in c.path.parent.name.lower()
     ]
     if len(wanted) != 1:
         known = [str(c.number) for c in every]
+        if wanted:
+            several = ", ".join(str(c.number) for c in wanted)
+            raise OptionError(f"Several lessons have {quote(name)} in their names: {several}. Give a number.")
         near = did_you_mean(name, [word for c in every for word in c.path.parent.name.split("_")])
-        what = "several lessons" if wanted else "no lesson"
-        raise OptionError(f"There is {what} {quote(name)}{near}: there are {', '.join(known)}.")
+        raise OptionError(f"There is no lesson {quote(name)}{near}: there are {', '.join(known)}.")
     return wanted[0]
 
 

@@ -142,6 +142,8 @@ def blamed(error: BaseException) -> str | None:
 
 
 def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, BrokenPipeError | KeyboardInterrupt):  # `| head`, Ctrl-C: nothing to be told
+        os._exit(141 if kind is BrokenPipeError else 130)
     sys.__excepthook__(kind, error, trace)
     if sentence := blamed(error):
         print(sentence, file=sys.stderr)

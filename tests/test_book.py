@@ -111,6 +111,7 @@ def test_a_page_opens_from_its_file_without_an_error(language, name):
         ("zh", "学习率计划", ["04_gradient_descent"]),
         ("zh", "熵", ["05_softmax_and_cross_entropy"]),
         ("zh", "LSTM", ["06_rnn_and_lstm"]),
+        ("zh", "ＬＳＴＭ 的门", ["06_rnn_and_lstm"]),
         ("en", "reparameterisation", ["11_variational_autoencoder"]),
         ("en", "beam search", ["09_encoder_decoder"]),
     ],
@@ -122,6 +123,24 @@ def test_what_is_asked_is_found(language, asked, chapters):
     assert said == []
 
 
+@built
+@browser
+@pytest.mark.parametrize("asked", ["梯度xyzzy", "Adam 香蕉"])
+def test_every_word_that_is_asked_has_to_be_there(asked):
+    page, _ = opened(BOOK / "zh" / "search.html", f"?q={quote(asked)}")
+    assert '<li class="kind-' not in page
+
+
+@built
+def test_every_link_between_pages_leads_somewhere():
+    dead = []
+    for page in sorted(BOOK.glob("*/**/*.html")):
+        for link in set(re.findall(r'href="([^"#?:]+\.html)[#"]', page.read_text(encoding="utf-8"))):
+            if not (page.parent / link).is_file():
+                dead.append(f"{page.relative_to(BOOK)}: {link}")
+    assert dead == []
+
+
 def test_the_terms_of_a_chinese_text_are_its_signs_and_pairs(monkeypatch):
     pytest.importorskip("sphinx", reason="the package sphinx is not installed")
     pytest.importorskip("latex2mathml", reason="the package latex2mathml is not installed")
@@ -129,8 +148,9 @@ def test_the_terms_of_a_chinese_text_are_its_signs_and_pairs(monkeypatch):
     place = importlib.util.spec_from_file_location("book_conf", ROOT / "docs" / "book" / "conf.py")
     conf = importlib.util.module_from_spec(place)
     place.loader.exec_module(conf)
-    terms = conf.SearchChinese({}).split("反向传播，LSTM 与熵")
-    assert terms == ["反", "向", "传", "播", "反向", "向传", "传播", "LSTM", "与", "熵", "与熵"]
+    terms = conf.SearchChinese({}).split("反向传播，ＬＳＴＭ 与熵")
+    chinese = ["反", "向", "传", "播", "反向", "向传", "传播"]
+    assert terms == [*(f"zh{term}" for term in chinese), "LSTM", "zh与", "zh熵", "zh与熵"]
 
 
 @built

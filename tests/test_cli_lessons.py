@@ -3,15 +3,17 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from scratchlm.chapters import as_notebook, chapters, without_solutions
 from scratchlm.cli.lessons import lesson, lessons
-from scratchlm.errors import DataError, OptionError
+from scratchlm.errors import DataError, OptionError, ScratchLMError
 
 from .test_lessons import LESSONS
 
@@ -48,6 +50,46 @@ def test_a_copy_runs_and_a_copy_of_exercises_waits_for_its_reader(tmp_path, monk
     assert ended.stderr.splitlines()[-2:] == ["NotImplementedError: your turn", "exercise 1.1: your turn"]
     with pytest.raises(DataError, match="mine is there already, and may have your work in it"):
         run(lessons, "--copy", "mine")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((lesson, "9" * 5000), "There is no lesson"),
+        ((lesson, "kernels"), "Several lessons have 'kernels' in their names: 17, 18. Give a number."),
+        ((lesson, "1", "--notebook", "q.ipynb", "--open"), "leave out --notebook and --exercises"),
+        ((lesson, "1", "--notebook", "file/q.ipynb"), "file/q.ipynb cannot be written"),
+        ((lessons, "--copy", "file/mine"), "file/mine cannot be made"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(arguments, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ScratchLMError, match=re.escape(said)):
+        run(*arguments)
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_copy_that_is_interrupted_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written = Path.write_text
+
+    def third(path, *rest, **named):
+        if "03_" in str(path):
+            raise KeyboardInterrupt
+        return written(path, *rest, **named)
+
+    monkeypatch.setattr(Path, "write_text", third)
+    with pytest.raises(KeyboardInterrupt):
+        run(lessons, "--copy", "mine")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_reads_only_the_first_line_hears_no_complaint(tmp_path):
+    command = f"{sys.executable} -m scratchlm lesson 5 | head -n 1"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert done.stdout.startswith("Embedding")
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.parent.name)

@@ -94,12 +94,23 @@ def engine() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
+def failing(report: Path) -> str:
+    """What a lesson's cell ended with: the cell that failed, and the error's last line."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", report.read_text(encoding="utf-8"))
+    lesson = report.name.removesuffix(".err.log")
+    cell = re.search(r"-{18}\n(.*?)\n-{18}", text, flags=re.DOTALL)
+    lines = [line for line in text.splitlines() if line.strip()]
+    return f"\n{lesson}: this cell failed\n\n{cell[1] if cell else ''}\n\n{lines[-1]}\n"
+
+
 def main() -> None:
     """Each language's pages."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("languages", nargs="*", default=["en", "zh"], help="en, zh or both")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "book")
     options = parser.parse_args()
+    if unknown := sorted(set(options.languages) - set(SPHINX_LANGUAGE)):
+        parser.error(f"there is no language {unknown[0]}: it is written in {' and '.join(SPHINX_LANGUAGE)}")
     out = options.out.resolve()
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {
@@ -110,13 +121,15 @@ def main() -> None:
     }
     for language in options.languages:
         missing = pages(language, out / "src" / language)
+        shutil.rmtree(out / language / "reports", ignore_errors=True)
         command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "2", "-b", "html"]
         command += ["-c", str(HERE), "-D", f"language={SPHINX_LANGUAGE[language]}"]
         command += ["-D", f"html_title={TITLES[language]}"]
         command += ["-d", str(out / "doctrees" / language), str(out / "src" / language), str(out / language)]
         made = subprocess.run(command, env=environment, stderr=subprocess.PIPE, encoding="utf-8")
         if made.returncode:
-            sys.exit(f"{made.stderr}\nThe book in {language} was not built, see above.")
+            failed = "".join(map(failing, sorted((out / language / "reports").glob("*.err.log"))))
+            sys.exit(f"{failed or made.stderr}\nThe book in {language} was not built, see above.")
         untranslated = f", {missing} texts without a translation" if language != "en" else ""
         print(f"{out / language / 'index.html'}{untranslated}")
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -16,7 +17,7 @@ extensions = ["myst_nb"]
 myst_enable_extensions = ["dollarmath"]
 nb_execution_mode = "cache"
 nb_execution_cache_path = os.environ["SCRATCHLM_BOOK_CACHE"]
-nb_execution_raise_on_error = True
+nb_execution_raise_on_error = False  # -W ends the build, and build.py says which cell it was
 nb_execution_timeout = 300
 nb_execution_in_temp = True
 nb_merge_streams = True
@@ -50,6 +51,8 @@ def mathml(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
 class SearchChinese(SearchEnglish):
     """Each sign and each pair of neighbouring signs is a term; what is asked is cut into pairs, too.
 
+    Before each stands "zh", because Sphinx lets terms of two signs be missing where a longer one is found.
+
     So every phrase is found. Sphinx's own search for Chinese knows the words of a dictionary alone (of
     jieba's, 反向传播 is none), and takes what is asked as one word; in Sphinx 9.0 and 9.1 it does not work.
     """
@@ -57,17 +60,18 @@ class SearchChinese(SearchEnglish):
     lang = "zh"
     js_splitter_code = """
 function splitQuery(query) {
-  return (query.match(/[\\u4e00-\\u9fff]+|[a-zA-Z0-9]+/gu) || []).flatMap((run) =>
-    /[\\u4e00-\\u9fff]{2}/.test(run) ? [...run.slice(1)].map((sign, k) => run[k] + sign) : [run]);
+  const runs = query.normalize("NFKC").match(/[\\u4e00-\\u9fff]+|[a-zA-Z0-9]+/gu) || [];
+  return runs.flatMap((run) => !/[\\u4e00-\\u9fff]/.test(run) ? [run]
+    : run.length === 1 ? ["zh" + run] : [...run.slice(1)].map((sign, k) => "zh" + run[k] + sign));
 }
 """
 
     def split(self, text: str) -> list[str]:
         """The terms of a page's text."""
         terms: list[str] = []
-        for run in re.findall("[\u4e00-\u9fff]+|[a-zA-Z0-9]+", text):
-            chinese = ord(run[0]) > 0x4DFF
-            terms += [*run, *(run[k : k + 2] for k in range(len(run) - 1))] if chinese else [run]
+        for run in re.findall("[\u4e00-\u9fff]+|[a-zA-Z0-9]+", unicodedata.normalize("NFKC", text)):
+            pairs = [*run, *(run[k : k + 2] for k in range(len(run) - 1))]
+            terms += [f"zh{pair}" for pair in pairs] if ord(run[0]) > 0x4DFF else [run]
         return terms
 
 

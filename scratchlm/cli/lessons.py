@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +16,7 @@ from ..errors import DataError, OptionError
 LANGUAGE = click.option(
     "--language", type=click.Choice(["en", "zh"]), default="en", help="Of lessons and pages."
 )
+BROKEN_PIPE, INTERRUPTED = 141, 130  # how a lesson ends then (see lesson.py)
 SAID = {
     "en": {
         "formulas": "Formulas: ",
@@ -29,8 +32,22 @@ SAID = {
 }
 
 
+@contextmanager
+def _made(target: Path) -> Iterator[Path]:
+    """A folder beside `target`, which gets its name at the end."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=target.parent, ignore_cleanup_errors=True) as folder:
+            place = Path(folder) / target.name
+            place.mkdir()
+            yield place
+            place.rename(target)
+    except OSError as error:
+        raise DataError(f"{target} cannot be made ({error.strerror}): give another folder.") from None
+
+
 def _new(target: Path) -> Path:
-    if target.exists():
+    if target.exists() or target.is_symlink():
         raise DataError(f"{target} is there already, and may have your work in it: give another name.")
     return target
 
@@ -52,13 +69,13 @@ def lessons(target: Path | None, exercises: bool, language: str) -> None:
         click.echo(SAID[language]["next"])
         return
     _new(target)
-    for c in every:
-        place = target / c.path.parent.name
-        place.mkdir(parents=True)
-        source = c.source(language)
-        (place / c.path.name).write_text(
-            without_solutions(source, language) if exercises else source, encoding="utf-8"
-        )
+    with _made(target) as folder:  # all of them or none
+        for c in every:
+            source = c.source(language)
+            text = without_solutions(source, language) if exercises else source
+            place = folder / c.path.parent.name
+            place.mkdir()
+            (place / c.path.name).write_text(text, encoding="utf-8")
     first = target / every[0].path.parent.name / "lesson.py"
     click.echo(SAID[language]["copied"].format(count=len(every), target=target, first=first))
     _say_if_labels_stay(language)
@@ -80,29 +97,46 @@ def _say_if_labels_stay(language: str) -> None:
 def lesson(number: str, notebook: Path | None, exercises: bool, page: bool, language: str) -> None:
     """Run lesson NUMBER; its pictures go to the folder `pictures`."""
     found = chapter(number, language)
+    if page and (notebook is not None or exercises):
+        raise OptionError("--open shows the book's page: leave out --notebook and --exercises.")
     if page:
         _open(found.path, language)
         return
     source = found.source(language)
     if notebook is not None:
         made = as_notebook(without_solutions(source, language) if exercises else source)
-        _new(notebook).parent.mkdir(parents=True, exist_ok=True)
-        notebook.write_text(json.dumps(made, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
+        try:
+            _new(notebook).parent.mkdir(parents=True, exist_ok=True)
+            notebook.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"{notebook} cannot be written ({error.strerror}): give another name.") from None
         click.echo(f"{found.number}. {found.title}: {notebook}")
         return
     if exercises:
         raise OptionError(
             "--exercises is for --notebook; for files: scratchlm lessons --copy DIR --exercises."
         )
-    environment = {"SCRATCHLM_PICTURES": str(Path.cwd() / "pictures")}
+    environment = _with({"SCRATCHLM_PICTURES": str(Path.cwd() / "pictures")})
+    try:
+        Path(environment["SCRATCHLM_PICTURES"]).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        where = environment["SCRATCHLM_PICTURES"]
+        raise DataError(
+            f"Pictures cannot be written to {where} ({error.strerror}): run it in another folder, or set "
+            "SCRATCHLM_PICTURES."
+        ) from None
     _say_if_labels_stay(language)
-    sys.stdout.flush()
+    if sys.stdout is not None:  # as where it was closed
+        sys.stdout.flush()
     with TemporaryDirectory() as folder:
         path = found.path
         if language != "en":
             path = Path(folder) / f"lesson_{found.number}_{language}.py"
             path.write_text(source, encoding="utf-8")
-        ended = subprocess.run([sys.executable, str(path)], env=_with(environment)).returncode
+        ended = subprocess.run([sys.executable, str(path)], env=environment).returncode
+    if ended in (BROKEN_PIPE, INTERRUPTED):  # who reads has enough
+        sys.exit(ended)
     if ended:
         raise DataError(f"Lesson {found.number} ended with an error, see above.")
 
