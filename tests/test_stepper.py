@@ -190,9 +190,22 @@ def everything():
     return F.cross_entropy(y.reshape(-1, 4), np.array([0, 3, -100, 1, 1, 2]), label_smoothing=0.1)
 
 
+def sequences():
+    """Recurrent layers and attention, whole and with keys that do not count."""
+    sl.manual_seed(6)
+    cell, layer = nn.LSTMCell(3, 4), nn.LSTM(3, 4)
+    x = sl.randn(3, 2, 3, requires_grad=True)
+    h, _ = cell(x[0], (sl.randn(2, 4), sl.randn(2, 4)))
+    y, _ = layer(x, (sl.randn(1, 2, 4), sl.randn(1, 2, 4)))
+    q, k = sl.randn(2, 3, 4, requires_grad=True), sl.randn(2, 5, 4)
+    parts = [h, y, F.attention(q, k, k, causal=True), F.attention(q, k, k, np.array([5, 2]))]
+    parts += [F.self_attention(sl.randn(2, 3, 12), 2, causal=causal) for causal in (True, False)]
+    return sum((part * part).sum() for part in parts)
+
+
 def test_the_terms_of_every_element_give_its_value():
-    tape, seen = recorded(everything), set()
-    for record_ in tape:
+    tapes, seen = (recorded(everything), recorded(sequences)), set()
+    for record_ in (record_ for tape in tapes for record_ in tape):
         for name in FAMILIES.get(record_.name, ()):
             found = arrays_of(record_).get(name)
             if found is None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 @click.option("--passes", default=1, type=click.IntRange(min=1), help="Passes backward to record [1].")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the recording to a file.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write the recording as a page, ask nothing.")
+@click.option(
+    "--graph", type=click.Path(path_type=Path), help="Draw the formulas: a .svg or .png, ask nothing."
+)
 @LANGUAGE
 @click.option(
     "--do", "commands", multiple=True, help="A command to run at once; repeatable. Without: ask at a prompt."
@@ -34,6 +37,7 @@ def step(
     passes: int,
     save: Path | None,
     html: Path | None,
+    graph: Path | None,
     language: str,
     commands: tuple[str, ...],
 ) -> None:
@@ -60,6 +64,12 @@ def step(
 
         write(tape, html, language)
         click.echo(f"{html}: open it in a browser ({html.stat().st_size / 2**20:.1f} MB)")
+    if graph is not None:
+        from ..debugger.graph import draw
+
+        draw(tape, graph)
+        click.echo(f"{graph}: the formulas, what repeats folded")
+    if html is not None or graph is not None:
         return
     for command in commands:
         click.echo(f"{stepper.prompt}{command}")

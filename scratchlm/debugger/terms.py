@@ -7,7 +7,6 @@ y[0, 2] = Σ_k x[0, k]·weight[2, k] + bias[2]
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,24 +14,8 @@ import numpy as np
 from ..errors import OptionError, quote
 from .kept import Record
 from .questions import arrays_of
-
-Index = tuple[int, ...]
-SHOWN = 6  # terms of a sum that are written out
-
-
-@dataclass
-class Terms:
-    """What an element is made of: the formula in letters and in numbers, its value, the elements by array."""
-
-    letters: str
-    numbers: str
-    value: float
-    cells: dict[str, list[Index]] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        what = self.letters.partition(" = ")[0]
-        pad = " " * len(what)
-        return f"{self.letters}\n{pad} = {self.numbers}\n{pad} = {_number(self.value)}"
+from .sequence_terms import SEQUENCES
+from .written import SHOWN, Index, Terms, at, factor, number
 
 
 def explained(record: Record, name: str, index: Index) -> Terms:
@@ -58,19 +41,6 @@ def explained(record: Record, name: str, index: Index) -> Terms:
     return known[name](numbers, index, record.options)
 
 
-def _number(x: Any) -> str:
-    x = float(x)
-    return f"{x:.4g}".replace("-", "−")
-
-
-def _factor(x: Any) -> str:
-    return f"({_number(x)})" if x < 0 else _number(x)
-
-
-def _at(name: str, index: "Index | tuple[Any, ...]") -> str:
-    return f"{name}[{', '.join(map(str, index))}]" if index else name
-
-
 # A product is a list of (array, index); a sum is a list of products.
 Products = list[list[tuple[str, Index]]]
 
@@ -88,8 +58,8 @@ def _sum(
         for name, index in product:
             cells.setdefault(name, []).append(index)
         values.append(math.prod(map(float, numbers)))
-        first = _factor(numbers[0]) if texts else _number(numbers[0])
-        texts.append("·".join([first, *map(_factor, numbers[1:])]))
+        first = factor(numbers[0]) if texts else number(numbers[0])
+        texts.append("·".join([first, *map(factor, numbers[1:])]))
     shown = texts[:SHOWN]
     if len(products) > SHOWN:
         shown += [f"… ({len(products)} terms)", *texts[len(products) :]]
@@ -107,44 +77,44 @@ def _rows(array: Any) -> Iterator[Index]:
 def _linear_y(a: dict[str, Any], i: Index, _: Any) -> Terms:
     *n, e = i
     bias: Products = [[("bias", (e,))]] if "bias" in a else []
-    letters = f"Σ_k {_at('x', (*n, 'k'))}·weight[{e}, k]" + (f" + bias[{e}]" if bias else "")
+    letters = f"Σ_k {at('x', (*n, 'k'))}·weight[{e}, k]" + (f" + bias[{e}]" if bias else "")
     products: Products = [[("x", (*n, k)), ("weight", (e, k))] for k in range(a["weight"].shape[1])]
-    return _sum(a, _at("y", i), letters, products, bias)
+    return _sum(a, at("y", i), letters, products, bias)
 
 
 def _linear_x(a: dict[str, Any], i: Index, _: Any) -> Terms:
     *n, d = i
     products: Products = [[("grad_y", (*n, e)), ("weight", (e, d))] for e in range(len(a["weight"]))]
-    return _sum(a, _at("grad_x", i), f"Σ_e {_at('grad_y', (*n, 'e'))}·weight[e, {d}]", products)
+    return _sum(a, at("grad_x", i), f"Σ_e {at('grad_y', (*n, 'e'))}·weight[e, {d}]", products)
 
 
 def _linear_weight(a: dict[str, Any], i: Index, _: Any) -> Terms:
     e, d = i
     products: Products = [[("grad_y", (*n, e)), ("x", (*n, d))] for n in _rows(a["x"])]
-    return _sum(a, _at("grad_weight", i), f"Σ_n grad_y[n, {e}]·x[n, {d}]", products)
+    return _sum(a, at("grad_weight", i), f"Σ_n grad_y[n, {e}]·x[n, {d}]", products)
 
 
 def _linear_bias(a: dict[str, Any], i: Index, _: Any) -> Terms:
     products: Products = [[("grad_y", (*n, i[0]))] for n in _rows(a["grad_y"])]
-    return _sum(a, _at("grad_bias", i), f"Σ_n grad_y[n, {i[0]}]", products)
+    return _sum(a, at("grad_bias", i), f"Σ_n grad_y[n, {i[0]}]", products)
 
 
 def _matmul_y(a: dict[str, Any], i: Index, _: Any) -> Terms:
     *n, m, e = _square(a, i)
     products: Products = [[("a", (*n, m, k)), ("b", (*n, k, e))] for k in range(a["a"].shape[-1])]
-    return _sum(a, _at("y", i), f"Σ_k {_at('a', (*n, m, 'k'))}·{_at('b', (*n, 'k', e))}", products)
+    return _sum(a, at("y", i), f"Σ_k {at('a', (*n, m, 'k'))}·{at('b', (*n, 'k', e))}", products)
 
 
 def _matmul_a(a: dict[str, Any], i: Index, _: Any) -> Terms:
     *n, m, k = _square(a, i)
     products: Products = [[("grad_y", (*n, m, e)), ("b", (*n, k, e))] for e in range(a["b"].shape[-1])]
-    return _sum(a, _at("grad_a", i), f"Σ_e {_at('grad_y', (*n, m, 'e'))}·{_at('b', (*n, k, 'e'))}", products)
+    return _sum(a, at("grad_a", i), f"Σ_e {at('grad_y', (*n, m, 'e'))}·{at('b', (*n, k, 'e'))}", products)
 
 
 def _matmul_b(a: dict[str, Any], i: Index, _: Any) -> Terms:
     *n, k, e = _square(a, i)
     products: Products = [[("a", (*n, m, k)), ("grad_y", (*n, m, e))] for m in range(a["a"].shape[-2])]
-    return _sum(a, _at("grad_b", i), f"Σ_m {_at('a', (*n, 'm', k))}·{_at('grad_y', (*n, 'm', e))}", products)
+    return _sum(a, at("grad_b", i), f"Σ_m {at('a', (*n, 'm', k))}·{at('grad_y', (*n, 'm', e))}", products)
 
 
 def _square(a: dict[str, Any], index: Index) -> Index:
@@ -157,7 +127,7 @@ def _square(a: dict[str, Any], index: Index) -> Index:
 def _embedding_y(a: dict[str, Any], i: Index, _: Any) -> Terms:
     *n, d = i
     token = int(a["ids"][tuple(n)])
-    made = _sum(a, _at("y", i), f"{_at('weight', (_at('ids', tuple(n)), d))}", [[("weight", (token, d))]])
+    made = _sum(a, at("y", i), f"{at('weight', (at('ids', tuple(n)), d))}", [[("weight", (token, d))]])
     made.cells["ids"] = [tuple(n)]
     return made
 
@@ -166,7 +136,7 @@ def _embedding_weight(a: dict[str, Any], i: Index, _: Any) -> Terms:
     token, d = i
     places = [tuple(map(int, n)) for n in np.argwhere(a["ids"] == token)]
     products: Products = [[("grad_y", (*n, d))] for n in places]
-    made = _sum(a, _at("grad_weight", i), f"Σ grad_y[n, {d}], all n with ids[n] = {token}", products)
+    made = _sum(a, at("grad_weight", i), f"Σ grad_y[n, {d}], all n with ids[n] = {token}", products)
     made.cells["ids"] = places
     return made
 
@@ -181,28 +151,26 @@ def _softmax_y(a: dict[str, Any], i: Index, options: Any) -> Terms:
     row = _along(options, a["x"], i)
     m = max(float(a["x"][v]) for v in row)
     above, below = math.exp(a["x"][i] - m), math.fsum(math.exp(a["x"][v] - m) for v in row)
-    letters = f"e^({_at('x', i)} − m) / Σ_v e^(x_v − m), m = max_v x_v = {_number(m)}"
-    return Terms(
-        f"{_at('y', i)} = {letters}", f"{_number(above)} / {_number(below)}", above / below, {"x": row}
-    )
+    letters = f"e^({at('x', i)} − m) / Σ_v e^(x_v − m), m = max_v x_v = {number(m)}"
+    return Terms(f"{at('y', i)} = {letters}", f"{number(above)} / {number(below)}", above / below, {"x": row})
 
 
 def _softmax_x(a: dict[str, Any], i: Index, options: Any) -> Terms:
     row = _along(options, a["x"], i)
     mean = math.fsum(float(a["grad_y"][v]) * float(a["y"][v]) for v in row)
     value = float(a["y"][i]) * (float(a["grad_y"][i]) - mean)
-    letters = f"{_at('y', i)}·({_at('grad_y', i)} − Σ_v grad_y_v·y_v)"
-    numbers = f"{_number(a['y'][i])}·({_number(a['grad_y'][i])} − {_factor(mean)})"
-    return Terms(f"{_at('grad_x', i)} = {letters}", numbers, value, {"y": row, "grad_y": row})
+    letters = f"{at('y', i)}·({at('grad_y', i)} − Σ_v grad_y_v·y_v)"
+    numbers = f"{number(a['y'][i])}·({number(a['grad_y'][i])} − {factor(mean)})"
+    return Terms(f"{at('grad_x', i)} = {letters}", numbers, value, {"y": row, "grad_y": row})
 
 
 def _log_softmax_y(a: dict[str, Any], i: Index, options: Any) -> Terms:
     row = _along(options, a["x"], i)
     m = max(float(a["x"][v]) for v in row)
     log_sum = m + math.log(math.fsum(math.exp(a["x"][v] - m) for v in row))
-    letters = f"{_at('x', i)} − ln Σ_v e^(x_v)"
-    numbers = f"{_number(a['x'][i])} − {_factor(log_sum)}"
-    return Terms(f"{_at('y', i)} = {letters}", numbers, float(a["x"][i]) - log_sum, {"x": row})
+    letters = f"{at('x', i)} − ln Σ_v e^(x_v)"
+    numbers = f"{number(a['x'][i])} − {factor(log_sum)}"
+    return Terms(f"{at('y', i)} = {letters}", numbers, float(a["x"][i]) - log_sum, {"x": row})
 
 
 def _cross_entropy_logits(a: dict[str, Any], i: Index, options: Any) -> Terms:
@@ -217,9 +185,9 @@ def _cross_entropy_logits(a: dict[str, Any], i: Index, options: Any) -> Terms:
     letters = f"(softmax(logits[{n}])_{v} − [targets[{n}] = {v}]) · grad_loss / N"
     cells: dict[str, list[Index]] = {"logits": [(n, w) for w in range(len(row))], "targets": [(n,)]}
     numbers = (
-        f"({_number(p)} − {_number(hit)})·{_factor(upstream)}" if counted[n] else "0: this row does not count"
+        f"({number(p)} − {number(hit)})·{factor(upstream)}" if counted[n] else "0: this row does not count"
     )
-    return Terms(f"{_at('grad_logits', i)} = {letters}", numbers, value, cells)
+    return Terms(f"{at('grad_logits', i)} = {letters}", numbers, value, cells)
 
 
 # ------------------------------------------------------------------ rows with mean 0 and variance 1
@@ -228,14 +196,14 @@ def _layer_norm_y(a: dict[str, Any], i: Index, options: Any) -> Terms:
     row = a["x"][tuple(n)].astype(float)
     mean, s = row.mean(), math.sqrt(row.var() + options["eps"])
     weight, bias = float(a["weight"][d]), float(a["bias"][d])
-    letters = f"weight[{d}]·({_at('x', i)} − μ)/√(σ² + ε) + bias[{d}], μ and σ² of {_at('x', tuple(n))}"
-    numbers = f"{_number(weight)}·({_number(row[d])} − {_factor(mean)})/{_number(s)} + {_factor(bias)}"
+    letters = f"weight[{d}]·({at('x', i)} − μ)/√(σ² + ε) + bias[{d}], μ and σ² of {at('x', tuple(n))}"
+    numbers = f"{number(weight)}·({number(row[d])} − {factor(mean)})/{number(s)} + {factor(bias)}"
     cells: dict[str, list[Index]] = {
         "x": [(*n, k) for k in range(len(row))],
         "weight": [(d,)],
         "bias": [(d,)],
     }
-    return Terms(f"{_at('y', i)} = {letters}", numbers, weight * (row[d] - mean) / s + bias, cells)
+    return Terms(f"{at('y', i)} = {letters}", numbers, weight * (row[d] - mean) / s + bias, cells)
 
 
 # ------------------------------------------------------------------ element by element
@@ -249,8 +217,8 @@ def _of_two(sign: str, compute: Callable[[float, float], float]) -> Callable[...
     def terms(a: dict[str, Any], i: Index, _: Any) -> Terms:
         left, right = _operand(a, "a", i), _operand(a, "b", i)
         x, y = float(a["a"][left]), float(a["b"][right])
-        letters = f"{_at('y', i)} = {_at('a', left)} {sign} {_at('b', right)}"
-        return Terms(letters, f"{_number(x)} {sign} {_factor(y)}", compute(x, y), {"a": [left], "b": [right]})
+        letters = f"{at('y', i)} = {at('a', left)} {sign} {at('b', right)}"
+        return Terms(letters, f"{number(x)} {sign} {factor(y)}", compute(x, y), {"a": [left], "b": [right]})
 
     return terms
 
@@ -258,8 +226,8 @@ def _of_two(sign: str, compute: Callable[[float, float], float]) -> Callable[...
 def _of_one(text: str, compute: Callable[[float], float]) -> Callable[..., Terms]:
     def terms(a: dict[str, Any], i: Index, _: Any) -> Terms:
         x = float(a["x"][i])
-        letters = f"{_at('y', i)} = {text.format(_at('x', i))}"
-        return Terms(letters, text.format(_number(x)), compute(x), {"x": [i]})
+        letters = f"{at('y', i)} = {text.format(at('x', i))}"
+        return Terms(letters, text.format(number(x)), compute(x), {"x": [i]})
 
     return terms
 
@@ -269,9 +237,9 @@ def _slope(text: str, compute: Callable[[float], float]) -> Callable[..., Terms]
 
     def terms(a: dict[str, Any], i: Index, _: Any) -> Terms:
         y, g = float(a["y"][i]), float(a["grad_y"][i])
-        letters = f"{_at('grad_x', i)} = {_at('grad_y', i)}·{text.format(_at('y', i))}"
+        letters = f"{at('grad_x', i)} = {at('grad_y', i)}·{text.format(at('y', i))}"
         cells = {"y": [i], "grad_y": [i]}
-        return Terms(letters, f"{_number(g)}·{text.format(_number(y))}", g * compute(y), cells)
+        return Terms(letters, f"{number(g)}·{text.format(number(y))}", g * compute(y), cells)
 
     return terms
 
@@ -289,6 +257,7 @@ FAMILIES: dict[str, dict[str, Callable[..., Terms]]] = {
     "LogSoftmax": {"y": _log_softmax_y},
     "CrossEntropy": {"grad_logits": _cross_entropy_logits},
     "LayerNorm": {"y": _layer_norm_y},
+    **SEQUENCES,
     "Add": {"y": _of_two("+", lambda x, y: x + y)},
     "Subtract": {"y": _of_two("−", lambda x, y: x - y)},
     "Multiply": {"y": _of_two("·", lambda x, y: x * y)},
