@@ -12,10 +12,11 @@ import scratchlm as sl
 from scratchlm import models
 from scratchlm.cli.step import step
 from scratchlm.debugger import record
+from scratchlm.debugger.graph import edges, folds
 from scratchlm.debugger.page import write
 
 from .test_book import CHROMIUM
-from .test_stepper import IDS, everything, lstm, recorded
+from .test_stepper import IDS, everything, lstm, recorded, sequences
 
 browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
@@ -46,8 +47,9 @@ def told(page, script, seconds=8):
 
 
 @browser
-def test_every_element_is_the_recordings_and_its_terms_add_up(tmp_path):
-    tape = recorded(everything)
+@pytest.mark.parametrize("what", [everything, sequences])
+def test_every_element_is_the_recordings_and_its_terms_add_up(tmp_path, what):
+    tape = recorded(what)
     write(tape, tmp_path / "page.html")
     found = told(tmp_path / "page.html", """
         const found = {values: [], wrong: [], terms: 0};
@@ -68,10 +70,10 @@ def test_every_element_is_the_recordings_and_its_terms_add_up(tmp_path):
           }
         }""")  # fmt: skip
     assert found["wrong"] == []
-    assert found["terms"] > 150
+    assert found["terms"] > (150 if what is everything else 90)
     from scratchlm.debugger.questions import arrays_of
 
-    assert len(found["values"]) > 80
+    assert len(found["values"]) > (80 if what is everything else 60)
     for number, name, total in found["values"]:
         array = arrays_of(tape[number])[name].array.astype(np.float64)
         assert total == pytest.approx(array.sum(), rel=1e-3, abs=1e-3)
@@ -104,6 +106,29 @@ def test_keys_slider_direction_links_and_language(tmp_path):
     turns = [r.number for r in sorted((r for r in tape if r.turn is not None), key=lambda r: r.turn)]
     made = next(s.source[0] for s in tape[3].inputs if isinstance(s.source, tuple))
     assert found == ["1", last, "3", str(made), str(turns[0]), str(turns[1]), "下一步 ▶", "zh", True]
+
+
+@browser
+def test_what_repeats_is_folded_until_it_is_asked_for(tmp_path):
+    sl.manual_seed(0)
+    model, ids = models.GPTLanguageModel(9, 4, 8, num_heads=2, num_layers=4), np.array([[1, 2, 3]])
+    tape = recorded(lambda: model.loss(ids, ids)[0])
+    write(tape, tmp_path / "page.html")
+    found = told(tmp_path / "page.html", """
+        const rows = () => document.querySelectorAll("#list div[data-number]").length;
+        const fold = () => document.querySelector("#list .fold"), found = [rows(), fold().textContent];
+        fold().click(); found.push(rows(), fold().textContent);
+        fold().click(); found.push(rows());
+        await go(order.length - 5); found.push(rows(), document.querySelector("#list div.at").dataset.number);
+        for (const which of ["", ".at"]) found.push(document.querySelectorAll(`#list path${which}`).length);
+        """)  # fmt: skip
+    (fold,) = folds(tape)
+    assert (fold.times, fold.label) == (4, "blocks.0 … blocks.3 ×4")
+    short = len(tape) - 3 * fold.length
+    whole = [short, f"▸ {fold.label}", len(tape), f"▾ {fold.label}", short, len(tape), str(len(tape) - 5)]
+    assert found[:7] == whole
+    assert found[7] == len(set(edges(tape)))
+    assert found[8] > 0
 
 
 @browser

@@ -63,7 +63,8 @@ def _label(records: list[Record], length: int, times: int) -> str:
     first, last = records[0], records[(times - 1) * length]
     if first.module == last.module:
         steps = first.call, last.call
-        return f"t = {steps[0]} … {steps[1]}" if steps[1] - steps[0] == times - 1 else f"×{times}"
+        in_time = times > 2 and steps[1] - steps[0] == times - 1
+        return f"t = {steps[0]} … {steps[1]}" if in_time else f"{first.module or first.name} ×{times}"
     ends = [_apart(first.module, last.module), _apart(last.module, first.module)]
     return f"{ends[0]} … {ends[1]} ×{times}"
 

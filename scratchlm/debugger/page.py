@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..files import write_text
+from .graph import folds
 from .kept import Record, Seen
 from .questions import arrays_of
 from .replay import class_of
@@ -82,12 +83,14 @@ def write(tape: Tape, path: "str | Path", language: str = "en") -> None:
             "call": record.call, "line": record.line, "turn": record.turn, "error": record.error,
             "arrays": [described(k, seen) for k, seen in named.items() if not k.startswith("saved")],
             "rules": _flat(record),
+            "options": {k: v for k, v in record.options.items() if k in ("heads", "causal")},
         }  # fmt: skip
 
     data = {
         "language": language,
         "records": [row(record) for record in tape],
         "formulas": {record.name: inspect.cleandoc(class_of(record).__doc__ or "") for record in tape},
+        "folds": [vars(fold) | {"length": fold.length} for fold in folds(tape)],
         "rules": {name: {k: _rule(*rule) for k, rule in rules.items()} for name, rules in RULES.items()},
         "arrays": dict(arrays.values()),
     }
