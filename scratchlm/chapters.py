@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def in_language(path: Path, language: str) -> str:
 
 def chinese_is_drawn() -> bool:
     """Whether a font of this machine has Chinese; without one, pictures keep their English labels."""
-    return drawable(["语言模型"])[0] == ["语言模型"]
+    return find_spec("matplotlib") is not None and drawable(["语言模型"])[0] == ["语言模型"]
 
 
 def folder() -> Path:

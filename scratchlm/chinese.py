@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from .errors import DataError
+
 SAYING = {"print", "check", "check_close", "check_shape", "tried"}
 DRAWING = {
     "set_title",
@@ -85,8 +87,10 @@ def catalogue(path: Path) -> dict[str, str]:
     """Text → translation, of a gettext file's finished entries; nothing where there is no file."""
     if not path.is_file():
         return {}
-    import polib
-
+    try:
+        import polib
+    except ImportError:
+        raise DataError("Reading a translation takes the package polib: pip install polib") from None
     return {entry.msgid: entry.msgstr for entry in polib.pofile(str(path)) if entry.translated()}
 
 

@@ -173,4 +173,12 @@ def test_a_faulty_page_ends_the_build(tmp_path):
     spec.loader.exec_module(build)
     with pytest.raises(SystemExit, match=r"there is no formula \[softmin\]"):
         build.linked("# see [softmin]", tmp_path / "lesson.py")
+    for formula in ("$a_$", r"$\left( W_v$", r"$\fraq{1}{2}$", "$x^{2$"):
+        with pytest.raises(SystemExit, match="cannot be drawn"):
+            build.drawable(f"see {formula} and $x$", tmp_path / "lesson.py")
+    build.drawable(r"$\frac{1}{2}$ and `$HOME`, $$a_{b} \{c\}$$", tmp_path / "lesson.py")
+    mine = tmp_path / "src" / "en"
+    mine.mkdir(parents=True)
+    with pytest.raises(SystemExit, match="is there, and not of an earlier build"):
+        build.pages("en", mine)
     assert 'href="formulas.html#softmax"' in build.linked("# see [softmax]", tmp_path / "lesson.py")

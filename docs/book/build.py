@@ -13,7 +13,9 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -34,8 +36,12 @@ LANGUAGES = {"py": "python", "cu": "cuda", "cuh": "cuda"}
 
 def pages(language: str, target: Path) -> int:
     """Writes the book's sources in one language; returns how many texts have no translation."""
+    ours = target.parent / "written-by-build.py"
+    if target.exists() and not ours.is_file():
+        raise SystemExit(f"{target} is there, and not of an earlier build: give another folder with --out.")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
+    ours.touch()
     names, missing = [], 0
     for path in [*(c.path for c in chapters()), HERE / "items" / "lesson.py"]:
         source = path.read_text(encoding="utf-8")
@@ -47,6 +53,7 @@ def pages(language: str, target: Path) -> int:
         notebook = as_notebook(in_language(path, language))
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
+                drawable("".join(cell["source"]), path)
                 cell["source"] = [linked(line, path) for line in cell["source"]]
         (target / f"{name}.ipynb").write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
         names.append(name)
@@ -61,6 +68,25 @@ def pages(language: str, target: Path) -> int:
         )
     (target / "formulas.md").write_text(with_sources(table, target), encoding="utf-8")
     return missing
+
+
+def drawable(text: str, lesson: Path) -> None:
+    """Refuse a formula that is no MathML: Sphinx, with two processes, drops its page and says nothing."""
+    from latex2mathml.converter import convert
+
+    for formula in re.findall(
+        r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+)\$", re.sub(r"`[^`]*`", "", text), flags=re.DOTALL
+    ):
+        latex = " ".join("".join(formula).split())
+        try:
+            made = convert(latex)
+            fromstring(made)
+            balanced = latex.replace("\\{", "").count("{") == latex.replace("\\}", "").count("}")
+            fault = "" if balanced and "\\" not in made else "it has an unknown command or an open brace"
+        except Exception as error:  # latex2mathml raises whatever it stumbles over
+            fault = f"{type(error).__name__} {error}"
+        if fault:
+            raise SystemExit(f"{lesson}: the formula ${latex}$ cannot be drawn: {fault}")
 
 
 def linked(line: str, lesson: Path) -> str:
@@ -109,6 +135,10 @@ def main() -> None:
     parser.add_argument("languages", nargs="*", default=["en", "zh"], help="en, zh or both")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "book")
     options = parser.parse_args()
+    if missing_package := next(
+        (name for name in ("sphinx", "myst_nb", "furo") if find_spec(name) is None), None
+    ):
+        parser.error(f'{missing_package} is not installed: pip install -e ".[book]"')
     if unknown := sorted(set(options.languages) - set(SPHINX_LANGUAGE)):
         parser.error(f"there is no language {unknown[0]}: it is written in {' and '.join(SPHINX_LANGUAGE)}")
     out = options.out.resolve()

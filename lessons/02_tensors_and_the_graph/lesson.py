@@ -328,8 +328,8 @@ assert np.allclose(bias.grad.numpy(), X.numpy().sum(axis=0)), "the gradient of b
 # it is along them; every symmetric $A$ has as many as there are numbers in θ, at right angles). Along such a
 # $v$ one step turns $\delta$ into $\delta - \alpha\lambda\delta$: the distance is multiplied by
 # $1 - \alpha\lambda$. It shrinks only if $|1 - \alpha\lambda| < 1$, so $\alpha < 2/\lambda_{\max}$. We fit a
-#   line $y = wx + b$ with $L = \frac12 \cdot$ the mean of $(wx + b - y)^2$. With the columns $x$ and 1 in a
-#   matrix $X$, $\nabla L = \frac1n X^\top (X\theta - y)$, and its derivative is $A = \frac1n X^\top X$.
+# line $y = wx + b$ with $L = \frac12 \cdot$ the mean of $(wx + b - y)^2$. With the columns $x$ and 1 in a
+# matrix $X$, $\nabla L = \frac1n X^\top (X\theta - y)$, and its derivative is $A = \frac1n X^\top X$.
 
 # %%
 x_data = rng.uniform(-1, 2, 40)

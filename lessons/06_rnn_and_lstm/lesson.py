@@ -223,9 +223,9 @@ save_picture(figure, "06_reach.png")
 #
 # The example: $D = H = 1$, $T = 2$, inputs $1, -1$, loss $L = h_1 + 2 h_2$; each gate has a weight for $x$,
 # one for $h$, a bias. With pencil, the last step, whose gates and cell stand in the table that is printed:
-# $\bar h_2 = 2$, for nothing comes from later; $\bar c_2 = 2\,o\,(1 - \tanh^2 c_2) = 2 \cdot 0.32633 \cdot (1
-# - 0.09908^2) = 0.64625$; and $\delta^i_2 = \bar c_2\, g\, i\,(1-i) = 0.64625 \cdot (-0.66416) \cdot 0.38345
-# \cdot 0.61655 = -0.10147$.
+# $\bar h_2 = 2$, for nothing comes from later;
+# $\bar c_2 = 2\,o\,(1 - \tanh^2 c_2) = 2 \cdot 0.32633 \cdot (1 - 0.09908^2) = 0.64625$; and
+# $\delta^i_2 = \bar c_2\, g\, i\,(1-i) = 0.64625 \cdot (-0.66416) \cdot 0.38345 \cdot 0.61655 = -0.10147$.
 
 # %%
 WEIGHTS = {"i": (0.5, 0.1, 0.0), "f": (-0.3, 0.2, 1.0), "g": (0.8, -0.4, 0.1), "o": (0.6, 0.3, -0.2)}

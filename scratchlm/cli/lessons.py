@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -117,6 +118,8 @@ def lesson(number: str, notebook: Path | None, exercises: bool, page: bool, lang
         raise OptionError(
             "--exercises is for --notebook; for files: scratchlm lessons --copy DIR --exercises."
         )
+    if find_spec("matplotlib") is None:
+        raise DataError("Lessons draw with matplotlib: pip install matplotlib")
     environment = _with({"SCRATCHLM_PICTURES": str(Path.cwd() / "pictures")})
     try:
         Path(environment["SCRATCHLM_PICTURES"]).mkdir(parents=True, exist_ok=True)
