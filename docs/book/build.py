@@ -60,6 +60,11 @@ def pages(language: str, target: Path) -> int:
     head = (HERE / ("index.md" if language == "en" else f"index.{language}.md")).read_text(encoding="utf-8")
     (target / "index.md").write_text(head.replace("CHAPTERS", "\n".join(names[:-1])), encoding="utf-8")
     shutil.copy(ROOT / "docs" / "glossary.md", target)
+    name = "stepping.md" if language == "en" else f"stepping.{language}.md"
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    (target / "stepping.md").write_text(
+        re.sub(r"\[([^\]]+)\]\(\w+\.md\)", r"`docs/\1`", text), encoding="utf-8"
+    )
     shutil.copytree(HERE / "templates", target / "templates")
     table = formula_index()
     if language != "en":
