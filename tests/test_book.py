@@ -132,6 +132,18 @@ def test_every_word_that_is_asked_has_to_be_there(asked):
 
 
 @built
+@browser
+@language
+def test_the_steppers_page_inside_a_lesson_works(language):
+    for page in sorted((BOOK / language / "steps").glob("*.html")):
+        dom, said = opened(page)
+        assert said == []
+        assert 'id="title"' in dom
+        assert f'src="steps/{page.name}"' in (BOOK / language / page.name).read_text(encoding="utf-8")
+    assert len(list((BOOK / language / "steps").glob("*.html"))) == 5
+
+
+@built
 def test_every_link_between_pages_leads_somewhere():
     dead = []
     for page in sorted(BOOK.glob("*/**/*.html")):

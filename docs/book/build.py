@@ -30,6 +30,16 @@ from scratchlm.kernels.contract import CONTRACT  # noqa: E402
 SPHINX_LANGUAGE = {"en": "en", "zh": "zh_CN"}
 TITLES = {"en": "How a language model works", "zh": "语言模型是怎样工作的"}
 COLUMNS = {"zh": ("编号", "公式", "类", "核函数", "测试", "课程")}
+STEPS = {  # lessons with a page of the stepper in them: of which of their passes backward
+    "02_tensors_and_the_graph": 0, "05_softmax_and_cross_entropy": 0, "06_rnn_and_lstm": 6, "10_attention": 1,
+    "12_transformer": 0,
+}  # fmt: skip
+STEP_BY_STEP = {
+    "en": "## Step by step\n\nA pass of this lesson, forward and backward, with its numbers: arrow keys or "
+    "the slider go from formula to formula; point at an element to see what it is made of.",
+    "zh": "## 一步一步\n\n本课的一次前向和反向，带着全部数值：用方向键或滑块从一个公式走到下一个；"
+    "把鼠标指向一个元素，就能看到它由什么构成。",
+}
 FORMULAS = {row.formula for row in CONTRACT}
 LANGUAGES = {"py": "python", "cu": "cuda", "cuh": "cuda"}
 
@@ -55,6 +65,12 @@ def pages(language: str, target: Path) -> int:
             if cell["cell_type"] == "markdown":
                 drawable("".join(cell["source"]), path)
                 cell["source"] = [linked(line, path) for line in cell["source"]]
+        if name in STEPS:
+            frame = f'<iframe src="steps/{name}.html" class="steps" title="{name}"></iframe>'
+            text = f"{STEP_BY_STEP[language]}\n\n{frame}"
+            notebook["cells"].insert(
+                -1, {"cell_type": "markdown", "id": "steps", "metadata": {}, "source": [text]}
+            )
         (target / f"{name}.ipynb").write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
         names.append(name)
     head = (HERE / ("index.md" if language == "en" else f"index.{language}.md")).read_text(encoding="utf-8")
@@ -125,6 +141,20 @@ def engine() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
+def stepped(folder: Path, language: str, environment: dict[str, str]) -> None:
+    """Write the pages of the stepper that lessons show."""
+    folder.mkdir(exist_ok=True)
+    for name, skip in STEPS.items():
+        page = str(folder / f"{name}.html")
+        command = [sys.executable, "-m", "scratchlm", "step", name[:2].lstrip("0"), "--skip", str(skip)]
+        made = subprocess.run(
+            [*command, "--html", page, "--language", language],
+            env=environment, capture_output=True, encoding="utf-8",
+        )  # fmt: skip
+        if made.returncode:
+            sys.exit(f"{made.stderr}\n{name}: the stepper's page was not written, see above.")
+
+
 def failing(report: Path) -> str:
     """What a lesson's cell ended with: the cell that failed, and the error's last line."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", report.read_text(encoding="utf-8"))
@@ -165,6 +195,7 @@ def main() -> None:
         if made.returncode:
             failed = "".join(map(failing, sorted((out / language / "reports").glob("*.err.log"))))
             sys.exit(f"{failed or made.stderr}\nThe book in {language} was not built, see above.")
+        stepped(out / language / "steps", language, environment)
         untranslated = f", {missing} texts without a translation" if language != "en" else ""
         print(f"{out / language / 'index.html'}{untranslated}")
 
