@@ -146,7 +146,7 @@ def test_the_steppers_page_inside_a_lesson_works(language):
 @built
 def test_every_link_between_pages_leads_somewhere():
     dead = []
-    for page in sorted(BOOK.glob("*/**/*.html")):
+    for page in sorted(page for name in ("en", "zh") for page in (BOOK / name).rglob("*.html")):
         for link in set(re.findall(r'href="([^"#?:]+\.html)[#"]', page.read_text(encoding="utf-8"))):
             if not (page.parent / link).is_file():
                 dead.append(f"{page.relative_to(BOOK)}: {link}")
