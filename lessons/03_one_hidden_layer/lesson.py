@@ -53,7 +53,7 @@ check_close(
     "3.1", "h", h, [[3 / 4, 1 / 2], [1 / 4, 1 / 2], [3 / 4, 1 / 4]], "σ(X Wᵀ + b), a row for each example"
 )
 check_close(
-    "3.1", "y", y, [[3 / 4], [1 / 4], [1 / 2]], "σ(h Woᵀ + bo): (4·¾ + 4·½ − 4) ln 3 for the first"
+    "3.1", "y", y, [[3 / 4], [1 / 4], [1 / 2]], "σ(h Woᵀ + bo): (4·¾ + 4·½ − 4) ln 3 = ln 3 for the first"
 )
 print("With pencil: h and y of three examples")
 for row, hidden, out in zip(X, h, y, strict=True):

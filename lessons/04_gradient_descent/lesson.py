@@ -190,8 +190,8 @@ for t, gradient in enumerate(gradients, 1):
         check_close("4.3", "θ after one step", theta, [-0.1, 0.1], "α against the sign of g", rtol=1e-4)
     check_close("4.3", f"θ after step {t}", theta, parameter, "m, s, both hats, then the step", rtol=1e-7)
     mean, square = adam.buffers["mean"][0], adam.buffers["square"][0]
-    check_close("4.3", f"m after step {t}", m, mean, "g without a hat; β₁ is 0.8", rtol=1e-7)
-    check_close("4.3", f"s after step {t}", s, square, "g² without a hat; β₂ is 0.99", rtol=1e-7)
+    check_close("4.3", f"m after step {t}", m, mean, "a mean of g, no hat; β₁ is 0.8", rtol=1e-7)
+    check_close("4.3", f"s after step {t}", s, square, "a mean of g², no hat; β₂ is 0.99", rtol=1e-7)
 print("\nAdam: three steps with gradients of very different size")
 print(f"  θ = {theta}   the engine's {parameter.numpy()}")
 print("\nThe engine's code\n")
