@@ -73,10 +73,11 @@ check_close(
     "1.1", 'similarity("abcd", "abce", k=2)', similarity("abcd", "abce", k=2), 2 / 4, "in common / together"
 )
 check_close(
-    "1.1", 'similarity("aaaa", "aa", k=2)', similarity("aaaa", "aa", k=2), 1.0, "sets: each run counts once"
+    "1.1", 'similarity("abab", "ab", k=2)', similarity("abab", "ab", k=2), 1 / 2,
+    "sets: ab counts once, and ba is another run",
 )
 check_close("1.1", 'similarity("ab", "ab", k=5)', similarity("ab", "ab"), 1.0, "a short text is its own run")
-check_close("1.1", 'similarity("ab", "cd", k=5)', similarity("ab", "cd"), 0.0, "nothing in common")
+check_close("1.1", 'similarity("ab", "abc", k=5)', similarity("ab", "abc"), 0.0, "the runs are ab and abc")
 check_close(
     "1.1", "two sentences", similarity("the cat sat", "the cat ran"), 4 / 10, "k = 5 where nothing is said"
 )
@@ -131,6 +132,7 @@ words = ["to", "be", "or", "not", "to", "be", "that", "is", "the", "question"]
 tokens = vocabulary(words)
 right = ["<unk>", "be", "to", "is", "not", "or", "question", "that", "the"]
 check("1.2", tokens == right, f"the vocabulary is {tokens}, expected {right}")
+check("1.2", words[:3] == ["to", "be", "or"], "the list that is given is not to be changed")
 tokens = vocabulary(words, min_count=2)
 check("1.2", tokens == ["<unk>", "be", "to"], f"with min_count=2 it is {tokens}, expected <unk>, be, to")
 check("1.2", vocabulary([]) == ["<unk>"], "without pieces there is <unk> alone")
@@ -181,10 +183,13 @@ best, state = merge(state)
 check("1.3", best == ("a", "ab"), f"the second pair is {best}, expected ('a', 'ab')")
 best, state = merge({("xa", "b"): 1, ("a", "b"): 2})
 check("1.3", state == {("xa", "b"): 1, ("ab",): 2}, f"it made {list(state)}: xa and b are no a b")
+_, state = merge({("a", "b"): 2, ("ab",): 3})
+check("1.3", state == {("ab",): 5}, f"a·b twice and ab 3 times made {state}: equal words add their counts")
 best, state = merge({tuple("xyxyx"): 1, tuple("ba"): 2})
 check("1.3", best == ("b", "a"), f"of pairs that occur twice, {best} was taken, expected the smallest, b a")
-_, state = merge({tuple("aaaa"): 1, tuple("aaa"): 1})
-right = {("aa", "aa"): 1, ("aa", "a"): 1}
+best, state = merge({tuple("aaaa"): 1, tuple("aaa"): 1, tuple("b"): 1, tuple("cd"): 3})
+check("1.3", best == ("a", "a"), f"{best} was taken, expected a a: 3 times in aaaa and twice in aaa")
+right = {("aa", "aa"): 1, ("aa", "a"): 1, ("b",): 1, ("c", "d"): 3}
 check("1.3", state == right, f"joined from the left, aaaa and aaa are {list(state)}, expected {list(right)}")
 
 often = {"low": 5, "lower": 2, "newest": 6, "widest": 3}

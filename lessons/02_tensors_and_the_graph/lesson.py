@@ -232,11 +232,12 @@ class Cube(sl.Function):
         return 3 * x * x * grad_y
         # --- solution end
 
-x = sl.tensor([1.0, -2.0, 0.5], requires_grad=True)
+x = sl.tensor([1.0, -2.0, 0.5, 0.0], requires_grad=True)
 y = Cube()(x)
-check_close("2.1", "Cube()(x)", y, [1.0, -8.0, 0.125], "x³ of 1, −2 and ½")
-(y * sl.tensor([1.0, 10.0, 100.0])).sum().backward()  # each number has a gradient of its own
-check_close("2.1", "x.grad", x.grad, [3.0, 120.0, 75.0], "x̄ = 3x² ȳ, and ȳ is 1, 10, 100 here")
+check_close("2.1", "Cube()(x)", y, [1.0, -8.0, 0.125, 0.0], "x³ of 1, −2, ½ and 0")
+check_close("2.1", "x afterwards", x, [1.0, -2.0, 0.5, 0.0], "forward is not to change the array it is given")
+(y * sl.tensor([1.0, 10.0, 100.0, 1.0])).sum().backward()  # each number has a gradient of its own
+check_close("2.1", "x.grad", x.grad, [3.0, 120.0, 75.0, 0.0], "x̄ = 3x² ȳ, and ȳ is 1, 10, 100, 1 here")
 
 # %% [markdown]
 # ## A check that knows nothing of graphs: finite differences

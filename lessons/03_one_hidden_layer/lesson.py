@@ -46,14 +46,14 @@ def forward(X, W, b, Wo, bo):
 # With pencil: ln 3 and −ln 3 are chosen so that σ gives 3/4 and 1/4.
 ln3 = np.log(3.0)
 X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-W, b = np.array([[ln3, -ln3], [0.0, -ln3]]), np.array([0.0, 0.0])
-Wo, bo = np.array([[4 * ln3, 0.0]]), np.array([-2 * ln3])
+W, b = np.array([[2 * ln3, 0.0], [-ln3, -ln3]]), np.array([-ln3, ln3])
+Wo, bo = np.array([[4 * ln3, 4 * ln3]]), np.array([-4 * ln3])
 h, y = forward(X, W, b, Wo, bo)
 check_close(
-    "3.1", "h", h, [[3 / 4, 1 / 2], [1 / 4, 1 / 4], [1 / 2, 1 / 4]], "σ(X Wᵀ + b), a row for each example"
+    "3.1", "h", h, [[3 / 4, 1 / 2], [1 / 4, 1 / 2], [3 / 4, 1 / 4]], "σ(X Wᵀ + b), a row for each example"
 )
 check_close(
-    "3.1", "y", y, [[3 / 4], [1 / 4], [1 / 2]], "σ(h Woᵀ + bo): 4·¾·ln 3 − 2·ln 3 = ln 3 for the first"
+    "3.1", "y", y, [[3 / 4], [1 / 4], [1 / 2]], "σ(h Woᵀ + bo): (4·¾ + 4·½ − 4) ln 3 = ln 3 for the first"
 )
 print("With pencil: h and y of three examples")
 for row, hidden, out in zip(X, h, y, strict=True):
@@ -294,7 +294,8 @@ def slope(zi, zj):
 
 zi, zj = rng.standard_normal((2, 6))
 check_close(
-    "3.4", "slope((1, 2), (2, 4))", slope(np.array([1.0, 2.0]), np.array([2.0, 4.0])), 2.0, "zj is twice zi"
+    "3.4", "slope((1, 2), (−2, −4))", slope(np.array([1.0, 2.0]), np.array([-2.0, -4.0])), -2.0,
+    "zj is −2 times zi",
 )
 check_close(
     "3.4", "slope((1, 2), (2, −1))", slope(np.array([1.0, 2.0]), np.array([2.0, -1.0])), 0.0,

@@ -59,7 +59,8 @@ check_close(
     "5.1", "∂L/∂W", found, [[5, 0], [0, 0], [4, 5], [0, 0]], "an id that comes twice gets both gradients"
 )
 one_hot = (ids[:, None] == np.arange(4)).astype(float)  # (N, V)
-check_close("5.1", "∂L/∂W", found, one_hot.T @ grad_y, "the same as Eᵀ ∂L/∂Y")
+wide = np.array([[0.5, 1.0, -2.0], [5.0, 0.25, 0.0], [3.0, 4.0, 0.75]])  # three features, and fractions
+check_close("5.1", "∂L/∂W, D = 3", embedding_backward(wide, ids, 4), one_hot.T @ wide, "the same as Eᵀ ∂L/∂Y")
 table = sl.tensor(np.arange(8.0).reshape(4, 2), requires_grad=True)
 rows = F.embedding(table, ids)
 (rows * sl.tensor(grad_y)).sum().backward()
@@ -117,6 +118,7 @@ def softmax(z):
 z = np.log([4.0, 3.0, 1.0])
 with np.errstate(over="ignore", invalid="ignore"):
     check_close("5.2", "softmax(ln 4, ln 3, ln 1)", softmax(z), [4 / 8, 3 / 8, 1 / 8], "e^z over the sum")
+    check_close("5.2", "z afterwards", z, np.log([4.0, 3.0, 1.0]), "the caller's z is not to be changed")
     rows = np.array([[0.0, 0.0], [1000.0, 1000.0], [-1000.0, -1000.0 + math.log(3)]])
     right = [[0.5, 0.5], [0.5, 0.5], [0.25, 0.75]]
     check_close(
@@ -178,6 +180,8 @@ z, t = np.log([[4.0, 3.0, 1.0], [1.0, 1.0, 2.0]]), np.array([0, 2])
 hint = "p minus 1 at the right sign, divided by N"
 expected = [[-1 / 4, 3 / 16, 1 / 16], [1 / 8, 1 / 8, -1 / 4]]
 check_close("5.3", "∂L/∂z", cross_entropy_gradient(z.copy(), t), expected, hint)
+found = cross_entropy_gradient(z[:1].copy(), t[:1])
+check_close("5.3", "∂L/∂z of the first row alone", found, [[-1 / 2, 3 / 8, 1 / 8]], "N is the number of rows")
 scores = sl.tensor(z, requires_grad=True)
 loss = F.cross_entropy(scores, t)
 loss.backward()

@@ -368,9 +368,9 @@ def reorder(array, given):
     # --- solution end
 
 
-numbered = np.repeat(np.arange(4.0), 2)[:, None] * [1, 10]  # (4H, 2) with H = 2
-for given in ("iofg", "ifgo", "gofi"):
-    right = np.repeat([float(given.index(gate)) for gate in "ifgo"], 2)[:, None] * [1, 10]
+for given, height in (("iofg", 2), ("ifgo", 2), ("gofi", 3)):
+    numbered = np.repeat(np.arange(4.0), height)[:, None] * [1, 10]  # (4H, 2) with H = height
+    right = np.repeat([float(given.index(gate)) for gate in "ifgo"], height)[:, None] * [1, 10]
     check_close(
         "6.3", f"reorder(array, {given!r})", reorder(numbered, given), right, "blocks i, f, g, o, H rows each"
     )

@@ -140,11 +140,11 @@ check_close(
     "7.2", "the table of 0101102, alpha = 1", bigram_table(few, 3, alpha=1), expected,
     "row u sums to 1 over v",
 )
-expected = np.array([[0.5, 2.5, 1.5], [2.5, 1.5, 0.5], [0.5, 0.5, 0.5]])
-expected /= [[4.5], [4.5], [1.5]]
+expected = np.array([[0.5, 2.5, 1.5, 0.5], [2.5, 1.5, 0.5, 0.5], [0.5] * 4, [0.5] * 4])
+expected /= [[5], [5], [2], [2]]
 check_close(
-    "7.2", "the table with alpha = 0.5", bigram_table(few, 3, alpha=0.5), expected,
-    "α is added to every count",
+    "7.2", "the table with V = 4, alpha = 0.5", bigram_table(few, 4, alpha=0.5), expected,
+    "α is added to all V · V counts",
 )
 table = bigram_table(train, V)
 frequencies = np.bincount(train, minlength=V) + 0.1
@@ -317,6 +317,9 @@ check_close(
 both = next_distribution(z, 0.5, top_k=2)
 check_close("7.3", "it with τ = ½ and top_k = 2", both, [16 / 25, 0, 9 / 25, 0], "both at once")
 check_close("7.3", "z afterwards", z, kept, "the caller's logits are not to be changed")
+with np.errstate(over="ignore", invalid="ignore"):
+    tie = np.sort(next_distribution(np.array([1000.0, 1000.0, 0.0]), top_k=1))
+check_close("7.3", "1000, 1000, 0 with top_k = 1, sorted", tie, [0, 0, 1], "one stays; e^1000 overflows")
 
 def generate(model, prompt, length, rng, **options):
     """Read the prompt, then write `length` characters, each drawn and fed back."""

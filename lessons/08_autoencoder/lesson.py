@@ -55,7 +55,7 @@ check_close(
     "8.1", "∂L/∂Y of drawn numbers", autoencoder_loss(X, Y)[1], differences, "by finite differences"
 )
 by_engine = F.mse_loss(sl.tensor(Y), sl.tensor(X), "sum").item() / len(X)
-assert np.isclose(by_engine, autoencoder_loss(X, Y)[0]), "the engine differs from the page"
+check_close("8.1", "L of drawn numbers", autoencoder_loss(X, Y)[0], by_engine, "divided by N = 5, not D = 3")
 print(f"F2 by the page {autoencoder_loss(X, Y)[0]:.6f}, by the engine's mse_loss {by_engine:.6f}")
 
 # %% [markdown]
@@ -160,6 +160,8 @@ kinds = "".join("T" if isinstance(layer, nn.Tanh) else "L" for layer in layers)
 check("8.3", kinds == "LTLLTL", f"the layers are {kinds}, expected LTLLTL (L linear, T tanh)")
 sizes = [tuple(layer.weight.shape) for layer in layers if isinstance(layer, nn.Linear)]
 check("8.3", sizes == [(7, 5), (2, 7), (7, 2), (5, 7)], f"the weights are {sizes}, for D = 5, H = 7, Z = 2")
+biases = [getattr(layer, "bias", None) is not None for layer in layers]
+check("8.3", biases == [kind == "L" for kind in kinds], "every linear layer has a bias")
 
 angle = np.random.default_rng(1).uniform(-2.2, 2.2, 300)
 arc = np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.03 * rng.standard_normal((300, 2))

@@ -24,7 +24,7 @@ from scratchlm import models, nn, optim
 from scratchlm.debugger import numerical_gradient
 from scratchlm.errors import TokenError
 from scratchlm.generation import beam_search
-from scratchlm.lesson import check, check_close, save_picture, show_code
+from scratchlm.lesson import check, check_close, save_picture, show_code, tried
 from scratchlm.models.listings import L3, L3AsPrinted
 
 # %% [markdown]
@@ -65,12 +65,13 @@ def averages(prices, lengths):
 
 
 bit = math.log(2)
-prices = np.array([[1.0, 9.0, 9.0], [2.0, 2.0, 2.0]]) * bit
+prices = np.array([[1.0, 9.0, 0.0], [2.0, 2.0, 2.0]]) * bit
 found = averages(prices, np.array([1, 3]))
 check_close(
-    "9.1", "per sequence, per sign, mean of means", found, np.array([3.5, 1.75, 1.5]) * bit, "9 is padding"
+    "9.1", "per sequence, per sign, mean of means", found, np.array([3.5, 1.75, 1.5]) * bit,
+    "9 and 0 are padding",
 )
-assert prices[0, 1] == 9 * bit, "the prices are not to be changed"
+check("9.1", prices[0, 1] == 9 * bit, "the prices are not to be changed")
 sequence, sign, means = np.array(found) / bit
 print(f"With pencil, in bits: per sequence {sequence:.2f}, per sign {sign:.2f}, mean of means {means:.2f}")
 
@@ -99,12 +100,17 @@ def teacher(rows, start, end):
     # --- solution end
 
 
-inputs, targets = teacher([[5, 6, 7], [8]], start=1, end=2)
+rows = [[5, 6], [7, 8, 9], [4]]
+with tried("9.2", "teacher for rows of 2, 3 and 1 signs"):
+    inputs, targets = teacher(rows, start=1, end=2)
+check("9.2", rows == [[5, 6], [7, 8, 9], [4]], "the rows that are given are not to be changed")
 check("9.2", isinstance(inputs, np.ndarray) and isinstance(targets, np.ndarray), "return two NumPy arrays")
 check_close(
-    "9.2", "inputs", inputs, [[1, 5, 6, 7], [1, 8, 2, 2]], "start sign, the row, filled with the end sign"
+    "9.2", "inputs", inputs, [[1, 5, 6, 2], [1, 7, 8, 9], [1, 4, 2, 2]],
+    "start sign, the row, filled with the end sign",
 )
-check_close("9.2", "targets", targets, [[5, 6, 7, 2], [8, 2, -100, -100]], "the row, one end sign, then −100")
+expected = [[5, 6, 2, -100], [7, 8, 9, 2], [4, 2, -100, -100]]
+check_close("9.2", "targets", targets, expected, "the row, one end sign, then −100")
 
 # %% [markdown]
 # ## Something to translate

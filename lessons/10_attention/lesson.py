@@ -69,6 +69,10 @@ expected = attention(2 * q, k, v)[0]
 check_close(
     "10.1", "y with D = 16", attention(q4, np.repeat(k, 4, axis=1), v)[0], expected, "is √D the features' D?"
 )
+large = np.array([[1000.0], [-1000.0]]), np.array([[1.0], [2.0]]), np.array([[3.0], [5.0]])
+with np.errstate(over="ignore", invalid="ignore"):
+    found = attention(*large)[0]
+check_close("10.1", "y of large scores", found, [[5], [3]], "take each row's largest score out before e^")
 by_engine = F.attention(*(sl.tensor(a) for a in (q, k, v)))
 assert np.allclose(by_engine.numpy(), attention(q, k, v)[0]), "the engine differs from the page"
 print(f"With pencil: P = {P[0]}, y = {y[0]}")
@@ -159,6 +163,9 @@ check_close(
 )
 check_close("10.3", "P above the diagonal", np.triu(P, 1), np.zeros((5, 5)), "later keys have weight 0")
 check_close("10.3", "y", y, F.attention(*(sl.tensor(a) for a in (q, k, v)), causal=True), "keys 0 … t, t too")
+with np.errstate(over="ignore", invalid="ignore"):
+    found = causal_attention(*large)[0]
+check_close("10.3", "y of large scores", found, [[3], [3]], "mask, then take the largest out, then e^")
 later = v.copy()
 later[3] += 100
 check_close(
@@ -220,6 +227,9 @@ check_close("10.4", "place 2", table[2], right, "the second pair turns 100 times
 big = positions(40, 16)
 check_close(
     "10.4", "the length of each row", (big**2).sum(axis=1), np.full(40, 8.0), "sin² + cos² = 1, D/2 times"
+)
+check_close(
+    "10.4", "place 1, D = 16, third pair", big[1, 4:6], [math.sin(0.1), math.cos(0.1)], "10000^(4/16) is 10"
 )
 shifted = (big[:-3] * big[3:]).sum(axis=1)
 assert np.allclose(shifted, shifted[0]), "places three apart have the same product everywhere"

@@ -21,6 +21,13 @@ WRONG = [
         "both = sum(x in B for x in A)\nreturn both / (len(A) + len(B) - both)"
     ]),
     ("1.1", "single signs", ["A, B = set(a), set(b)\nreturn len(A & B) / len(A | B)"]),
+    ("1.1", "k shortened for both", [
+        "k = min(k, len(a), len(b))\n" + SETS + "return len(A & B) / len(A | B)"
+    ]),
+    ("1.1", "runs without their order", [
+        'A, B = ({"".join(sorted(t[i : i + k])) for i in range(max(1, len(t) - k + 1))} for t in (a, b))\n'
+        "return len(A & B) / len(A | B)"
+    ]),
     ("1.2", "without <unk>", [
         "c = Counter(pieces)\nreturn sorted((p for p in c if c[p] >= min_count), key=lambda p: (-c[p], p))"
     ]),
@@ -35,6 +42,10 @@ WRONG = [
         'c = Counter(pieces)\nreturn ["<unk>", *(p for p, n in c.most_common() if n >= min_count)]'
     ]),
     ("1.2", "min_count ignored", ['c = Counter(pieces)\nreturn ["<unk>", *sorted(c, key=lambda p: (-c[p], p))]']),
+    ("1.2", "the caller's list sorted", [
+        'pieces.sort()\nc = Counter(pieces)\n'
+        'return ["<unk>", *sorted((p for p in c if c[p] >= min_count), key=lambda p: (-c[p], p))]'
+    ]),
     ("1.3", "the ends of tokens, too", [
         "pairs = Counter()\nfor word, count in words.items():\n    for pair in pairwise(word):\n        pairs[pair] += count\n"
         "best = min(pairs, key=lambda pair: (-pairs[pair], pair))\n"
@@ -55,4 +66,11 @@ WRONG = [
         f"{PAIRS}best = min(pairs, key=lambda p: (-pairs[p], p))\n" + JOIN.replace("return best", 'return "".join(best)')
     ]),
     ("1.3", "nothing joined", [f"{PAIRS}best = min(pairs, key=lambda p: (-pairs[p], p))\nreturn best, dict(words)"]),
+    ("1.3", "words that become equal overwrite each other", [
+        f"{PAIRS}best = min(pairs, key=lambda p: (-pairs[p], p))\n" + JOIN.replace("+= count", "= count")
+    ]),
+    ("1.3", "a pair counted once in a word", [
+        PAIRS.replace("zip(word, word[1:])", "set(pairwise(word))")
+        + "best = min(pairs, key=lambda p: (-pairs[p], p))\n" + JOIN
+    ]),
 ]  # fmt: skip

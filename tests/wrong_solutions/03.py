@@ -9,6 +9,7 @@ WRONG = [
     ("3.1", "y without its column", [
         "h = 1 / (1 + np.exp(-(X @ W.T + b)))\nreturn h, 1 / (1 + np.exp(-(h @ Wo[0] + bo)))"
     ]),
+    ("3.1", "b forgotten", ["h = 1 / (1 + np.exp(-(X @ W.T)))\nreturn h, 1 / (1 + np.exp(-(h @ Wo.T + bo)))"]),
     ("3.2", "or", ["return np.full((2, 2), 20.0), np.array([-10.0, -10.0]), np.full((1, 2), 20.0), np.array([-10.0])"]),
     ("3.2", "nand", ["return np.full((2, 2), -20.0), np.full(2, 30.0), np.full((1, 2), 20.0), np.array([-30.0])"]),
     ("3.2", "too soft", [
@@ -42,4 +43,5 @@ WRONG = [
     ("3.4", "of zi on zj", ["return (zi * zj).sum() / (zj * zj).sum()"]),
     ("3.4", "a mean of quotients", ["return (zj / zi).mean()"]),
     ("3.4", "with an intercept", ["a = zi - zi.mean()\nreturn (a * (zj - zj.mean())).sum() / (a * a).sum()"]),
+    ("3.4", "never negative", ["return abs((zi * zj).sum()) / (zi * zi).sum()"]),
 ]  # fmt: skip

@@ -28,4 +28,7 @@ WRONG = [
         "blocks = dict(zip(given, np.split(array, 4), strict=True))\n"
         'return np.concatenate([blocks[gate] for gate in "ifgo"], axis=-1)'
     ]),
+    ("6.3", "two rows for each block", [
+        'return np.concatenate([array[2 * given.index(g) : 2 * given.index(g) + 2] for g in "ifgo"])'
+    ]),
 ]  # fmt: skip

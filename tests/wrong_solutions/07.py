@@ -33,6 +33,10 @@ WRONG = [
         "return counts / counts.sum(axis=1, keepdims=True)"
     ]),
     ("7.2", "counts alone", ["counts = np.full((V, V), alpha)\nnp.add.at(counts, (ids[:-1], ids[1:]), 1)\nreturn counts"]),
+    ("7.2", "V from the ids", [
+        "V = ids.max() + 1\ncounts = np.full((V, V), float(alpha))\nnp.add.at(counts, (ids[:-1], ids[1:]), 1)\n"
+        "return counts / counts.sum(axis=1, keepdims=True)"
+    ]),
     ("7.3", "temperature ignored", [
         "z = z.astype(np.float64)\nif top_k is not None:\n    z[np.argsort(z)[:-top_k]] = -np.inf\n"
         "return reference.softmax_forward(z[None, :])[0]"
@@ -59,6 +63,13 @@ WRONG = [
     ]),
     ("7.3", "the caller's logits changed", [
         "z /= temperature\nif top_k is not None:\n    z[np.argsort(z)[:-top_k]] = -np.inf\n"
+        "return reference.softmax_forward(z[None, :])[0]"
+    ]),
+    ("7.3", "overflow", [
+        "e = np.exp(z / temperature)\nif top_k is not None:\n    e[np.argsort(e)[:-top_k]] = 0\nreturn e / e.sum()"
+    ]),
+    ("7.3", "more than top_k where some are equal", [
+        "z = z / temperature\nif top_k is not None:\n    z[z < np.sort(z)[-top_k]] = -np.inf\n"
         "return reference.softmax_forward(z[None, :])[0]"
     ]),
 ]  # fmt: skip

@@ -12,6 +12,14 @@ WRONG = [
         "c = np.arange(prices.shape[1]) <= np.asarray(lengths)[:, None]\ns = np.where(c, prices, 0).sum(axis=1)\n"
         "return s.mean(), s.sum() / c.sum(), (s / lengths).mean()"
     ]),
+    ("9.1", "the largest price taken for padding", [
+        "c = prices != prices.max()\ns = np.where(c, prices, 0).sum(axis=1)\n"
+        "return s.mean(), s.sum() / c.sum(), (s / lengths).mean()"
+    ]),
+    ("9.1", "the prices changed", [
+        "c = np.arange(prices.shape[1]) < np.asarray(lengths)[:, None]\nprices[~c] = 0\ns = prices.sum(axis=1)\n"
+        "return s.mean(), s.sum() / c.sum(), (s / lengths).mean()"
+    ]),
     ("9.2", "no end sign", [
         "T = max(map(len, rows)) + 1\ninputs, targets = np.full((len(rows), T), end), np.full((len(rows), T), -100)\n"
         "for n, row in enumerate(rows):\n    inputs[n, : len(row) + 1] = [start, *row]\n    targets[n, : len(row)] = row\n"
@@ -36,6 +44,16 @@ WRONG = [
         "T = max(map(len, rows)) + 1\ninputs, targets = np.full((len(rows), T), end), np.full((len(rows), T), -100)\n"
         "for n, row in enumerate(rows):\n    inputs[n, T - len(row) - 1 :] = [start, *row]\n"
         "    targets[n, T - len(row) - 1 :] = [*row, end]\nreturn inputs, targets"
+    ]),
+    ("9.2", "as long as the first row", [
+        "T = len(rows[0]) + 1\ninputs, targets = np.full((len(rows), T), end), np.full((len(rows), T), -100)\n"
+        "for n, row in enumerate(rows):\n    inputs[n, : len(row) + 1] = [start, *row]\n"
+        "    targets[n, : len(row) + 1] = [*row, end]\nreturn inputs, targets"
+    ]),
+    ("9.2", "the end sign put into the caller's rows", [
+        "T = max(map(len, rows)) + 1\ninputs, targets = np.full((len(rows), T), end), np.full((len(rows), T), -100)\n"
+        "for n, row in enumerate(rows):\n    inputs[n, : len(row) + 1] = [start, *row]\n"
+        "    row.append(end)\n    targets[n, : len(row)] = row\nreturn inputs, targets"
     ]),
     ("9.3", "greedy for every k", [
         "row, price = (), 0.0\nfor _ in range(T):\n    step = after(row)\n    s = int(np.argmax(step))\n"

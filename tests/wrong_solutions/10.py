@@ -12,6 +12,12 @@ WRONG = [
         "a = q @ k.T\nP = (a == a.max(axis=1, keepdims=True)).astype(float)\nreturn P @ v, P"
     ]),
     ("10.1", "scores for weights", ["P = q @ k.T / math.sqrt(q.shape[1])\nreturn P @ v, P"]),
+    ("10.1", "overflow", [
+        "e = np.exp(q @ k.T / math.sqrt(q.shape[1]))\nP = e / e.sum(axis=1, keepdims=True)\nreturn P @ v, P"
+    ]),
+    ("10.1", "the largest of all rows", [
+        "a = q @ k.T / math.sqrt(q.shape[1])\ne = np.exp(a - a.max())\nP = e / e.sum(axis=1, keepdims=True)\nreturn P @ v, P"
+    ]),
     ("10.2", "no softmax", [
         "a = grad_y @ v.T / math.sqrt(q.shape[1])\nreturn a @ k, a.T @ q, P.T @ grad_y"
     ]),
@@ -41,6 +47,14 @@ WRONG = [
         f"{SOFTMAX}return P @ v, P"
     ]),
     ("10.3", "no mask", ["return attention(q, k, v)"]),
+    ("10.3", "overflow", [
+        "a = np.where(np.tri(len(q), dtype=bool), q @ k.T / math.sqrt(q.shape[1]), -np.inf)\n"
+        "e = np.exp(a)\nP = e / e.sum(axis=1, keepdims=True)\nreturn P @ v, P"
+    ]),
+    ("10.3", "the largest of what is masked, too", [
+        "a = q @ k.T / math.sqrt(q.shape[1])\ne = np.exp(a - a.max(axis=1, keepdims=True)) * np.tri(len(q))\n"
+        "P = e / e.sum(axis=1, keepdims=True)\nreturn P @ v, P"
+    ]),
     ("10.4", "sines first, then cosines", [
         "angle = np.arange(T)[:, None] / 10000 ** (np.arange(0, D, 2) / D)\n"
         "return np.concatenate([np.sin(angle), np.cos(angle)], axis=1)"
@@ -55,6 +69,10 @@ WRONG = [
     ]),
     ("10.4", "places from 1", [
         "angle = np.arange(1, T + 1)[:, None] / 10000 ** (np.arange(0, D, 2) / D)\n"
+        "return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(T, D)"
+    ]),
+    ("10.4", "100 times slower for every D", [
+        "angle = np.arange(T)[:, None] / 100.0 ** np.arange(D // 2)\n"
         "return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(T, D)"
     ]),
 ]  # fmt: skip
