@@ -58,7 +58,8 @@ def step(
     stepper = Stepper(tape, click.echo)
     click.echo(f"{len(tape)} formulas recorded; {_ending(tape)}")
     if not len(tape):
-        raise DataError(f"{program} ran no formula of scratchlm that could be recorded.")
+        went = f"it went backward {tape.passes} times" if tape.passes else "it ran no formula of scratchlm"
+        raise DataError(f"{program} left nothing to look at: {went}, and --skip is {skip}.")
     if html is not None:
         from ..debugger.page import write
 

@@ -13,7 +13,7 @@ import numpy as np
 from .. import functions as F
 from ..tensor import Tensor
 from .kept import Record
-from .questions import arrays_of, map_of
+from .questions import arrays_of, map_of, rounded
 
 Options = dict[str, Any]
 
@@ -153,15 +153,16 @@ def _of_torch(record: Record, peer: Any) -> tuple[list[Any], list[Any]]:
 
 def _told(record: Record, peer: str, outputs: list[Any], grads: list[Any]) -> str:
     named = {id(seen): name for name, seen in reversed(arrays_of(record).items())}
+    summed = rounded(record)
     worst, own = 0.0, [*record.outputs, *record.grad_inputs]
     theirs = [*outputs, *[None] * (len(record.outputs) - len(outputs)), *grads]
     for seen, other in zip(own, theirs, strict=False):
         if seen is None or other is None or seen.array is None or seen.array.shape != other.shape:
             continue
-        largest = float(np.abs(other).max(initial=0.0)) or 1.0
+        share = 1e-3 if seen.array.dtype == np.float32 else 1e-7
+        largest = max(float(np.abs(other).max(initial=0.0)), summed / share) or 1.0
         with np.errstate(invalid="ignore"):
             apart = np.abs(seen.array - other) / largest
-        share = 1e-3 if seen.array.dtype == np.float32 else 1e-7
         if not (apart <= share).all():
             name, where = named.get(id(seen), "an array"), map_of(~(apart <= share))
             return f"beside {peer}: WRONG, {name} differs by {apart.max():.1e} of the largest{where}"

@@ -4,7 +4,6 @@ import cmd
 import inspect
 import pdb
 import re
-import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +60,9 @@ class Stepper(cmd.Cmd):
             raise SystemExit
         names = [name[3:] for name in dir(self) if name.startswith("do_")]
         found = [name for name in names if name.startswith(word)]
-        if len(found) != 1:
+        if len(found) > 1:
+            raise OptionError(f"{quote(word)} begins several commands: {', '.join(found)}.")
+        if not found:
             hint = did_you_mean(word, names) or f" (it has {', '.join(names)})"
             raise OptionError(f"The stepper has no command {quote(word)}{hint}.")
         getattr(self, f"do_{found[0]}")(rest.strip())
@@ -165,15 +166,20 @@ class Stepper(cmd.Cmd):
 
     # ------------------------------------------------------------------ looking
     def do_print(self, given: str) -> None:
-        """print [NAME[SLICE]]: an array of this formula (x, y, grad_y …), or all of them in a line each."""
+        """print [NAME[SLICE] or EXPRESSION]: an array of this formula (x, y, grad_y …), or what is computed
+        from them, as y.sum(-1) or np.abs(grad_y).max(); without anything, all of them in a line each."""
         names = arrays_of(self.record)
-        name, bracket, index = given.partition("[")
-        if not name:
+        if not given:
             for name, seen in names.items():
                 source = (
                     f"  made by #{seen.source[0]}" if isinstance(seen.source, tuple) else f"  {seen.source}"
                 )
-                self.say(f"  {name:16} {seen}{source if name in _inputs(self.record) else ''}")
+                of = source if name in _inputs(self.record) else ""
+                self.say(f"  {name:16} {seen}{_range(seen)}{of}")
+            return
+        name, bracket, index = given.partition("[")
+        if not re.fullmatch(r"\w+(\[[^\]]*\])?", given):
+            self.say(_shown(_computed(given, names)))
             return
         if name not in names:
             raise OptionError(f"{self.record.name} has no {quote(name)}: it has {', '.join(names)}.")
@@ -182,7 +188,7 @@ class Stepper(cmd.Cmd):
             raise OptionError(f'{name} was not kept (level "full", within the budget): {names[name]}.')
         if bracket:
             array = array[_index(index.removesuffix("]"), array)]
-        self.say(np.array2string(np.asarray(array), precision=5, threshold=200, suppress_small=True))
+        self.say(_shown(array))
 
     def do_formula(self, given: str) -> None:
         """formula [NAME[I, J]]: what this formula says; of one element, with the numbers put in."""
@@ -217,10 +223,14 @@ class Stepper(cmd.Cmd):
     def do_check(self, given: str) -> None:
         """check [all]: this formula's gradients beside finite differences, and all that it made beside its
         composed twin and PyTorch's; or those of all formulas, of which those that are wrong are shown."""
+        if given not in ("", "all"):
+            raise OptionError(f"check looks at this formula, check all at all of them; not {quote(given)}.")
         chosen = [r for r in self.tape if r.turn is not None] if given == "all" else [self.record]
         for record in chosen:
             found = [*map(str, check(record)), *beside(record)]
-            if given != "all" or any("WRONG" in one for one in found):
+            wrong = any("WRONG" in one for one in found)
+            self.failed |= wrong
+            if given != "all" or wrong:
                 self.say(str(record))
                 for one in found:
                     self.say(f"  {one}")
@@ -234,7 +244,9 @@ class Stepper(cmd.Cmd):
 
     def do_diff(self, given: str) -> None:
         """diff FILE: where another recording parts from this one: the first formula with other numbers."""
-        for line in differences(self.tape, Tape.load(*shlex.split(given))):
+        if not given:
+            raise OptionError("diff takes the name of a file that save wrote.")
+        for line in differences(self.tape, Tape.load(given.strip("\"'"))):
             self.say(line)
 
     def do_verify(self, _: str) -> None:
@@ -286,6 +298,27 @@ def _index(text: str, array: np.ndarray) -> Any:
     return tuple(parts)
 
 
+def _shown(array: Any) -> str:
+    return np.array2string(np.asarray(array), precision=5, threshold=200, suppress_small=True)
+
+
+def _range(seen: Any) -> str:
+    """The number, or the least and the largest."""
+    if seen.array is None or not seen.array.size or seen.array.dtype.kind not in "fiu":
+        return ""
+    if seen.array.size == 1:
+        return f"  = {seen.array.item():.6g}"
+    return f"  {seen.array.min():.4g} … {seen.array.max():.4g}"
+
+
+def _computed(text: str, names: dict[str, Any]) -> Any:
+    """An expression of the formula's arrays, as Python reads it."""
+    try:
+        return eval(text, {"np": np}, {name: seen.array for name, seen in names.items()})
+    except Exception as error:
+        raise OptionError(f"{text} cannot be computed: {type(error).__name__}: {error}.") from None
+
+
 def _inputs(record: Record) -> list[str]:
     return list(arrays_of(record))[: len(record.inputs)]
 
@@ -298,7 +331,9 @@ def _first_line(method: Any) -> int:
 
 def _condition(given: str) -> Callable[[Record], bool]:
     """What `until` waits for."""
-    number = re.fullmatch(r"norm\s*>?\s*([\d.eE+-]+)", given)
+    number = re.fullmatch(r"norm\s*>?\s*(\d[\d.]*(?:[eE][+-]?\d+)?)", given)
+    if given.split(" ")[0] == "norm" and not number:
+        raise OptionError("until norm takes a number: until norm > 10.")
     if number:
         return lambda r: any(_norm(seen) > float(number[1]) for seen in _kept(r))
     if given == "nan":

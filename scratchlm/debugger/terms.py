@@ -147,11 +147,17 @@ def _along(options: dict[str, Any], array: Any, index: Index) -> list[Index]:
     return [(*index[:axis], v, *index[axis + 1 :]) for v in range(array.shape[axis])]
 
 
+def _v(name: str, index: Index, options: dict[str, Any], array: Any) -> str:
+    """`x[0, v, 2]`, with v along the axis."""
+    axis = options["axis"] % array.ndim
+    return at(name, (*index[:axis], "v", *index[axis + 1 :]))
+
+
 def _softmax_y(a: dict[str, Any], i: Index, options: Any) -> Terms:
     row = _along(options, a["x"], i)
     m = max(float(a["x"][v]) for v in row)
     above, below = math.exp(a["x"][i] - m), math.fsum(math.exp(a["x"][v] - m) for v in row)
-    letters = f"e^({at('x', i)} − m) / Σ_v e^(x_v − m), m = max_v x_v = {number(m)}"
+    letters = f"e^({at('x', i)} − m) / Σ_v e^({_v('x', i, options, a['x'])} − m), m = {number(m)} the largest"
     return Terms(f"{at('y', i)} = {letters}", f"{number(above)} / {number(below)}", above / below, {"x": row})
 
 
