@@ -159,6 +159,7 @@ x, mask = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.9, 0.3, 0.24])
 check_close(
     "14.3", "while training, p = ¼", dropout(x, 0.25, mask, True), [0, 8 / 3, 4, 0], "the rest by 1 − p"
 )
+check("14.3", x.tolist() == [1, 2, 3, 4], "x has changed")
 check_close("14.3", "in evaluation", dropout(x, 0.25, mask, False), x, "nothing is dropped, nothing divided")
 check_close("14.3", "p = 0", dropout(x, 0.0, mask, True), x, "nothing is dropped")
 many = np.ones(200_000)
@@ -199,6 +200,7 @@ for losses, patience, right in (
     ([5, 4, 3, 2], 2, (3, 3)),
     ([3, 3, 3, 3], 3, (0, 3)),
     ([3, 4, 2, 5], 3, (2, 3)),
+    ([3, 5, 4, 5, 4], 2, (0, 2)),  # 4 is less than 5, but not the best
 ):
     found = early_stop(losses, patience)
     check("14.4", tuple(found) == right, f"early_stop({losses}, {patience}) is {found}, expected {right}")
