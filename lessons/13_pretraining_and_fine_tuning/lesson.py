@@ -102,7 +102,7 @@ def hide(ids, chosen, fate, drawn, mask):
 
 
 row = np.array([[5, 6, 7, 8, 9]])
-chosen, fate = np.array([[1, 0, 1, 1, 0]], bool), np.array([[0.5, 0.5, 0.95, 0.85, 0.95]])
+chosen, fate = np.array([[1, 0, 1, 1, 0]], bool), np.array([[0.5, 0.5, 0.9, 0.8, 0.95]])
 inputs, targets = hide(row, chosen, fate, np.array([[1, 2, 3, 4, 5]]), 0)
 check_close("13.2", "inputs", inputs, [[0, 6, 3, 8, 9]], "masked, not chosen, drawn, kept, not chosen")
 check_close("13.2", "targets", targets, [[5, -100, 7, 8, -100]], "kept tokens are asked, too; others are not")

@@ -189,4 +189,8 @@ WRONG = [
         '    fit = [b for b in rates if b in ["", *(".".join(parts[:i + 1]) for i in range(len(parts)))]]\n'
         "    m[n] = p - (rates[max(fit, key=len)] if fit else 0.0) * gradients[n]\nreturn m"
     ]),
+    ("13.2", "fate 0.8 taken for less, 0.9 not for more", [
+        "i = np.where(chosen & (fate <= 0.8), mask, ids)\ni = np.where(chosen & (fate > 0.9), drawn, i)\n"
+        "return i, np.where(chosen, ids, -100)"
+    ]),
 ]  # fmt: skip
