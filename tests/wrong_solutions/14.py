@@ -34,4 +34,6 @@ WRONG = [
         "    bad = 0 if losses[s] < losses[s - 1] else bad + 1\n    if losses[s] < losses[best]:\n"
         "        best = s\n    if bad == patience:\n        return best, s\nreturn best, len(losses) - 1"
     ]),
+    ("14.1", "one mean for all places", ["v = found.var()\nreturn ((found - true) ** 2).mean() - v, v"]),
+    ("14.3", "dropped at p itself, too", ["return np.where(mask <= p, 0.0, x / (1 - p)) if training else x"]),
 ]  # fmt: skip
