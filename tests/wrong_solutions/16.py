@@ -177,4 +177,6 @@ WRONG = [
         "t = np.linspace(min(members.min(), others.min()), max(members.max(), others.max()), 100)\n"
         "return max(0.0, ((members[:, None] <= t).mean(axis=0) - (others[:, None] <= t).mean(axis=0)).max())"
     ]),
+    ("16.5", "z changed in place", ["z[~allowed] = -np.inf\ne = np.exp(z - z.max())\nreturn e / e.sum()"]),
+    ("16.5", "−1000 for −∞", ["k = np.where(allowed, z, -1000.0)\ne = np.exp(k - k.max())\nreturn e / e.sum()"]),
 ]  # fmt: skip
