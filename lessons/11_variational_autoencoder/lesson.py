@@ -218,6 +218,7 @@ def loss_of(reconstruction, divergence, beta=1.0):
 hint = "minus the bound: −E ln p + β KL, and the first argument is −E ln p already"
 check_close("11.4", "loss_of(3, 2)", loss_of(3.0, 2.0), 5.0, hint)
 check_close("11.4", "loss_of(3, 2, β = ½)", loss_of(3.0, 2.0, 0.5), 4.0, hint)
+check_close("11.4", "loss_of(1, 3, β = 4)", loss_of(1.0, 3.0, 4.0), 13.0, hint)
 
 
 def train(loss_of, steps=1500, seed=0):

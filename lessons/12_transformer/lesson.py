@@ -145,11 +145,11 @@ def join_heads(x):
     # --- solution end
 
 
-x = np.arange(24.0).reshape(1, 3, 8)
-check_shape("12.2", "split_heads(x (1, 3, 8), 2)", split_heads(x, 2), (1, 2, 3, 4))
-right = x[0, :, 4:]
+x = np.arange(48.0).reshape(2, 3, 8)
+check_shape("12.2", "split_heads(x (2, 3, 8), 2)", split_heads(x, 2), (2, 2, 3, 4))
+right = x[:, :, 4:]
 check_close(
-    "12.2", "head 1 of x", split_heads(x, 2)[0, 1], right,
+    "12.2", "head 1 of x", split_heads(x, 2)[:, 1], right,
     "features 4 to 7 of each row",
 )
 check_close("12.2", "join_heads(split_heads(x))", join_heads(split_heads(x, 2)), x, "the same array again")

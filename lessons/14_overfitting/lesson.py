@@ -56,6 +56,8 @@ def two_errors(found, true):
 
 parts = two_errors(np.array([[4.0], [6.0], [8.0]]), np.array([5.0]))
 check_close("14.1", "bias², variance", list(parts), [1.0, 8 / 3], "of 4, 6, 8 where 5 is right")
+sure = np.array([[1.0, 9.0], [1.0, 9.0]])  # both models agree: one value for each of two places
+check_close("14.1", "variance of (1, 9), (1, 9)", two_errors(sure, sure[0])[1], 0.0, "a mean for each place")
 rng = np.random.default_rng(14)
 found, true = rng.standard_normal((6, 9)), rng.standard_normal(9)
 both = sum(two_errors(found, true))
@@ -155,10 +157,12 @@ def dropout(x, p, mask, training):
     # --- solution end
 
 
-x, mask = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.9, 0.3, 0.24])
+x, mask = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.9, 0.25, 0.24])
 check_close(
-    "14.3", "while training, p = ¼", dropout(x, 0.25, mask, True), [0, 8 / 3, 4, 0], "the rest by 1 − p"
+    "14.3", "while training, p = ¼", dropout(x, 0.25, mask, True), [0, 8 / 3, 4, 0],
+    "below ¼ dropped, the rest by 1 − p",
 )
+check("14.3", x.tolist() == [1, 2, 3, 4], "x has changed")
 check_close("14.3", "in evaluation", dropout(x, 0.25, mask, False), x, "nothing is dropped, nothing divided")
 check_close("14.3", "p = 0", dropout(x, 0.0, mask, True), x, "nothing is dropped")
 many = np.ones(200_000)
@@ -199,6 +203,7 @@ for losses, patience, right in (
     ([5, 4, 3, 2], 2, (3, 3)),
     ([3, 3, 3, 3], 3, (0, 3)),
     ([3, 4, 2, 5], 3, (2, 3)),
+    ([3, 5, 4, 5, 4], 2, (0, 2)),  # 4 is less than 5, but not the best
 ):
     found = early_stop(losses, patience)
     check("14.4", tuple(found) == right, f"early_stop({losses}, {patience}) is {found}, expected {right}")

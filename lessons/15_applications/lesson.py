@@ -277,8 +277,8 @@ one, two, four = ["the", "the", "cat"], ["the", "cat"], ["the", "cat", "sat", "o
 check_close("15.3", "BLEU of 'the the cat'", bleu([one], [four[:3]], 2), math.sqrt(1 / 3), "clipped")
 check_close("15.3", "BLEU of 'the cat'", bleu([two], [four], 2), math.exp(-1), "too short")
 check_close("15.3", "BLEU of an answer too long", bleu([two + two], [two], 1), 0.5, "no penalty for that")
-sets = bleu([one, two], [four[:3], two], 2)
-check_close("15.3", "BLEU of two sentences", sets, math.sqrt(4 / 5 * 2 / 3), "sum the counts, then divide")
+sets = bleu([list("abcde"), list("fg")], [list("abcd"), list("fge")])
+check_close("15.3", "BLEU of two sentences, N = 4", sets, (8 / 35) ** 0.25, "clip in each, sum over all")
 check_close("15.3", "BLEU without a shared pair", bleu([["a"] * 3], [["a", "b", "c"]], 2), 0.0)
 
 # %% [markdown]
@@ -304,7 +304,7 @@ def chrf(answer, reference):
 
 
 check_close("15.4", "chrF of 'ab' for 'abc'", chrf("ab", "abc"), 7 / 11, "two lengths, recall counts more")
-check_close("15.4", "chrF of 'abc' for 'ab'", chrf("abc", "ab"), 35 / 40, "now P = 7/12, R = 1")
+check_close("15.4", "chrF of a–h for a–g", chrf("abcdefgh", "abcdefg"), 6695 / 7036, "mean of six: 7/8 … 2/3")
 check_close("15.4", "chrF of 'aaa' for 'aab'", chrf("aaa", "aab"), 7 / 18, "the mean of 2/3, 1/2, 0, clipped")
 check_close("15.4", "chrF of 'x' for 'abc'", chrf("x", "abc"), 0.0)
 print("\n400 new dates:   exact match   BLEU of characters   chrF")
@@ -342,7 +342,7 @@ def common(a, b):
     # --- solution end
 
 
-for a, b, L in (("acb", "abc", 2), ("abcbdab", "bdcaba", 4), ("ab", "aab", 2), ("", "ab", 0)):
+for a, b, L in (("zabcdy", "abzycd", 4), ("abcbdab", "bdcaba", 4), ("ab", "aab", 2), ("", "ab", 0)):
     found = common(list(a), list(b))
     check("15.5", found == L, f"common('{a}', '{b}') is {found}, expected {L}")
 

@@ -22,7 +22,7 @@ import numpy as np
 import scratchlm as sl
 from scratchlm import functions as F
 from scratchlm.kernels import reference
-from scratchlm.lesson import check_close, save_picture, show_code
+from scratchlm.lesson import check, check_close, save_picture, show_code
 
 # %% [markdown]
 # ## Softmax in pieces
@@ -72,6 +72,9 @@ empty = part(-np.inf, 0.0, 0.0)
 check_close("19.1", "y of nothing and A", join(empty, A)[2], [[8.0]], "nothing adds nothing")
 big = join(part(1000.0, 1.0, 2.0), part(-1000.0, 1.0, 5.0))
 check_close("19.1", "y of scores 1000 and −1000", big[2], [[2.0]], "no exponent may be above 0")
+two = np.array([1000.0, -1000.0]), np.ones(2), np.array([[1.0, 2, 3], [4, 5, 6]])  # of two queries
+both = join(two, (np.full(2, -1000.0), np.ones(2), np.zeros((2, 3))))[2]
+check_close("19.1", "y of two queries", both, [[1, 2, 3], [2, 2.5, 3]], "each has its own m, ℓ, row of y")
 m, total, y = join(A, B)
 print(f"With pencil: m = ln {math.exp(m[0]):.0f}, ℓ = {total[0]:.0f}, y = {y[0, 0]:.0f}")
 
@@ -84,6 +87,15 @@ print(f"With pencil: m = ln {math.exp(m[0]):.0f}, ℓ = {total[0]:.0f}, y = {y[0
 # **Exercise 19.2.** That loop.
 
 # %%
+def peak(call):
+    """Most memory that a call holds beside what was there, in MB."""
+    tracemalloc.start()
+    call()
+    most = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    return most
+
+
 # exercise 19.2: return y (T, E), ln Σ_s e^(a_ts) (T) for q (T, D), k (S, D), v (S, E), `block` keys at a time
 def attention_in_blocks(q, k, v, block):
     """Softmax of q·k/√D over all keys, times v, without the (T, S) matrix."""
@@ -111,6 +123,11 @@ for block in (1, 4, 11, 50):
     check_close(
         "19.2", f"ln Σ e^a, {block} keys at a time", lse, np.log(np.exp(scores).sum(axis=1)), "m + ln ℓ"
     )
+y, lse = attention_in_blocks(q, k + 3000, v, 4)
+check_close("19.2", "y of keys + 3000", y, P @ v, "that changes no weight: take out the largest score")
+many = np.ones((500, 4)), np.ones((2000, 4)), np.ones((2000, 3))
+most = peak(lambda: attention_in_blocks(*many, 20))
+check("19.2", most < 2, f"20 of 2000 keys at a time hold {most:.1f} MB, the whole (500, 2000) matrix 8")
 by_engine = F.attention(*(sl.tensor(a) for a in (q, k, v)))
 assert np.allclose(by_engine.numpy(), y), "the engine differs from the page"
 
@@ -181,6 +198,9 @@ for block in (3, 11):
         check_close(
             "19.3", f"∂L/∂{name}, {block} keys at a time", gradient, tensor.grad, "P from lse; δ = G · y"
         )
+y, lse = attention_in_blocks(*many, 20)
+most = peak(lambda: backward_in_blocks(y, *many, y, lse, 20))
+check("19.3", most < 2, f"20 of 2000 keys at a time hold {most:.1f} MB, the whole (500, 2000) matrix 8")
 print("\nThe engine's code: the same, with all keys at once; its compiled and CUDA kernels take blocks\n")
 show_code(reference.attention_backward)
 
@@ -218,14 +238,19 @@ def loss_in_chunks(x, W, t, rows):
 
 
 x, W, t = rng.standard_normal((7, 4)), rng.standard_normal((9, 4)), rng.integers(0, 9, 7)
+x[3, 0], W[:, 0] = 1000.0, 1.0  # row 3 has scores of about 1000
 ours = [sl.tensor(a, requires_grad=True) for a in (x, W)]
 expected = F.cross_entropy(F.linear(*ours), t)
 expected.backward()
 for rows in (1, 3, 7, 100):
     loss, grad_x, grad_W = loss_in_chunks(x, W, t, rows)
-    check_close("19.4", f"the loss, {rows} rows at a time", loss, expected.item(), "a mean over all N rows")
+    hint = "a mean over all N rows, of which row 3 has scores of 1000: take out each row's largest"
+    check_close("19.4", f"the loss, {rows} rows at a time", loss, expected.item(), hint)
     check_close("19.4", f"∂L/∂x, {rows} rows at a time", grad_x, ours[0].grad, "(p − 1 at t)/N times W")
     check_close("19.4", f"∂L/∂W, {rows} rows at a time", grad_W, ours[1].grad, "the sum over all chunks")
+x_many, t_many = np.ones((2000, 4)), np.zeros(2000, int)
+most = peak(lambda: loss_in_chunks(x_many, np.ones((500, 4)), t_many, 20))
+check("19.4", most < 2, f"20 of 2000 rows at a time hold {most:.1f} MB, all logits (2000, 500) 8")
 fused = F.linear_cross_entropy(sl.tensor(x), sl.tensor(W), None, t)
 assert np.isclose(fused.item(), loss), "the engine's own fused loss should be the same"
 
@@ -233,15 +258,6 @@ assert np.isclose(fused.item(), loss), "the engine's own fused loss should be th
 # ## Measured: memory
 
 # %%
-def peak(call):
-    """Most memory that a call holds beside what was there, in MB."""
-    tracemalloc.start()
-    call()
-    most = tracemalloc.get_traced_memory()[1] / 1e6
-    tracemalloc.stop()
-    return most
-
-
 def all_at_once(q, k, v):
     """Attention with its matrix."""
     a = q @ k.T / math.sqrt(q.shape[1])

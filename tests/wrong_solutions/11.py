@@ -32,4 +32,6 @@ WRONG = [
     ("11.4", "the bound itself", ["return reconstruction - beta * divergence"]),
     ("11.4", "β at the other part", ["return beta * reconstruction + divergence"]),
     ("11.4", "β forgotten", ["return reconstruction + divergence"]),
+    ("11.4", "β at most 1", ["return reconstruction + divergence * min(beta, 1.0)"]),
+    ("11.4", "the fixed KL of the first check", ["return reconstruction + divergence - (1 - beta) * 2"]),
 ]  # fmt: skip

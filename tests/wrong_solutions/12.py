@@ -58,4 +58,12 @@ WRONG = [
     ("12.4", "no norms", ["return 12 * D * D + 9 * D"]),
     ("12.4", "one norm", ["return 12 * D * D + 11 * D"]),
     ("12.4", "an MLP of D units", ["return 6 * D * D + 10 * D"]),
+    ("12.2", "batches mixed by reshape", [
+        "B, T, D = x.shape\nreturn np.array(np.split(x, H, axis=-1)).reshape(B, H, T, D // H)",
+        "B, H, T, d = x.shape\nreturn x.transpose(0, 2, 1, 3).reshape(B, T, H * d)"
+    ]),
+    ("12.2", "first row of the batch alone", [
+        "B, T, D = x.shape\nreturn x[0].reshape(1, T, H, D // H).transpose(0, 2, 1, 3)",
+        "return np.concatenate(list(x[0]), axis=-1)[None]"
+    ]),
 ]  # fmt: skip

@@ -109,7 +109,7 @@ WRONG = [
             "return {n: (old[n] if fits[n] else new[n]).copy() for n in new}, sorted(n for n in new if fits[n])"
         ],
     ),
-    ("13.3", "everything new", ["return {n: a.copy() for n, a in new.items()}, ['bias', 'head']"]),
+    ("13.3", "everything new", ["return {n: a.copy() for n, a in new.items()}, ['bias', 'head', 'out']"]),
     (
         "13.4",
         "the first that fits",
@@ -155,4 +155,42 @@ WRONG = [
             "    moved[name] = theta - (rates[max(fitting, key=len)] if fitting else 0.1) * gradients[name]\nreturn moved"
         ],
     ),
-]
+    ("13.1", "padding guessed from the id 0", ["return ids[:, :-1], np.where(ids[:, 1:] != 0, ids[:, 1:], -100)"]),
+    ("13.1", "ids are changed", [
+        "t = ids[:, 1:]\nt[np.arange(1, ids.shape[1]) >= np.asarray(lengths)[:, None]] = -100\n"
+        "return ids[:, :-1].copy(), t"
+    ]),
+    ("13.1", "ids are changed after the inputs are copied", [
+        "i, t = ids[:, :-1].copy(), ids[:, 1:]\n"
+        "t[np.arange(1, ids.shape[1]) >= np.asarray(lengths)[:, None]] = -100\nreturn i, t"
+    ]),
+    ("13.3", "size instead of shape", [
+        "s, f = {}, []\nfor n, a in new.items():\n    ok = n in old and old[n].size == a.size\n"
+        "    s[n] = (old[n] if ok else a).copy()\n    f += [] if ok else [n]\nreturn s, sorted(f)"
+    ]),
+    ("13.3", "first axis alone", [
+        "s, f = {}, []\nfor n, a in new.items():\n    ok = n in old and len(old[n]) == len(a)\n"
+        "    s[n] = (old[n] if ok else a).copy()\n    f += [] if ok else [n]\nreturn s, sorted(f)"
+    ]),
+    ("13.3", "the new model's arrays not copied", [
+        "s, f = {}, []\nfor n, a in new.items():\n    ok = n in old and old[n].shape == a.shape\n"
+        "    s[n] = old[n].copy() if ok else a\n    f += [] if ok else [n]\nreturn s, sorted(f)"
+    ]),
+    ("13.4", "anywhere in the name", [
+        "m = {}\nfor n, p in parameters.items():\n    fit = [b for b in rates if b in n]\n"
+        "    m[n] = p - (rates[max(fit, key=len)] if fit else 0.0) * gradients[n]\nreturn m"
+    ]),
+    ("13.4", "frozen ones are the old arrays", [
+        "m = {}\nfor n, p in parameters.items():\n    fit = [b for b in rates if n.startswith(b)]\n"
+        "    m[n] = p - rates[max(fit, key=len)] * gradients[n] if fit else p\nreturn m"
+    ]),
+    ("13.4", "whole parts between dots alone", [
+        'm = {}\nfor n, p in parameters.items():\n    parts = n.split(".")\n'
+        '    fit = [b for b in rates if b in ["", *(".".join(parts[:i + 1]) for i in range(len(parts)))]]\n'
+        "    m[n] = p - (rates[max(fit, key=len)] if fit else 0.0) * gradients[n]\nreturn m"
+    ]),
+    ("13.2", "fate 0.8 taken for less, 0.9 not for more", [
+        "i = np.where(chosen & (fate <= 0.8), mask, ids)\ni = np.where(chosen & (fate > 0.9), drawn, i)\n"
+        "return i, np.where(chosen, ids, -100)"
+    ]),
+]  # fmt: skip

@@ -28,4 +28,12 @@ WRONG = [
         "best = 0\nfor s, x in enumerate(losses):\n    if x <= losses[best]:\n        best = s\n    if s - best == patience:\n"
         "        return best, s\nreturn best, len(losses) - 1"
     ]),
+    ("14.3", "x changed in place", ["if training:\n    x[mask < p] = 0\n    x /= 1 - p\nreturn x"]),
+    ("14.4", "counted from the last rise", [
+        "best, bad = 0, 0\nfor s in range(1, len(losses)):\n"
+        "    bad = 0 if losses[s] < losses[s - 1] else bad + 1\n    if losses[s] < losses[best]:\n"
+        "        best = s\n    if bad == patience:\n        return best, s\nreturn best, len(losses) - 1"
+    ]),
+    ("14.1", "one mean for all places", ["v = found.var()\nreturn ((found - true) ** 2).mean() - v, v"]),
+    ("14.3", "dropped at p itself, too", ["return np.where(mask <= p, 0.0, x / (1 - p)) if training else x"]),
 ]  # fmt: skip

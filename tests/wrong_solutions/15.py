@@ -64,4 +64,23 @@ WRONG = [
     ("15.5", "one cell reused", [
         "row = [0] * (len(b) + 1)\nfor x in a:\n    for j, y in enumerate(b):\n        row[j + 1] = row[j] + 1 if x == y else max(row[j + 1], row[j])\nreturn row[-1]"
     ]),
+    ("15.3", "clipped against the whole set", changed(
+        BLEU, "sum((a & r).total() for a, r in zip(mine, theirs, strict=True))", "(sum(mine, Counter()) & sum(theirs, Counter())).total()"
+    )),
+    ("15.3", "a mean of the penalties' exponents", changed(
+        BLEU, "min(0.0, 1 - r / c)", "np.mean([min(0.0, 1 - len(r) / len(a)) for a, r in zip(answers, references)])"
+    )),
+    ("15.3", "a mean of the sentences' penalties", changed(
+        BLEU, "min(0.0, 1 - r / c)", "math.log(np.mean([math.exp(min(0.0, 1 - len(r) / len(a))) for a, r in zip(answers, references)]))"
+    )),
+    ("15.3", "runs of one and two alone", changed(BLEU, "range(1, N + 1)", "range(1, min(N, 2) + 1)")),
+    ("15.4", "no limit of six", changed(CHRF, "min(6, len(answer), len(reference))", "min(len(answer), len(reference))")),
+    ("15.4", "runs of 1 to 3", changed(CHRF, "min(6,", "min(3,")),
+    ("15.4", "runs of 1 to 4", changed(CHRF, "min(6,", "min(4,")),
+    ("15.4", "runs of 1 to 5", changed(CHRF, "min(6,", "min(5,")),
+    ("15.4", "runs of 1 to 7", changed(CHRF, "min(6,", "min(7,")),
+    ("15.5", "greedy from both sides", [
+        "def g(a, b):\n    f, s = 0, 0\n    for x in a:\n        if x in b[s:]:\n"
+        "            s = b.index(x, s) + 1\n            f += 1\n    return f\nreturn max(g(a, b), g(b, a))"
+    ]),
 ]  # fmt: skip

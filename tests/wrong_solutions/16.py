@@ -166,4 +166,17 @@ WRONG = [
         "only the likeliest",
         ["kept = np.where(allowed, z, -np.inf)\np = np.zeros(len(z))\np[kept.argmax()] = 1.0\nreturn p"],
     ),
-]
+    ("16.1", "sorted in place", [
+        "x = losses[secret]\nk = (losses[:secret] == x).sum()\nlosses.sort()\n"
+        "return math.log2(len(losses)) - math.log2(1 + np.searchsorted(losses, x) + k)"
+    ]),
+    ("16.1", "equal ones in the order of an unstable sort", [
+        "return math.log2(len(losses)) - math.log2(1 + list(np.argsort(losses)).index(secret))"
+    ]),
+    ("16.2", "a hundred thresholds", [
+        "t = np.linspace(min(members.min(), others.min()), max(members.max(), others.max()), 100)\n"
+        "return max(0.0, ((members[:, None] <= t).mean(axis=0) - (others[:, None] <= t).mean(axis=0)).max())"
+    ]),
+    ("16.5", "z changed in place", ["z[~allowed] = -np.inf\ne = np.exp(z - z.max())\nreturn e / e.sum()"]),
+    ("16.5", "−1000 for −∞", ["k = np.where(allowed, z, -1000.0)\ne = np.exp(k - k.max())\nreturn e / e.sum()"]),
+]  # fmt: skip

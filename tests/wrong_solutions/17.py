@@ -63,4 +63,27 @@ WRONG = [
         THREADS.replace("sum(len(x[64 * b : 64 * (b + 1)]) for b in mine)", "64 * len(mine)")
     ]),
     ("17.5", "the last block left out", [THREADS.replace("return sum_of_block(sums)", "return sum_of_block(sums[:-1])")]),
+    ("17.3", "float64 inside, cast at the end", [
+        "x = x.astype(np.float64)\nk = np.floor(x / math.log(2) + 0.5)\nr = x - k * math.log(2)\n"
+        "p = np.ones_like(r)\nfor j in range(degree, 0, -1):\n    p = 1 + p * r / j\n"
+        "return np.ldexp(p, k.astype(int)).astype(np.float32)"
+    ]),
+    ("17.4", "one halving, then np.sum", [
+        "if len(x) == 1:\n    return x[0]\nh = (len(x) + 1) // 2\nj = x[:h].copy()\nj[: len(x) - h] += x[h:]\n"
+        "return j.sum()"
+    ]),
+    ("17.4", "np.sum", ["return np.sum(x)"]),
+    ("17.4", "three halvings, then np.sum", [HALVES.replace("len(x) > 1", "len(x) > 512").replace("x[0]", "x.sum()")]),
+    ("17.4", "blocks of √n in order", [
+        "while len(x) > 2:\n    if len(x) % 2:\n        x = np.append(x, np.float32(0))\n"
+        "    x = x[::2] + x[1::2]\n    if len(x) > 600:\n        m = int(len(x) ** 0.5)\n"
+        "        x = np.append(x, np.zeros(-len(x) % m, np.float32)).reshape(-1, m)\n"
+        "        x = np.cumsum(x, axis=1)[:, -1]\nreturn np.cumsum(x)[-1]"
+    ]),
+    ("17.5", "blocks dealt out in turn", [
+        "sums, rows = np.empty((B, x.shape[1]), x.dtype), []\nfor k in range(threads):\n"
+        "    mine = range(k, B, threads)\n    for b in mine:\n"
+        "        sums[b] = sum_of_block(x[64 * b : 64 * (b + 1)])\n"
+        "    rows.append(sum(len(x[64 * b : 64 * (b + 1)]) for b in mine))\nreturn sum_of_block(sums), rows"
+    ]),
 ]  # fmt: skip

@@ -55,4 +55,10 @@ WRONG = [
         "    total = total + np.exp(load(j) - m.max())\nreturn m.max(), total.sum()"
     ]),
     ("18.5", "starts at −∞", ["m = np.full(K, -np.inf)\n" + ONLINE]),
+    ("18.2", "changes from lane to lane", [
+        "f, l = addresses // 128, (addresses + size - 1) // 128\n"
+        "return int(1 + (f[1:] != l[:-1]).sum() + (l != f).sum())"
+    ]),
+    ("18.2", "first and middle byte", ["return len(np.union1d(addresses // 128, (addresses + size // 2) // 128))"]),
+    ("18.5", "keeps the whole row", ["x = np.concatenate([load(j) for j in range(rounds)])\nM = x.max()\nreturn M, np.exp(x - M).sum()"]),
 ]  # fmt: skip

@@ -79,4 +79,12 @@ WRONG = [
         "tokens first",
         ["N = (alpha * a / (beta * b) * (C / 6) ** beta) ** (1 / (alpha + beta))\nreturn C / (6 * N), N"],
     ),
-]
+    ("20.3", "a through the first point", [
+        "x, y = np.log(sizes), np.log(losses - floor)\nal = -np.polyfit(x, y, 1)[0]\n"
+        "return sizes[0] * (losses[0] - floor) ** (1 / al), al"
+    ]),
+    ("20.4", "3 % off", [
+        "N = (alpha * a / (beta * b) * (C / 6) ** beta) ** (1 / (alpha + beta))\n"
+        "N *= 1.03 if alpha != beta else 1\nreturn N, C / (6 * N)"
+    ]),
+]  # fmt: skip
