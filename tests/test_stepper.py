@@ -199,6 +199,7 @@ def sequences():
     y, _ = layer(x, (sl.randn(1, 2, 4), sl.randn(1, 2, 4)))
     q, k = sl.randn(2, 3, 4, requires_grad=True), sl.randn(2, 5, 4)
     parts = [h, y, F.attention(q, k, k, causal=True), F.attention(q, k, k, np.array([5, 2]))]
+    parts += [q @ k.transpose(1, 2)]
     parts += [F.self_attention(sl.randn(2, 3, 12), 2, causal=causal) for causal in (True, False)]
     return sum((part * part).sum() for part in parts)
 

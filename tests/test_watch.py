@@ -121,13 +121,13 @@ def test_the_trainer_stops_and_the_exception_stands_at_the_formula(tmp_path):
 
     trainer.reporter = Spoil()
     with pytest.raises(
-        NumberError, match=r"Stopped at step 41, batch \(.*\) \[.*gradient exploded.*step-41\.tape"
+        NumberError, match=r"Stopped at step 41, batch \(.*\) \[.*the loss is .*lr is 0\.005.*step-41\.tape"
     ) as caught:
         trainer.run()
     trace = caught.value.__traceback__
     while trace.tb_next:
         trace = trace.tb_next
-    assert trace.tb_frame.f_code.co_name == "backward"
+    assert trace.tb_frame.f_code.co_name in ("forward", "backward")
     assert any(isinstance(value, np.ndarray) for value in trace.tb_frame.f_locals.values())
     assert Tape.load(tmp_path / "run" / "step-41.tape").verify()
 

@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,9 @@ def step(
     from ..debugger.stepper import Stepper
     from ..debugger.tape import Tape
 
+    for target in filter(None, (save, html, graph)):
+        if target.exists() and Path(program).exists() and target.samefile(program):
+            raise DataError(f"{target} is the program itself: give another name.")
     if program.endswith(".tape"):
         tape = Tape.load(program)
     else:
@@ -56,7 +60,8 @@ def step(
     if save is not None:
         tape.save(save)
     stepper = Stepper(tape, click.echo)
-    click.echo(f"{len(tape)} formulas recorded; {_ending(tape)}")
+    if len(tape):
+        click.echo(f"{len(tape)} formula{'s' * (len(tape) > 1)} recorded; {_ending(tape)}")
     if not len(tape):
         went = f"it went backward {tape.passes} times" if tape.passes else "it ran no formula of scratchlm"
         raise DataError(f"{program} left nothing to look at: {went}, and --skip is {skip}.")
@@ -79,7 +84,12 @@ def step(
     if commands:
         sys.exit(2 if stepper.failed else 0)
     stepper.onecmd("list")
-    stepper.cmdloop()
+    while True:
+        try:
+            stepper.cmdloop()
+            return
+        except KeyboardInterrupt:  # the recording is kept, as in pdb
+            click.echo("\n(quit leaves)")
 
 
 def _ending(tape: "Tape") -> str:
@@ -124,7 +134,10 @@ def recorded(path: Path, arguments: list[str], skip: int, passes: int) -> "Tape"
     except SystemExit as ending:
         click.echo(f"{path.name} ended itself ({ending.code}).", err=True)
     except Exception as error:
-        click.echo(f"{path.name} failed: {type(error).__name__}: {error}", err=True)
+        frames = traceback.extract_tb(error.__traceback__)
+        where = next((f for f in reversed(frames) if f.filename == str(path)), None)
+        at = f" (line {where.lineno}: {where.line})" if where else ""
+        click.echo(f"{path.name} failed: {type(error).__name__}: {error}{at}", err=True)
     finally:
         sys.argv, sys.path[0] = before
     return recorder.tape

@@ -97,6 +97,8 @@ def draw(tape: Tape, path: "str | Path") -> None:
     """
     if not len(tape):
         raise OptionError("The recording is empty: there is nothing to draw.")
+    if Path(path).suffix not in (".svg", ".png", ".pdf"):
+        raise OptionError(f"{path} is no picture: give a name that ends in .svg, .png or .pdf.")
     import matplotlib.pyplot as plt
     from matplotlib.patches import Arc, FancyBboxPatch
 
@@ -156,9 +158,5 @@ def draw(tape: Tape, path: "str | Path") -> None:
         axes.text(11.3, (top + bottom) / 2, f"  {fold.label}", va="center", fontsize=9, color="tab:orange")
     axes.set(xlim=(-widest, 13.5), ylim=(len(shown) - 0.4, -0.6))
     axes.axis("off")
-    try:
-        figure.savefig(path, bbox_inches="tight", dpi=110)
-    except ValueError as error:
-        raise OptionError(f"{path}: {str(error).splitlines()[0]}") from None
-    finally:
-        plt.close(figure)
+    figure.savefig(path, bbox_inches="tight", dpi=110)
+    plt.close(figure)

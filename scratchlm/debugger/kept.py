@@ -50,6 +50,7 @@ class Record:
         inputs, saved, outputs: arrays of forward; grad_outputs, grad_inputs: those of backward (None where an
             input has no gradient), empty before it.
         turn: the place in the order of backward; None where backward did not come through.
+        passed: how many backward() had ended before the one that came through here.
         kernels: those that ran, forward then backward; seconds: time of both.
         error: what the formula raised.
     """
@@ -73,6 +74,8 @@ class Record:
     kernels: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     error: str = ""
+    passed: int = 0
+    kind: Any = None  # the class itself, of a recording that this process made
 
     @property
     def key(self) -> tuple[str, str, int]:

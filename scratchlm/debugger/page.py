@@ -83,6 +83,7 @@ def write(tape: Tape, path: "str | Path", language: str = "en") -> None:
             "call": record.call, "line": record.line, "turn": record.turn, "error": record.error,
             "arrays": [described(k, seen) for k, seen in named.items() if not k.startswith("saved")],
             "rules": _flat(record),
+            "settings": ", ".join(f"{k} = {v}" for k, v in record.options.items() if _is_plain(v)),
             "options": {k: v for k, v in record.options.items() if k in ("heads", "causal")},
         }  # fmt: skip
 
@@ -98,6 +99,10 @@ def write(tape: Tape, path: "str | Path", language: str = "en") -> None:
     packed = json.dumps(data, ensure_ascii=False).replace("</", "<\\/")  # no text ends the script
     title = f"{len(tape)} formulas"
     write_text(Path(path), page.replace("TITLE", title).replace("/*DATA*/null", packed))
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool)
 
 
 def _flat(record: Record) -> bool:

@@ -1,6 +1,7 @@
 """Where a formula runs: in which layer, at which line of the user's, with which tensors by name."""
 
 import linecache
+import sysconfig
 import weakref
 from pathlib import Path
 from types import FrameType
@@ -9,7 +10,9 @@ from typing import Any
 from ..nn.module import Module
 
 PACKAGE = str(Path(__file__).parents[1])
+OTHERS = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib"))
 ENGINE = (f"{PACKAGE}/", str(Path(PACKAGE).parent / "kernels") + "/")
+MODELS = (f"{PACKAGE}/models/", f"{PACKAGE}/training/")  # where there is no line of a user's
 LESSONS = f"{PACKAGE}/lessons/"  # of an installed scratchlm: a user's programs
 
 
@@ -23,7 +26,7 @@ class Places:
     def of(self, frame: FrameType | None, tensors: tuple[Any, ...]) -> tuple[str, str, list[str]]:
         """The layer's path, the user's line, and a name for each tensor that has one ("" for the others)."""
         layers: list[Module] = []
-        user = None
+        user = model = None
         while frame is not None:
             code = frame.f_code
             if code.co_argcount and code.co_varnames[0] == "self":
@@ -32,10 +35,16 @@ class Places:
                     layers.append(owner)
             if user is None and is_users(code.co_filename):
                 user = frame
+            if model is None and code.co_filename.startswith(MODELS):
+                model = frame
             frame = frame.f_back
         names = self._below(layers[-1]) if layers else {}
         path = names.get(id(layers[0]), type(layers[0]).__name__) if layers else ""
-        return path, line_of(user), [self._name(t, names, user) for t in tensors]
+        variables = user.f_locals if user is not None else {}
+        alone = layers and not any("." in name for name in names.values())
+        own = next((k for k, v in variables.items() if alone and v is layers[-1]), "")
+        named = [self._name(t, names, own, variables) for t in tensors]
+        return path, line_of(user or model), named
 
     def _below(self, root: Module) -> dict[int, str]:
         if (found := self._names.get(root)) is None:
@@ -43,17 +52,20 @@ class Places:
             found = self._names[root] = {id(part): name for name, part in named}
         return found
 
-    def _name(self, tensor: Any, names: dict[int, str], user: FrameType | None) -> str:
+    def _name(self, tensor: Any, names: dict[int, str], own: str, variables: dict[str, Any]) -> str:
+        """ "encoder.weight"; of a layer that stands alone, `own`, "layer.weight"; a variable's name."""
         if tensor._function is not None:
             return ""
         if name := names.get(id(tensor)):
-            return name
-        return next((k for k, v in user.f_locals.items() if v is tensor), "") if user is not None else ""
+            return f"{own}.{name}" if own and "." not in name else name
+        return next((k for k, v in variables.items() if v is tensor), "")
 
 
 def is_users(filename: str) -> bool:
     """Whether a file is none of the engine's own."""
-    return not filename.startswith(ENGINE) or filename.startswith(LESSONS)
+    if filename.startswith(ENGINE):
+        return filename.startswith(LESSONS)
+    return not filename.startswith(OTHERS) and not filename.startswith("<frozen")
 
 
 def line_of(frame: FrameType | None) -> str:

@@ -105,18 +105,20 @@ def rounded(record: Record) -> float:
 def _compare(name: str, x: np.ndarray, grad: np.ndarray, loss: Any, summed: float) -> Check:
     places: Any = np.unique(np.linspace(0, x.size - 1, min(x.size, MOST)).astype(int)) if x.size else []
     flat, found = x.reshape(-1), grad.reshape(-1)
-    errors = np.zeros(x.size)
+    errors, middle = np.zeros(x.size), loss()
     largest = float(np.abs(grad).max(initial=0.0))
     for place in places:
         kept = flat[place]
         h = 1e-6 * max(1.0, abs(kept))
         flat[place] = kept + h
-        above = loss()
+        right = (loss() - middle) / h
         flat[place] = kept - h
-        difference = (above - loss()) / (2 * h)
+        left = (middle - loss()) / h
         flat[place] = kept
-        errors[place] = abs(difference - found[place])
-        largest = max(largest, abs(difference))
+        # At a kink, as ReLU's at 0, any slope between those of both sides will do.
+        outside = max(min(left, right) - found[place], found[place] - max(left, right), 0.0)
+        errors[place] = min(abs((left + right) / 2 - found[place]), outside + abs(right - left) * 1e-3)
+        largest = max(largest, abs(left + right) / 2)
     # float32 has 7 digits, and sums of a thousand terms lose up to 3 of them; differences leave 6 to 7.
     allowed = (1e-3 if grad.dtype == np.float32 else 1e-5) * largest + max(summed, 1e-10)
     wrong = (errors > allowed).reshape(x.shape)
@@ -124,10 +126,12 @@ def _compare(name: str, x: np.ndarray, grad: np.ndarray, loss: Any, summed: floa
 
 
 def map_of(wrong: np.ndarray) -> str:
-    """Where an array is wrong: × on a map of at most 12 rows and 40 columns."""
+    """How much of an array is wrong, and where: × on a map of at most 12 rows and 40 columns."""
     plane = wrong.reshape(-1, wrong.shape[-1]) if wrong.ndim else wrong.reshape(1, 1)
     lines = ["".join("×" if w else "·" for w in row[:40]) for row in plane[:12]]
-    return "".join(f"\n    {line}" for line in [*lines, *(["…"] if plane.shape[0] > 12 else [])])
+    first = [int(k) for k in np.argwhere(wrong)[0]]
+    head = f"{wrong.sum()} of {wrong.size} wrong, the first at {first}"
+    return "".join(f"\n    {line}" for line in [head, *lines, *(["…"] if plane.shape[0] > 12 else [])])
 
 
 # ------------------------------------------------------------------ what made this gradient?
@@ -150,20 +154,23 @@ def why(tape: Tape, name: str, index: tuple[int, ...]) -> list[str]:
         known = {s.source for r in tape if r.turn is not None for s in r.inputs if isinstance(s.source, str)}
         hint = did_you_mean(name, sorted(filter(None, known)))
         raise OptionError(f"No gradient of {quote(name)} was recorded{hint}.")
+    passes = sorted({record.passed for record, _ in found})
+    found = [(record, k) for record, k in found if record.passed == passes[-1]]
     shape = found[0][0].inputs[found[0][1]].shape
     if len(index) != len(shape) or not all(-n <= i < n for i, n in zip(index, shape, strict=True)):
         raise OptionError(f"{name} has shape {shape}: give one whole number for each axis, got {index}.")
     shares = [(float(r.grad_inputs[k].array[index]), r, k) for r, k in found]  # type: ignore[union-attr, index]
     total = sum(share for share, _, _ in shares)
-    lines = [f"∂L/∂{name}[{', '.join(map(str, index))}] = {total:.6g}, from {len(shares)} formula(s)"]
-    shares.sort(key=lambda share: -abs(share[0]))
-    for share, record, _ in shares[:5]:
+    of = f" in the last of {len(passes)} passes backward" if len(passes) > 1 else ""
+    lines = [f"∂L/∂{name}[{', '.join(map(str, index))}] = {total:.6g}{of}, from {len(shares)} formula(s)"]
+    shares = sorted((s for s in shares if s[0]), key=lambda share: -abs(share[0])) or shares[:1]
+    for share, record, k in shares[:5]:
         lines.append(f"  {_percent(share, total)} {share:12.5g}  {_short(record)}")
-    _, record, k = shares[0]
-    lines += [
-        f"    {_percent(s, shares[0][0])} {s:12.5g}  {what}" for s, what in _places(record, k, index)[:6]
-    ]
-    return lines
+        if record is shares[0][1]:  # the largest, taken apart
+            places = _places(record, k, index)
+            lines += [f"      {_percent(s, share)} {s:12.5g}  {what}" for s, what in places[:6]]
+            lines += [f"      … {len(places) - 6} places more"] if len(places) > 6 else []
+    return [*lines, *([f"  … {len(shares) - 5} formulas more"] if len(shares) > 5 else [])]
 
 
 def _percent(share: float, total: float) -> str:

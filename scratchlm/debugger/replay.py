@@ -1,7 +1,9 @@
 """The proof of a recording: every formula computed again from what was kept, and compared bit for bit."""
 
 import importlib
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from ..errors import OptionError
 from ..tensor import Tensor
 from .kept import Record, same_bits
 from .tape import Tape
+
+NOT_KEPT = 'not all arrays were kept (level "full", within the budget)'
 
 
 @dataclass
@@ -32,18 +36,23 @@ def verify(tape: Tape) -> Verification:
     """Compute every record of a tape again; those that raised are left out."""
     faults = [f"{change}." for change in tape.changes]
     whole = [record for record in tape if not record.error]
-    verified = 0
+    verified = unkept = 0
     for record in whole:
         fault = _fault(record)
+        if fault == NOT_KEPT:
+            unkept += 1
+            continue
         verified += not fault
-        faults += [f"record {record.number}, {record.name}: {fault}."] if fault else []
+        faults += [f"record {record.number}, {record.name}: {fault.rstrip('.')}."] if fault else []
+    if unkept:
+        faults.append(f"{unkept} formulas: {NOT_KEPT}.")
     return Verification(verified, len(whole), faults)
 
 
 def _fault(record: Record) -> str:
     kept = [*record.inputs, *record.outputs, *record.grad_outputs, *filter(None, record.grad_inputs)]
     if any(seen.array is None for seen in kept):
-        return 'its arrays were not kept (level "full", within the budget)'
+        return NOT_KEPT
     try:
         outputs, grads = again(record)
     except Exception as error:
@@ -61,17 +70,35 @@ def _fault(record: Record) -> str:
 
 
 def class_of(record: Record) -> Any:
-    """The record's Function, as a class."""
+    """The record's Function, as a class; of a file's, from scratchlm, what is imported, or this folder.
+
+    Raises:
+        OptionError: it is not to be found there.
+    """
+    if record.kind is not None:
+        return record.kind
     module, _, name = record.made_by.partition(":")
-    found: Any = importlib.import_module(module)
+    found: Any = sys.modules.get(module)
+    if found is None and (module.startswith("scratchlm.") or _is_here(module)):
+        found = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part, None)
     if found is None:
         raise OptionError(
-            f"The formula {name} of {module} cannot be found again: define its class at the top of the file, "
-            "not inside a function."
+            f"The formula {name} of {module} cannot be found: open the recording in the folder of that file, "
+            "where it is defined at the top (a program that was run itself is called __main__)."
         )
     return found
+
+
+def _is_here(module: str) -> bool:
+    """Whether a module is a file in the current folder; which it is then imported from."""
+    here = Path.cwd()
+    if not module.isidentifier() or not (here / f"{module}.py").is_file():
+        return False
+    if str(here) not in sys.path:
+        sys.path.insert(0, str(here))
+    return True
 
 
 def function_of(record: Record, device: str | None = None) -> Any:

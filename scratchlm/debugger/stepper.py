@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError, ScratchLMError, did_you_mean, quote
+from .conditions import condition, norm_of
 from .kept import Record
 from .peers import beside
-from .questions import arrays_of, check, differences, is_finite, why
+from .questions import arrays_of, check, differences, why
 from .replay import again, class_of
 from .tape import Tape
 from .terms import explained
 
 AROUND = 4  # lines before and after the current one that `list` shows
-SATURATED = 0.99  # a gate beyond this, or below 1 − this, passes hardly any gradient
 
 
 class Stepper(cmd.Cmd):
@@ -129,6 +129,16 @@ class Stepper(cmd.Cmd):
         for record in shown:
             self.say(f"{'→' if record.number == self.at else ' '}{record}")
 
+    def do_sizes(self, _: str) -> None:
+        """sizes: of each formula, the norms of what it made and of the gradients that it gave back."""
+        for record in self.order:
+            made, given = (
+                " ".join(f"{norm_of(seen):.3g}" for seen in seens if seen) or "–"
+                for seens in (record.outputs, record.grad_inputs)
+            )
+            place = f"{record.module}." if record.module else ""
+            self.say(f"{record.number:4d} {place}{record.name}[{record.call}]  ‖y‖ {made}  ‖∂‖ {given}")
+
     def do_find(self, given: str) -> None:
         """find TEXT: formulas with that in their id, name, layer, line or inputs."""
         found = self.tape.find(given)
@@ -151,15 +161,22 @@ class Stepper(cmd.Cmd):
 
         nan            a value or gradient that is not finite
         norm > 10      a value or gradient as large
+        norm < 1e-6    a gradient as small
         broadcast      an input that is repeated along an axis
-        saturated      σ or tanh that is nearly flat for half of its elements
+        saturated      σ or tanh, or the gates of an LSTM, nearly flat for half of the elements
         FORMULA        an id or name, such as softmax or LayerNorm
         PARAMETER      a name such as head.weight
         """
-        test = _condition(given)
+        test = condition(given)
         order = self.order
         here = next((k for k, r in enumerate(order) if r.number == self.record.number), -1)
         found = next((r for r in order[here + 1 :] if test(r)), None)
+        if (
+            found is None
+            and re.match(r"(?!nan|norm|broadcast|saturated)", given)
+            and not any(map(test, order))
+        ):
+            raise OptionError(f"There is no condition, formula or parameter {quote(given)}: see help until.")
         if found is None:
             raise OptionError(f"No formula after this one has {quote(given)}.")
         self._go(found)
@@ -207,7 +224,7 @@ class Stepper(cmd.Cmd):
             self.say(inspect.getsource(method))
 
     def do_into(self, _: str) -> None:
-        """into: pdb in this formula's backward (forward where nothing came back), on the recorded numbers.
+        """into: pdb in this formula's forward, or, after `backward`, in its backward, on recorded numbers.
 
         `s` at a line with a kernel steps into the NumPy one.
         """
@@ -251,7 +268,9 @@ class Stepper(cmd.Cmd):
 
     def do_verify(self, _: str) -> None:
         """verify: compute every formula again from its stored inputs, and compare bit for bit."""
-        self.say(str(self.tape.verify()))
+        found = self.tape.verify()
+        self.failed |= not found
+        self.say(str(found))
 
     def do_save(self, given: str) -> None:
         """save FILE: keep the recording, for another day or for diff."""
@@ -299,7 +318,9 @@ def _index(text: str, array: np.ndarray) -> Any:
 
 
 def _shown(array: Any) -> str:
-    return np.array2string(np.asarray(array), precision=5, threshold=200, suppress_small=True)
+    array = np.asarray(array)
+    small = array.dtype.kind == "f" and 0 < np.abs(array).max(initial=0.0) < 1e-3  # 0. would hide it
+    return np.array2string(array, precision=5, threshold=200, suppress_small=not small)
 
 
 def _range(seen: Any) -> str:
@@ -327,41 +348,3 @@ def _first_line(method: Any) -> int:
     """The first line of a method's body that does something."""
     code = method.__code__
     return min(line for _, _, line in code.co_lines() if line is not None and line > code.co_firstlineno)
-
-
-def _condition(given: str) -> Callable[[Record], bool]:
-    """What `until` waits for."""
-    number = re.fullmatch(r"norm\s*>?\s*(\d[\d.]*(?:[eE][+-]?\d+)?)", given)
-    if given.split(" ")[0] == "norm" and not number:
-        raise OptionError("until norm takes a number: until norm > 10.")
-    if number:
-        return lambda r: any(_norm(seen) > float(number[1]) for seen in _kept(r))
-    if given == "nan":
-        return lambda r: any(not is_finite(seen) for seen in _kept(r))
-    if given == "broadcast":
-        return lambda r: len({s.shape for s in r.inputs}) > 1 and r.name in ("Add", "Sub", "Mul", "Div")
-    if given == "saturated":
-        return _saturated
-    if not given:
-        raise OptionError(
-            "until takes a condition: nan, norm > 10, broadcast, saturated, a formula, a parameter."
-        )
-    return lambda r: given in (r.formula, r.name, r.module) or any(s.source == given for s in r.inputs)
-
-
-def _kept(record: Record) -> list[Any]:
-    return [*record.inputs, *record.outputs, *filter(None, (*record.grad_outputs, *record.grad_inputs))]
-
-
-def _norm(seen: Any) -> float:
-    if seen.array is None:
-        return seen.norm or 0.0
-    return float(np.linalg.norm(seen.array.astype(np.float64))) if seen.array.dtype.kind == "f" else 0.0
-
-
-def _saturated(record: Record) -> bool:
-    if record.name not in ("Sigmoid", "Tanh") or record.outputs[0].array is None:
-        return False
-    y = record.outputs[0].array
-    flat = np.abs(y) > SATURATED
-    return bool((flat | (y < 1 - SATURATED) if record.name == "Sigmoid" else flat).mean() > 0.5)

@@ -78,7 +78,7 @@ class Tape:
         return [
             record
             for record in self.records
-            if text in f"{record.formula} {record.name} {record.module} {record.line} "
+            if text in f"{record.formula} {record.module}.{record.name}[{record.call}] {record.line} "
             f"{' '.join(source_of(seen) for seen in record.inputs)}"
         ]
 
@@ -123,7 +123,7 @@ class Tape:
         record = Record(
             len(self.records), name, formula_of(kind), module, self._calls[place], line,
             function.device.name, f"{kind.__module__}:{kind.__qualname__}", options,
-            function.needs_grad,
+            function.needs_grad, kind=kind,
         )  # fmt: skip
         self._calls[place] += 1
         self.records.append(record)
@@ -167,6 +167,7 @@ class Tape:
             if seen is not None and seen.array is not None and not same_bits(seen.array, to_host(array)):
                 self._say_changed(f"an array that {record.name} saved (record {record.number})")
         record.turn, self._backward = self._backward, self._backward + 1
+        record.passed = self.passes
         record.grad_outputs = [self._seen(array, "") for array in grad_outputs]
         started = perf_counter()
         try:

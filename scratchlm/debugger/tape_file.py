@@ -37,7 +37,7 @@ def write(tape: Tape, path: "str | Path") -> None:
 
     def plain(value: Any) -> Any:
         if isinstance(value, Seen | Record):
-            return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+            return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.name != "kind"}
         if isinstance(value, np.ndarray):
             return keep(value)
         if isinstance(value, list):

@@ -179,6 +179,27 @@ def _log_softmax_y(a: dict[str, Any], i: Index, options: Any) -> Terms:
     return Terms(f"{at('y', i)} = {letters}", numbers, float(a["x"][i]) - log_sum, {"x": row})
 
 
+def _cross_entropy_loss(a: dict[str, Any], i: Index, options: Any) -> Terms:
+    """−ln p of the targets: their mean, their sum, or of one row."""
+    counted = [n for n, target in enumerate(a["targets"]) if target != options["ignore_index"]]
+    if options["reduction"] == "none":
+        counted = [n for n in counted if n == i[0]]
+    smooth, losses = options["smoothing"], []
+    for n in counted:
+        row = a["logits"][n].astype(float)
+        log_p = row - row.max() - math.log(np.exp(row - row.max()).sum())
+        losses.append(-(1 - smooth) * log_p[int(a["targets"][n])] - smooth * log_p.mean())
+    share = len(counted) if options["reduction"] == "mean" else 1
+    texts = [number(loss) for loss in losses[:SHOWN]] + (
+        [f"… ({len(losses)} rows)"] if len(losses) > SHOWN else []
+    )
+    letters = "Σ_n −ln softmax(logits[n])[targets[n]]" + (" / N" if share > 1 else "")
+    cells: dict[str, list[Index]] = {"logits": [(n, int(a["targets"][n])) for n in counted]}
+    sum_ = " + ".join(texts) or "0"
+    numbers = f"({sum_}) / {share}" if share > 1 else sum_
+    return Terms(f"{at('loss', i)} = {letters}", numbers, math.fsum(losses) / max(share, 1), cells)
+
+
 def _cross_entropy_logits(a: dict[str, Any], i: Index, options: Any) -> Terms:
     n, v = i
     row, target = a["logits"][n].astype(float), int(a["targets"][n])
@@ -261,7 +282,7 @@ FAMILIES: dict[str, dict[str, Callable[..., Terms]]] = {
     "Embedding": {"y": _embedding_y, "grad_weight": _embedding_weight},
     "Softmax": {"y": _softmax_y, "grad_x": _softmax_x},
     "LogSoftmax": {"y": _log_softmax_y},
-    "CrossEntropy": {"grad_logits": _cross_entropy_logits},
+    "CrossEntropy": {"loss": _cross_entropy_loss, "grad_logits": _cross_entropy_logits},
     "LayerNorm": {"y": _layer_norm_y},
     **SEQUENCES,
     "Add": {"y": _of_two("+", lambda x, y: x + y)},

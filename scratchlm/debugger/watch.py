@@ -5,7 +5,6 @@ at the first value that is not finite, in the order of the computation; at a gra
 vanishes; at units of a ReLU that are dead; at a divergence that has collapsed.
 """
 
-import inspect
 import math
 import sys
 from collections import deque
@@ -45,16 +44,18 @@ class Watch:
 
     def __init__(self) -> None:
         self.norms: deque[float] = deque(maxlen=STEPS)  # of all gradients together, a step each
+        self.first_loss = 0.0
         self.small: dict[str, int] = {}  # parameter → looks in a row with a vanished gradient
         self.silent: dict[tuple[Any, ...], tuple[np.ndarray, int]] = {}  # ReLU → units always 0, looks
         self.flat = 0  # looks in a row with a collapsed divergence
         self.spread = False  # whether the divergence was ever larger
 
-    def is_exploded(self, norm: float) -> bool:
-        """Whether the norm of a step's gradient is far beyond that of the steps before."""
+    def is_exploded(self, norm: float, loss: float = 0.0) -> bool:
+        """Whether a step's gradient is far beyond that of the steps before, or its loss beyond the first."""
         usual = median(self.norms) if len(self.norms) >= STEPS // 10 else math.inf
         self.norms.append(norm)
-        return norm > EXPLODED * usual
+        self.first_loss = self.first_loss or abs(loss)
+        return norm > EXPLODED * usual or abs(loss) > EXPLODED * max(self.first_loss, 1.0)
 
     def look(self, tape: Tape) -> Finding | None:
         """The first fault of a recorded step."""
@@ -62,9 +63,21 @@ class Watch:
             return Finding(found[0], tape, *found[1:])
         return self._vanished(tape) or self._dead(tape) or self._collapsed(tape)
 
-    def exploded(self, tape: Tape, norm: float) -> Finding:
-        """Which parameter's gradient is the largest of a step whose gradient exploded."""
+    def exploded(self, tape: Tape, norm: float, loss: float = 0.0) -> Finding:
+        """Which parameter's gradient is the largest of a step whose gradient or loss exploded."""
         gradients = _gradients(tape)
+        if abs(loss) > EXPLODED * max(self.first_loss, 1.0):
+            weights = [
+                s for record in tape for s in record.inputs if isinstance(s.source, str) and "." in s.source
+            ]
+            largest = max(
+                weights, key=lambda s: float(np.abs(s.array).max(initial=0.0)) if s.array is not None else 0
+            )
+            return Finding(
+                f"the loss is {loss:.3g}, and was {self.first_loss:.3g} at first; the largest weight, of "
+                f"{largest.source}, is {np.abs(largest.array).max():.3g}: a lower learning rate may help",
+                tape, tape[len(tape) - 1],
+            )  # fmt: skip
         name = max(gradients, key=lambda name: gradients[name][0])
         size, record, k = gradients[name]
         usual = median(self.norms)
@@ -139,8 +152,8 @@ def _gradients(tape: Tape) -> dict[str, tuple[float, Record, int]]:
 
 def _where(record: Record) -> str:
     """ "ReLU in mlp (record 7, scratchlm/functions/activation.py:88)"."""
-    function = class_of(record)
-    path, line = Path(inspect.getsourcefile(function) or ""), inspect.getsourcelines(function)[1]
+    code = class_of(record).forward.__code__
+    path, line = Path(code.co_filename), code.co_firstlineno
     place = f" in {record.module}" if record.module else ""
     users = f"; {record.line}" if record.line else ""
     return f"{record.name}{place} (record {record.number}, {'/'.join(path.parts[-3:])}:{line}{users})"

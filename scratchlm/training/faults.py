@@ -36,37 +36,45 @@ def not_finite(run: "Trainer", what: str, batch: Any) -> NumberError:
     saved = (run.folder / "checkpoint.safetensors").exists()
     error = NumberError(
         f"{what} at step {run.steps_done + 1}{f' ({where})' if where else ''}: lower training.lr (now "
-        f"{run.recipe.training.lr:g}) or set training.clip."
-        f" `scratchlm step {kept}` shows the step."
+        f"{run.recipe.training.lr:g})"
+        + ("." if run.recipe.training.clip else " or set training.clip.")
+        + f" `scratchlm step {kept}` shows the step."
         + (f" The last checkpoint in {run.folder} is not touched." if saved else "")
     )
     return error.with_traceback(standing_at(*found[1:]) if found else None)
 
 
 def watched(
-    run: "Trainer", watch: Watch, tape: Tape | None, norm: float, batch: Any, before: dict[str, Any]
+    run: "Trainer",
+    watch: Watch,
+    tape: Tape | None,
+    norm: float,
+    loss: float,
+    batch: Any,
+    before: dict[str, Any],
 ) -> None:
     """Look into a step, before it changes the parameters.
 
     Args:
         tape: the step's recording, if it was recorded.
-        norm: of its gradient.
+        norm, loss: of its gradient, and its loss.
         before: the state of the random numbers when it began.
 
     Raises:
         NumberError: something goes wrong in it.
     """
     found = None
-    if watch.is_exploded(norm):
+    if watch.is_exploded(norm, loss):
         random_state.load_state_dict(before)
-        found = watch.exploded(recorded(run, batch), norm)
+        found = watch.exploded(recorded(run, batch), norm, loss)
     elif tape is not None:
         found = watch.look(tape)
     if found is not None:
         kept = run.folder / f"step-{run.steps_done + 1}.tape"
         found.tape.save(kept)
         said = f"Stopped at step {run.steps_done + 1}, batch {_shown(batch)}: {found.sentence}."
-        error = NumberError(f"{said} `scratchlm step {kept}` shows the step.")
+        now = f"training.lr is {run.recipe.training.lr:g}"
+        error = NumberError(f"{said} {now}. `scratchlm step {kept}` shows the step.")
         raise error.with_traceback(standing_at(found.record, found.backward))
 
 

@@ -178,7 +178,7 @@ class Trainer:
                 random_state.load_state_dict(before)  # dropout as it was
                 raise not_finite(self, f"{what} {value}", batch)
         if self.watch is not None:
-            watched(self, self.watch, tape, norm, batch, before)
+            watched(self, self.watch, tape, norm, number, batch, before)
         self.optimizer.lr = t.lr * self.schedule(self.steps_done + 1)
         self.optimizer.step()
         self.state = tuple(part.detach() for part in state) if state else None
