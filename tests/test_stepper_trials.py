@@ -1,4 +1,4 @@
-"""What a new user of the stepper ran into: false alarms, sums of what does not belong together, a false no."""
+"""What a new user of the stepper ran into: false alarms, wrong sums, a wrong no."""
 
 import re
 import subprocess
