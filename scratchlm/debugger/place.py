@@ -4,7 +4,7 @@ import linecache
 import sysconfig
 import weakref
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from ..nn.module import Module
@@ -21,6 +21,7 @@ class Places:
 
     def __init__(self) -> None:
         # Names below each outermost layer: of layers and of parameters, by id.
+        self._kinds: dict[CodeType, tuple[bool, bool, bool]] = {}
         self._names: weakref.WeakKeyDictionary[Module, dict[int, str]] = weakref.WeakKeyDictionary()
 
     def of(self, frame: FrameType | None, tensors: tuple[Any, ...]) -> tuple[str, str, list[str]]:
@@ -29,13 +30,14 @@ class Places:
         user = model = None
         while frame is not None:
             code = frame.f_code
-            if code.co_argcount and code.co_varnames[0] == "self":
+            of_layer, users, models = self._kinds.get(code) or self._kind(code, frame)
+            if of_layer:  # only then its variables, which take microseconds
                 owner = frame.f_locals.get("self")
                 if isinstance(owner, Module) and (not layers or layers[-1] is not owner):
                     layers.append(owner)
-            if user is None and is_users(code.co_filename):
+            if user is None and users:
                 user = frame
-            if model is None and code.co_filename.startswith(MODELS):
+            if model is None and models:
                 model = frame
             frame = frame.f_back
         names = self._below(layers[-1]) if layers else {}
@@ -45,6 +47,14 @@ class Places:
         own = next((k for k, v in variables.items() if alone and v is layers[-1]), "")
         named = [self._name(t, names, own, variables) for t in tensors]
         return path, line_of(user or model), named
+
+    def _kind(self, code: CodeType, frame: FrameType) -> tuple[bool, bool, bool]:
+        """Of a function: a layer's method? a user's? a model's or the trainer's?"""
+        has_self = bool(code.co_argcount) and code.co_varnames[0] == "self"
+        of_layer = has_self and isinstance(frame.f_locals.get("self"), Module)
+        found = of_layer, is_users(code.co_filename), code.co_filename.startswith(MODELS)
+        self._kinds[code] = found
+        return found
 
     def _below(self, root: Module) -> dict[int, str]:
         if (found := self._names.get(root)) is None:
