@@ -112,7 +112,7 @@ def test_a_step_of_a_task_is_that_of_the_cpu_and_asks_the_card_twice(name, tmp_p
         trainer = Trainer(load_recipe(name, [*small, f"training.device={device}"]), tmp_path / device)
         for _ in range(2):
             with transfers() as copies:
-                trainer._step()
+                trainer.step()
         losses.append(trainer.pending.losses)
         assert copies.down == (2 if device == "cuda" else 0)
     assert losses[0] == pytest.approx(losses[1], abs=1e-3)  # of training, see emulator/test_training.py

@@ -162,3 +162,23 @@ def test_ambiguous_and_unknown_commands():
     assert "'b' begins several commands: back, backward" in asked(tape, "b")
     assert "diff takes the name of a file" in asked(tape, "diff")
     assert "not 'foo'" in asked(tape, "check foo")
+
+
+def test_a_step_of_a_recipe_is_the_trainers_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = [CliRunner().invoke(step, ["tiny", "--skip", skip, "--do", "print"]).output for skip in ("0", "3")]
+    assert said[0].startswith("10 formulas recorded; 4 of them went backward.")
+    assert said[0] != said[1], "other numbers after three steps"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_test_is_run_by_pytest(tmp_path):
+    body = "import scratchlm as sl\n" + "".join(
+        f"\n\ndef test_{name}():\n    x = sl.randn(3, requires_grad=True)\n    x.{name}().sum().backward()\n"
+        for name in ("exp", "tanh")
+    )
+    (tmp_path / "test_mine.py").write_text(body, encoding="utf-8")
+    command = [sys.executable, "-m", "scratchlm", "step", "test_mine.py::test_tanh", "--do", "list"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=tmp_path)
+    assert "Tanh[0](x)" in done.stdout
+    assert "Exp" not in done.stdout

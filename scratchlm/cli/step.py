@@ -4,6 +4,7 @@ import runpy
 import sys
 import traceback
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -42,21 +43,25 @@ def step(
     language: str,
     commands: tuple[str, ...],
 ) -> None:
-    """Step through the formulas of PROGRAM: a Python file, a lesson's number, or a recording that was saved.
+    """Step through the formulas of PROGRAM: a Python file, a lesson's number, a recipe, a test, a recording.
 
     It runs until it has gone backward once (then stops: what comes after is not run), and every formula up to
-    there is written down with its numbers. `help` at the prompt lists the commands.
+    there is written down with its numbers. A recipe ("tiny", my.toml) makes a step of training, a test
+    ("tests/test_mine.py::test_it") is run by pytest. `help` at the prompt lists the commands.
     """
     from ..debugger.stepper import Stepper
     from ..debugger.tape import Tape
+    from ..training import shipped
 
     for target in filter(None, (save, html, graph)):
         if target.exists() and Path(program).exists() and target.samefile(program):
             raise DataError(f"{target} is the program itself: give another name.")
     if program.endswith(".tape"):
         tape = Tape.load(program)
+    elif program in shipped() or program.endswith(".toml"):
+        tape = of_recipe(program, skip)
     else:
-        tape = recorded(_path(program), list(arguments), skip, passes)
+        tape = recorded(_path(program.partition("::")[0]), program, list(arguments), skip, passes)
     if save is not None:
         tape.save(save)
     stepper = Stepper(tape, click.echo)
@@ -105,22 +110,47 @@ def _path(program: str) -> Path:
         return chapter(program).path
     path = Path(program)
     if not path.is_file():
-        raise DataError(f"There is no file {program}: give a Python file, a lesson's number or a recording.")
+        raise DataError(
+            f"There is no file {program}: give a Python file, a lesson's number, a recipe or a recording."
+        )
     return path
+
+
+def _by_pytest(test: str) -> None:
+    try:
+        import pytest
+    except ImportError:
+        raise DataError("Stepping through a test takes pytest: pip install pytest") from None
+    pytest.main([test, "-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", "--no-header", "--no-summary"])
 
 
 class Enough(BaseException):
     """Raised in a program that has gone backward as often as was asked; no `except Exception` stops it."""
 
 
-def recorded(path: Path, arguments: list[str], skip: int, passes: int) -> "Tape":
-    """The tape of a program that runs until it has gone backward `skip + passes` times."""
+def of_recipe(name: str, skip: int) -> "Tape":
+    """The tape of a recipe's training step, after `skip` others."""
+    from ..training import Trainer, load_recipe
+    from ..training.faults import recorded
+
+    recipe = load_recipe(name, [f"training.steps={skip + 1}"])
+    with TemporaryDirectory() as folder:
+        trainer = Trainer(recipe, Path(folder) / "run")
+        for _ in range(skip):
+            trainer.step()
+        return recorded(trainer, next(trainer.batches))
+
+
+def recorded(path: Path, program: str, arguments: list[str], skip: int, passes: int) -> "Tape":
+    """The tape of a program, or of a test, that runs until it has gone backward `skip + passes` times."""
     from ..debugger.tape import record
 
     def look(tape: "Tape") -> None:
         if tape.passes == skip:
             tape.forget()
         if tape.passes == skip + passes:
+            if path.name.startswith("test_"):
+                sys.modules["pytest"].exit("enough")
             raise Enough
 
     recorder = record(quiet=True, after_pass=look)
@@ -128,7 +158,10 @@ def recorded(path: Path, arguments: list[str], skip: int, passes: int) -> "Tape"
     sys.argv, sys.path[0] = [str(path), *arguments], str(path.parent)
     try:
         with recorder:
-            runpy.run_path(str(path), run_name="__main__")
+            if path.name.startswith("test_"):
+                _by_pytest(program)
+            else:
+                runpy.run_path(str(path), run_name="__main__")
     except Enough:
         pass
     except SystemExit as ending:

@@ -130,7 +130,7 @@ class Trainer:
                     if self._stopped_early():
                         return "early"
                     started = time.perf_counter()
-                    self._step()
+                    self.step()
                     self.pending.seconds += time.perf_counter() - started
                     self.seconds += time.perf_counter() - started
                     self.reporter.step(self, self.pending.losses / self.pending.steps)
@@ -161,7 +161,7 @@ class Trainer:
         patience = self.recipe.training.patience
         return bool(patience) and self.without_gain >= patience
 
-    def _step(self) -> None:
+    def step(self) -> None:
         """One batch forward and backward, one change of the parameters."""
         t = self.recipe.training
         batch = next(self.batches)
