@@ -101,11 +101,12 @@ def test_keys_slider_direction_links_and_language(tmp_path):
         const canvas = document.querySelector("canvas"), box = canvas.getBoundingClientRect();
         canvas.dispatchEvent(new MouseEvent("mousemove", {clientX: box.x + 3, clientY: box.y + 3}));
         found.push($("terms").textContent.includes(" = "));
+        await go(order.findIndex(r => r.name === "LSTM")); found.push($("drawing").firstChild.dataset.family);
         """)  # fmt: skip
     last = str(len(tape) - 1)
     turns = [r.number for r in sorted((r for r in tape if r.turn is not None), key=lambda r: r.turn)]
     made = next(s.source[0] for s in tape[3].inputs if isinstance(s.source, tuple))
-    assert found == ["1", last, "3", str(made), str(turns[0]), str(turns[1]), "下一步 ▶", "zh", True]
+    assert found == ["1", last, "3", str(made), str(turns[0]), str(turns[1]), "下一步 ▶", "zh", True, "chain"]
 
 
 @browser
