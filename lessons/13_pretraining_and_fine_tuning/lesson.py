@@ -156,7 +156,7 @@ def pretrain(kind, steps, everywhere=False):
 
 
 bert, bert_curve = pretrain(models.MaskedLanguageModel, 500)
-gpt, _ = pretrain(models.GPTLanguageModel, 300)
+gpt, _ = pretrain(models.GPTLanguageModel, 300)  # asked at every place, it needs fewer steps
 new_ids, new_topics = sentences(600, np.random.default_rng(2))
 
 
