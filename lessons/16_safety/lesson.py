@@ -180,8 +180,8 @@ assert told[1] > told[0] + 0.1, "the longer the training, the more it gives away
 # $2\,\Phi(0.5) - 1 = 2 \cdot 0.6915 - 1 = 0.383$ for one step; after 16 steps $2\,\Phi(2) - 1 = 0.954$:
 # hardly any privacy is left, unless σ grows like $\sqrt k$. (A step that draws a part of the examples at
 # random does better; that takes a longer proof.) Elsewhere the promise is written as $(\varepsilon, \delta)$:
-# no event becomes more likely than $e^\varepsilon$ times what it was, but for $\delta$. With $\delta = 0$ that
-# allows an advantage of at most $(e^\varepsilon - 1)/(e^\varepsilon + 1)$: 0.46 for $\varepsilon = 1$.
+# no event becomes more likely than $e^\varepsilon$ times what it was, but for $\delta$. With $\delta = 0$
+# that allows an advantage of at most $(e^\varepsilon - 1)/(e^\varepsilon + 1)$: 0.46 for $\varepsilon = 1$.
 #
 # **Exercise 16.3.** Such a gradient, and the bound.
 

@@ -249,9 +249,11 @@ def differences(mine: Tape, other: Tape) -> Iterator[str]:
     both = _matched(mine, other)
     for which, tape, side in (("first", mine, 0), ("second", other, 1)):
         matched = {pair[side].number for pair in both}
-        for record in tape:
-            if record.number not in matched:
-                yield f"only in the {which}: {_short(record)}"
+        alone = [record for record in tape if record.number not in matched]
+        for record in alone[:5]:
+            yield f"only in the {which}: {_short(record)}"
+        if len(alone) > 5:
+            yield f"only in the {which}: {len(alone) - 5} more"
     equal, near = 0, 0
     forward = [(a, b, "outputs") for a, b in both]
     turns = [(a, b) for a, b in both if a.turn is not None and b.turn is not None]
