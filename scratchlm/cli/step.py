@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import DataError
+from ..errors import DataError, OptionError
 from .lessons import LANGUAGE
 
 if TYPE_CHECKING:
@@ -51,20 +51,26 @@ def step(
     """
     from ..debugger.stepper import Stepper
     from ..debugger.tape import Tape
-    from ..training import shipped
 
+    for target, ending in ((save, ".tape"), (html, ".html")):
+        if target is not None and target.suffix != ending:
+            raise DataError(f"{target} should end in {ending}.")
+    kept = program.endswith(".tape")
+    if (kept and (skip or passes > 1 or arguments)) or (is_recipe(program) and (passes > 1 or arguments)):
+        raise OptionError(f"{program} is no program: --skip, --passes and arguments are not for it.")
     for target in filter(None, (save, html, graph)):
         if target.exists() and Path(program).exists() and target.samefile(program):
             raise DataError(f"{target} is the program itself: give another name.")
-    if program.endswith(".tape"):
+    if kept:
         tape = Tape.load(program)
-    elif program in shipped() or program.endswith(".toml"):
+    elif is_recipe(program):
         tape = of_recipe(program, skip)
     else:
         tape = recorded(_path(program.partition("::")[0]), program, list(arguments), skip, passes)
     if save is not None:
         tape.save(save)
     stepper = Stepper(tape, click.echo)
+    stepper.failed = bool(tape.raised)
     if len(tape):
         click.echo(f"{len(tape)} formula{'s' * (len(tape) > 1)} recorded; {_ending(tape)}")
     if not len(tape):
@@ -128,6 +134,13 @@ class Enough(BaseException):
     """Raised in a program that has gone backward as often as was asked; no `except Exception` stops it."""
 
 
+def is_recipe(program: str) -> bool:
+    """Whether it is a recipe's name or file."""
+    from ..training import shipped
+
+    return program.endswith(".toml") or program in shipped()
+
+
 def of_recipe(name: str, skip: int) -> "Tape":
     """The tape of a recipe's training step, after `skip` others."""
     from ..training import Trainer, load_recipe
@@ -170,7 +183,8 @@ def recorded(path: Path, program: str, arguments: list[str], skip: int, passes: 
         frames = traceback.extract_tb(error.__traceback__)
         where = next((f for f in reversed(frames) if f.filename == str(path)), None)
         at = f" (line {where.lineno}: {where.line})" if where else ""
-        click.echo(f"{path.name} failed: {type(error).__name__}: {error}{at}", err=True)
+        recorder.tape.raised = f"{type(error).__name__}: {error}{at}"
+        click.echo(f"{path.name} failed: {recorder.tape.raised}", err=True)
     finally:
         sys.argv, sys.path[0] = before
     return recorder.tape

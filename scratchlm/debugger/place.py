@@ -10,7 +10,7 @@ from typing import Any
 from ..nn.module import Module
 
 PACKAGE = str(Path(__file__).parents[1])
-OTHERS = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib"))
+OTHERS = tuple(map(sysconfig.get_path, ("purelib", "platlib", "stdlib", "scripts")))
 ENGINE = (f"{PACKAGE}/", str(Path(PACKAGE).parent / "kernels") + "/")
 MODELS = (f"{PACKAGE}/models/", f"{PACKAGE}/training/")  # where there is no line of a user's
 LESSONS = f"{PACKAGE}/lessons/"  # of an installed scratchlm: a user's programs

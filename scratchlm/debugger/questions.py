@@ -107,22 +107,31 @@ def _compare(name: str, x: np.ndarray, grad: np.ndarray, loss: Any, summed: floa
     flat, found = x.reshape(-1), grad.reshape(-1)
     errors, middle = np.zeros(x.size), loss()
     largest = float(np.abs(grad).max(initial=0.0))
-    for place in places:
-        kept = flat[place]
-        h = 1e-6 * max(1.0, abs(kept))
-        flat[place] = kept + h
-        right = (loss() - middle) / h
-        flat[place] = kept - h
-        left = (middle - loss()) / h
-        flat[place] = kept
-        # At a kink, as ReLU's at 0, any slope between those of both sides will do.
-        outside = max(min(left, right) - found[place], found[place] - max(left, right), 0.0)
-        errors[place] = min(abs((left + right) / 2 - found[place]), outside + abs(right - left) * 1e-3)
-        largest = max(largest, abs(left + right) / 2)
+    with np.errstate(all="ignore"):
+        for place in places:
+            left, right = _slopes(flat, place, loss, middle, 1e-6 * max(1.0, abs(flat[place])))
+            if not np.isfinite(left + right):  # beyond an end, as of ln: nearer
+                left, right = _slopes(flat, place, loss, middle, 1e-3 * abs(flat[place]) or 1e-9)
+            if np.isfinite(left + right) or not np.isfinite(found[place]):
+                # At a kink, as ReLU's at 0, any slope between those of both sides will do.
+                outside = max(min(left, right) - found[place], found[place] - max(left, right), 0.0)
+                errors[place] = min(abs((left + right) / 2 - found[place]), outside)
+                largest = max(largest, abs(left + right) / 2)
     # float32 has 7 digits, and sums of a thousand terms lose up to 3 of them; differences leave 6 to 7.
     allowed = (1e-3 if grad.dtype == np.float32 else 1e-5) * largest + max(summed, 1e-10)
-    wrong = (errors > allowed).reshape(x.shape)
+    wrong = ~(errors <= allowed).reshape(x.shape) | ~np.isfinite(grad)  # NaN is never right
     return Check(name, float(errors.max(initial=0.0)), largest, allowed, map_of(wrong) if wrong.any() else "")
+
+
+def _slopes(flat: np.ndarray, place: int, loss: Any, middle: float, h: float) -> tuple[float, float]:
+    """One-sided differences, to the left and to the right of an element."""
+    kept = flat[place]
+    flat[place] = kept + h
+    right = (loss() - middle) / h
+    flat[place] = kept - h
+    left = (middle - loss()) / h
+    flat[place] = kept
+    return left, right
 
 
 def map_of(wrong: np.ndarray) -> str:

@@ -123,6 +123,10 @@ class Stepper(cmd.Cmd):
 
     def do_list(self, given: str) -> None:
         """list [all]: the formulas around the current one, or all of them."""
+        if given not in ("", "all"):
+            raise OptionError(
+                f"list shows the formulas around this one, list all all of them; not {quote(given)}."
+            )
         order = self.order
         here = next((k for k, r in enumerate(order) if r.number == self.record.number), 0)
         shown = order if given == "all" else order[max(0, here - AROUND) : here + AROUND + 1]
@@ -274,8 +278,8 @@ class Stepper(cmd.Cmd):
 
     def do_save(self, given: str) -> None:
         """save FILE: keep the recording, for another day or for diff."""
-        if not given:
-            raise OptionError("save takes the name of a file.")
+        if not given.endswith(".tape"):
+            raise OptionError("save takes the name of a file that ends in .tape.")
         self.tape.save(given)
         self.say(f"{given}: {len(self.tape)} formulas")
 
@@ -335,8 +339,11 @@ def _range(seen: Any) -> str:
 def _computed(text: str, names: dict[str, Any]) -> Any:
     """An expression of the formula's arrays, as Python reads it."""
     try:
-        return eval(text, {"np": np}, {name: seen.array for name, seen in names.items()})
-    except Exception as error:
+        arrays = {name: seen.array.view() for name, seen in names.items() if seen.array is not None}
+        for array in arrays.values():
+            array.flags.writeable = False  # the recording stays as it is
+        return eval(text, {"np": np, **arrays})
+    except (Exception, SystemExit) as error:
         raise OptionError(f"{text} cannot be computed: {type(error).__name__}: {error}.") from None
 
 

@@ -58,6 +58,7 @@ class Tape:
         self._copies: dict[int, tuple[weakref.ref, np.ndarray, Any]] = {}  # id of an array → copy, source
         self._looks: dict[int, tuple[weakref.ref, Seen]] = {}  # id of an array → what it looked like
         self._backward = 0
+        self.raised = ""  # what ended the program that was recorded
         self.passes = 0  # backward() from a loss, so far
         self.after_pass: Callable[[Tape], None] | None = None
 
