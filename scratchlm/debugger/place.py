@@ -10,7 +10,7 @@ from typing import Any
 from ..nn.module import Module
 
 PACKAGE = str(Path(__file__).parents[1])
-OTHERS = tuple(map(sysconfig.get_path, ("purelib", "platlib", "stdlib", "scripts")))
+OTHERS = tuple(f"{sysconfig.get_path(name)}/" for name in ("purelib", "platlib", "stdlib", "scripts"))
 ENGINE = (f"{PACKAGE}/", str(Path(PACKAGE).parent / "kernels") + "/")
 MODELS = (f"{PACKAGE}/models/", f"{PACKAGE}/training/")  # where there is no line of a user's
 LESSONS = f"{PACKAGE}/lessons/"  # of an installed scratchlm: a user's programs
@@ -75,7 +75,7 @@ def is_users(filename: str) -> bool:
     """Whether a file is none of the engine's own."""
     if filename.startswith(ENGINE):
         return filename.startswith(LESSONS)
-    return not filename.startswith(OTHERS) and not filename.startswith("<frozen")
+    return not filename.startswith("<frozen") and not str(Path(filename).resolve()).startswith(OTHERS)
 
 
 def line_of(frame: FrameType | None) -> str:
