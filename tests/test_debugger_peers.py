@@ -25,7 +25,8 @@ def test_a_right_formula_is_right_beside_its_peers(case, rng):
     found = [line for r in tape if r.name == case.makes and r.turn is not None for line in beside(r)]
     assert found, "something is held beside"
     assert not [line for line in found if "WRONG" in line], "\n".join(found)
-    assert any("right" in line for line in found if "SKIPPED" not in line) or case.makes == "MatMul"
+    if case.makes not in ("MatMul", "GELU"):  # which have no twin here, or one of the other kind
+        assert any("right" in line for line in found)
 
 
 class Swapped(LSTM):

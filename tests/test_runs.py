@@ -51,7 +51,7 @@ def test_a_number_of_threads_that_is_none_is_one_line(command, threads, tmp_path
 # ---------------------------------------------------------------- the beginning and the end
 def test_a_run_that_fails_at_its_first_step_leaves_what_was_there(scratchlm, tmp_path, monkeypatch):
     (tmp_path / "text.txt").write_text(text(), encoding="utf-8")
-    monkeypatch.setattr(Trainer, "_step", lambda trainer: 1 / 0)
+    monkeypatch.setattr(Trainer, "step", lambda trainer: 1 / 0)
     run, notes, empty = tmp_path / "run", tmp_path / "notes", tmp_path / "empty"
     notes.mkdir()
     empty.mkdir()
@@ -69,7 +69,7 @@ def test_a_run_that_ended_before_its_first_checkpoint_is_never_taken_back(scratc
     scratchlm("train", "--data", tmp_path / "text.txt", "--out", tmp_path / "run", *SMALL)
     (tmp_path / "run" / "checkpoint.safetensors").unlink()
     before = sorted(path.name for path in (tmp_path / "run").iterdir())
-    monkeypatch.setattr(Trainer, "_step", lambda trainer: 1 / 0)
+    monkeypatch.setattr(Trainer, "step", lambda trainer: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         scratchlm("train", "--resume", tmp_path / "run")
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before
@@ -77,8 +77,8 @@ def test_a_run_that_ended_before_its_first_checkpoint_is_never_taken_back(scratc
 
 def test_a_run_that_fails_later_stays(scratchlm, tmp_path, monkeypatch):
     (tmp_path / "text.txt").write_text(text(), encoding="utf-8")
-    plain = Trainer._step
-    monkeypatch.setattr(Trainer, "_step", lambda trainer: 1 / 0 if trainer.steps_done else plain(trainer))
+    plain = Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda trainer: 1 / 0 if trainer.steps_done else plain(trainer))
     with pytest.raises(ZeroDivisionError):
         scratchlm("train", "--data", tmp_path / "text.txt", "--out", tmp_path / "run", *SMALL)
     assert (tmp_path / "run" / "recipe.toml").exists()
