@@ -75,7 +75,10 @@ def step(
         click.echo(f"{len(tape)} formula{'s' * (len(tape) > 1)} recorded; {_ending(tape)}")
     if not len(tape):
         went = f"it went backward {tape.passes} times" if tape.passes else "it ran no formula of scratchlm"
-        raise DataError(f"{program} left nothing to look at: {went}, and --skip is {skip}.")
+        raise DataError(
+            f"{program} left nothing to look at"
+            + ("." if tape.raised else f": {went}, and --skip is {skip}.")
+        )
     if html is not None:
         from ..debugger.page import write
 
@@ -122,6 +125,10 @@ def _path(program: str) -> Path:
     return path
 
 
+def _is_test(path: Path, program: str) -> bool:
+    return path.name.startswith("test_") or "::" in program
+
+
 def _by_pytest(test: str) -> None:
     try:
         import pytest
@@ -162,7 +169,7 @@ def recorded(path: Path, program: str, arguments: list[str], skip: int, passes: 
         if tape.passes == skip:
             tape.forget()
         if tape.passes == skip + passes:
-            if path.name.startswith("test_"):
+            if _is_test(path, program):
                 sys.modules["pytest"].exit("enough")
             raise Enough
 
@@ -171,7 +178,7 @@ def recorded(path: Path, program: str, arguments: list[str], skip: int, passes: 
     sys.argv, sys.path[0] = [str(path), *arguments], str(path.parent)
     try:
         with recorder:
-            if path.name.startswith("test_"):
+            if _is_test(path, program):
                 _by_pytest(program)
             else:
                 runpy.run_path(str(path), run_name="__main__")

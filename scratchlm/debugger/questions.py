@@ -71,6 +71,11 @@ def check(record: Record) -> list[Check]:
     kept = [*record.inputs, *record.grad_outputs]
     if record.turn is None or any(seen.array is None for seen in kept):
         raise OptionError(f"Record {record.number} has no gradients with all arrays kept: nothing to check.")
+    if not all(map(is_finite, kept)):
+        raise OptionError(
+            f"Record {record.number} got numbers that are not finite: nothing can be compared. `until nan` goes "
+            "to the first."
+        )
     inputs = [_wide(seen.array) for seen in record.inputs]
     weights = [_wide(seen.array) for seen in record.grad_outputs]
 
@@ -97,9 +102,12 @@ def _wide(array: Any) -> np.ndarray:
 
 
 def rounded(record: Record) -> float:
-    """What rounding may leave of a gradient that is 0: 2·10⁻⁷ of all that comes in, in float32."""
-    share = 2e-7 if any(seen.dtype == "float32" for seen in record.grad_outputs) else 1e-13
-    return share * sum(float(np.abs(seen.array).sum()) for seen in record.grad_outputs)
+    """What rounding may leave of a gradient that is 0: 4·10⁻⁷ of the norm of what comes in, in float32.
+
+    (Errors of a sum of n numbers of size g grow like √n g, as the norm does; Σ |g| would hide faults.)
+    """
+    share = 4e-7 if any(seen.dtype == "float32" for seen in record.grad_outputs) else 1e-13
+    return share * sum(float(np.linalg.norm(seen.array)) for seen in record.grad_outputs)
 
 
 def _compare(name: str, x: np.ndarray, grad: np.ndarray, loss: Any, summed: float) -> Check:
@@ -139,7 +147,7 @@ def map_of(wrong: np.ndarray) -> str:
     plane = wrong.reshape(-1, wrong.shape[-1]) if wrong.ndim else wrong.reshape(1, 1)
     lines = ["".join("×" if w else "·" for w in row[:40]) for row in plane[:12]]
     first = [int(k) for k in np.argwhere(wrong)[0]]
-    head = f"{wrong.sum()} of {wrong.size} wrong, the first at {first}"
+    head = f"{wrong.sum()} of those looked at wrong, the first at {first}"
     return "".join(f"\n    {line}" for line in [head, *lines, *(["…"] if plane.shape[0] > 12 else [])])
 
 

@@ -13,7 +13,7 @@ from ..errors import OptionError, ScratchLMError, did_you_mean, quote
 from .conditions import condition, norm_of
 from .kept import Record
 from .peers import beside
-from .questions import arrays_of, check, differences, why
+from .questions import arrays_of, check, differences, is_finite, why
 from .replay import again, class_of
 from .tape import Tape
 from .terms import explained
@@ -246,7 +246,9 @@ class Stepper(cmd.Cmd):
         composed twin and PyTorch's; or those of all formulas, of which those that are wrong are shown."""
         if given not in ("", "all"):
             raise OptionError(f"check looks at this formula, check all at all of them; not {quote(given)}.")
-        chosen = [r for r in self.tape if r.turn is not None] if given == "all" else [self.record]
+        chosen = [self.record]
+        if given == "all":  # what got NaN already made no fault of its own
+            chosen = [r for r in self.tape if r.turn is not None and all(map(is_finite, _given(r)))]
         for record in chosen:
             found = [*map(str, check(record)), *beside(record)]
             wrong = any("WRONG" in one for one in found)
@@ -298,7 +300,7 @@ def _whole(given: str, default: int | None) -> int:
 
 def _element(given: str) -> tuple[str, tuple[int, ...]]:
     """`head.weight[3, 2]` as a name and a place."""
-    found = re.fullmatch(r"([\w.]+)(?:\[([\d,\s-]*)\])?", given)
+    found = re.fullmatch(r"([\w.]+)(?:\[((?:\s*-?\d+\s*,?)*)\])?", given)
     if not found:
         raise OptionError("A name and a place are wanted here, such as weight[3, 2].")
     return found[1], tuple(int(k) for k in (found[2] or "").split(",") if k.strip())
@@ -309,16 +311,21 @@ def _index(text: str, array: np.ndarray) -> Any:
     if not re.fullmatch(r"[\d\s,:.-]*", text):
         raise OptionError(f"{quote(text)} is no place: write whole numbers and slices, such as 0, 1:3.")
     parts: list[Any] = []
-    for part in text.split(","):
-        ends = (
-            [int(end) if end.strip() else None for end in part.split(":")] if part.strip() != "..." else ...
-        )
-        parts.append(ends if ends is ... else slice(*ends) if len(ends) > 1 else ends[0])
     try:
+        for part in text.split(","):
+            if part.strip() == "...":
+                parts.append(...)
+                continue
+            ends = [int(end) if end.strip() else None for end in part.split(":")]
+            parts.append(slice(*ends) if len(ends) > 1 else ends[0])
         array[tuple(parts)]
-    except IndexError as error:
+    except (IndexError, ValueError, TypeError) as error:
         raise OptionError(f"{quote(text)} is no place in shape {array.shape}: {error}.") from None
     return tuple(parts)
+
+
+def _given(record: Record) -> list[Any]:
+    return [*record.inputs, *record.grad_outputs]
 
 
 def _shown(array: Any) -> str:
