@@ -73,8 +73,8 @@ def check(record: Record) -> list[Check]:
         raise OptionError(f"Record {record.number} has no gradients with all arrays kept: nothing to check.")
     if not all(map(is_finite, kept)):
         raise OptionError(
-            f"Record {record.number} got numbers that are not finite: nothing can be compared. `until nan` goes "
-            "to the first."
+            f"Record {record.number} got numbers that are not finite: nothing can be compared. "
+            "`until nan` goes to the first."
         )
     inputs = [_wide(seen.array) for seen in record.inputs]
     weights = [_wide(seen.array) for seen in record.grad_outputs]
