@@ -1,6 +1,7 @@
 """The book: all has its lesson, formulas are MathML, pages open from files, Chinese is found."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from scratchlm.chapters import chapters
+from scratchlm.chapters import as_notebook, chapters
 from scratchlm.chinese import catalogue, segments
 
 from .test_lessons import LESSONS
@@ -20,7 +21,7 @@ from .test_lessons import LESSONS
 ROOT = LESSONS[0].parents[2]
 BOOK = Path(os.environ.get("SCRATCHLM_BOOK", ROOT / "build" / "book"))
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PAGES = [*(path.parent.name for path in LESSONS), "index", "formulas", "items", "glossary"]
+PAGES = [*(path.parent.name for path in LESSONS), "index", "stepping", "formulas", "items", "glossary"]
 built = pytest.mark.skipif(
     not all((BOOK / language / "search.html").is_file() for language in ("en", "zh")),
     reason="the book is not built (python docs/book/build.py)",
@@ -177,12 +178,17 @@ def test_no_mark_of_markdown_or_latex_is_left_in_a_page(language):
         assert re.findall(r".{0,20}(?:\*\*|\$\$|\\[a-z]{2}).{0,20}", text) == [], name
 
 
-def test_a_faulty_page_ends_the_build(tmp_path):
-    pytest.importorskip("myst_nb", reason="the package myst-nb is not installed")
+def the_builder():
     spec = importlib.util.spec_from_file_location("book_build", ROOT / "docs" / "book" / "build.py")
     build = importlib.util.module_from_spec(spec)
     sys.modules["book_build"] = build
     spec.loader.exec_module(build)
+    return build
+
+
+def test_a_faulty_page_ends_the_build(tmp_path):
+    pytest.importorskip("myst_nb", reason="the package myst-nb is not installed")
+    build = the_builder()
     with pytest.raises(SystemExit, match=r"there is no formula \[softmin\]"):
         build.linked("# see [softmin]", tmp_path / "lesson.py")
     for formula in ("$a_$", r"$\left( W_v$", r"$\fraq{1}{2}$", "$x^{2$"):
@@ -194,3 +200,20 @@ def test_a_faulty_page_ends_the_build(tmp_path):
     with pytest.raises(SystemExit, match="is there, and not of an earlier build"):
         build.pages("en", mine)
     assert 'href="formulas.html#softmax"' in build.linked("# see [softmax]", tmp_path / "lesson.py")
+
+
+def test_a_failing_cell_ends_the_build_and_is_named(tmp_path):
+    pytest.importorskip("myst_nb", reason="the package myst-nb is not installed")
+    build = the_builder()
+    source = "# %% [markdown]\n# # A page\n\n# %%\nx = 1\nassert x == 2, 'exercise 0.1: x is 1'\n"
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "index.ipynb").write_text(json.dumps(as_notebook(source)), encoding="utf-8")
+    environment = os.environ | {"SCRATCHLM_BOOK_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+    command += ["-c", str(ROOT / "docs" / "book"), str(tmp_path / "src"), str(tmp_path / "out")]
+    assert subprocess.run(command, env=environment, capture_output=True).returncode != 0
+    (report,) = (tmp_path / "out" / "reports").glob("*.err.log")
+    said = build.failing(report)
+    assert "index: this cell failed" in said
+    assert "assert x == 2" in said
+    assert said.rstrip().endswith("AssertionError: exercise 0.1: x is 1")

@@ -46,8 +46,8 @@ LANGUAGES = {"py": "python", "cu": "cuda", "cuh": "cuda"}
 
 def pages(language: str, target: Path) -> int:
     """Writes the book's sources in one language; returns how many texts have no translation."""
-    ours = target.parent / "written-by-build.py"
-    if target.exists() and not ours.is_file():
+    ours = target.parent / "written-by-build.py"  # a mark; the folder that is built into by itself needs none
+    if target.exists() and not ours.is_file() and ROOT / "build" not in target.parents:
         raise SystemExit(f"{target} is there, and not of an earlier build: give another folder with --out.")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
