@@ -1,5 +1,6 @@
 """What a new user of the stepper ran into: false alarms, wrong sums, a wrong no."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -14,28 +15,15 @@ from scratchlm import nn
 from scratchlm.cli.step import step
 from scratchlm.debugger import record
 
+from .test_planted_faults import OverwrittenEmbedding
 from .test_stepper import asked, recorded
 
-PROGRAM = """import numpy as np
+PROGRAM = f"""import numpy as np
 import scratchlm as sl
-from scratchlm import nn
 
-class Lookup(sl.Function):
-    float_inputs = 1
-
-    def forward(self, weight, ids):
-        self.save(ids)
-        self.rows = len(weight)
-        return weight[ids]
-
-    def backward(self, grad_y):
-        (ids,) = self.saved
-        grad = np.zeros((self.rows, grad_y.shape[-1]), grad_y.dtype)
-        grad[ids] = grad_y
-        return grad, None
-
+{inspect.getsource(OverwrittenEmbedding)}
 table = sl.randn(4, 3, requires_grad=True)
-Lookup()(table, np.array([1, 2, 2])).tanh().sum().backward()
+OverwrittenEmbedding()(table, np.array([1, 2, 2])).tanh().sum().backward()
 """
 
 
@@ -128,7 +116,7 @@ def test_a_saved_formula_of_ones_own_is_a_sentence(program):
     stepped("verify", options=["--save", "step.tape"])
     said = CliRunner().invoke(step, ["step.tape", "--do", "check all"])
     assert said.exit_code == 2
-    assert "The formula Lookup of __main__ cannot be found" in said.output
+    assert "The formula OverwrittenEmbedding of __main__ cannot be found" in said.output
 
 
 def test_two_layers_outside_of_a_model_have_names_of_their_own():
@@ -196,7 +184,7 @@ def test_a_program_that_raises_says_where(program):
     program.write_text(PROGRAM + "raise RuntimeError('boom')\n", encoding="utf-8")
     command = [sys.executable, "-m", "scratchlm", "step", "train.py", "--passes", "2", "--do", "list"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=program.parent)
-    assert "train.py failed: RuntimeError: boom (line 21: raise RuntimeError('boom'))" in done.stderr
+    assert f"train.py failed: RuntimeError: boom (line {1 + PROGRAM.count(chr(10))}: raise" in done.stderr
     assert done.returncode == 2
 
 
